@@ -1,0 +1,143 @@
+//! What happened, for the log and the audit stream (SEC-163). Never a secret, never a token.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+
+use super::{ClientId, GrantId, PersonId, UpstreamId};
+
+/// The kinds of event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditKind {
+    /// A client registered itself.
+    ClientRegistered,
+    /// A person approved a client on our page.
+    ConsentGiven,
+    /// A person declined.
+    ConsentDenied,
+    /// An identity provider vouched for a person.
+    SignedIn,
+    /// A sign-in was refused: the upstream's answer did not hold, or policy grants nothing.
+    SignInDenied,
+    /// First tokens of a grant.
+    TokenIssued,
+    /// A refresh token was rotated.
+    TokenRefreshed,
+    /// A refresh was refused because policy no longer grants anything.
+    RefreshDenied,
+    /// A refresh token was used again after its grace window: the family ended.
+    RefreshReused,
+    /// An authorization code was redeemed a second time: the family ended.
+    CodeReplayed,
+    /// A grant was ended by its client.
+    GrantRevoked,
+}
+
+impl AuditKind {
+    /// The name in the log, the same as in the stream.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientRegistered => "client_registered",
+            Self::ConsentGiven => "consent_given",
+            Self::ConsentDenied => "consent_denied",
+            Self::SignedIn => "signed_in",
+            Self::SignInDenied => "sign_in_denied",
+            Self::TokenIssued => "token_issued",
+            Self::TokenRefreshed => "token_refreshed",
+            Self::RefreshDenied => "refresh_denied",
+            Self::RefreshReused => "refresh_reused",
+            Self::CodeReplayed => "code_replayed",
+            Self::GrantRevoked => "grant_revoked",
+        }
+    }
+}
+
+/// One event. Absent members are not known at that point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: AuditKind,
+    /// By or for which client.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client: Option<ClientId>,
+    /// Who.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub person: Option<PersonId>,
+    /// At which identity provider.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub upstream: Option<UpstreamId>,
+    /// Which grant.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub grant: Option<GrantId>,
+    /// Which server.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resource: Option<String>,
+    /// Which scopes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scopes: Option<String>,
+    /// Why, in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+impl AuditEvent {
+    /// An event of which nothing but its kind is known yet.
+    #[must_use]
+    pub fn new(kind: AuditKind, at: Timestamp) -> Self {
+        Self {
+            at,
+            kind,
+            client: None,
+            person: None,
+            upstream: None,
+            grant: None,
+            resource: None,
+            scopes: None,
+            reason: None,
+        }
+    }
+
+    /// Names the client.
+    #[must_use]
+    pub fn client(mut self, client: &ClientId) -> Self {
+        self.client = Some(client.clone());
+        self
+    }
+
+    /// Names the person.
+    #[must_use]
+    pub fn person(mut self, person: PersonId) -> Self {
+        self.person = Some(person);
+        self
+    }
+
+    /// Names the identity provider.
+    #[must_use]
+    pub fn upstream(mut self, upstream: &UpstreamId) -> Self {
+        self.upstream = Some(upstream.clone());
+        self
+    }
+
+    /// Names the grant, and with it client, person, resource and scopes.
+    #[must_use]
+    pub fn grant(mut self, grant: &super::Grant) -> Self {
+        self.grant = Some(grant.id);
+        self.client = Some(grant.client_id.clone());
+        self.person = Some(grant.identity.person());
+        self.upstream = Some(grant.identity.upstream.clone());
+        self.resource = Some(grant.resource.to_string());
+        self.scopes = Some(grant.scopes.to_string());
+        self
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}

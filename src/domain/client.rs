@@ -1,0 +1,186 @@
+//! MCP client applications, and the only way to a redirect.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::protocol::RedirectUri;
+use crate::secret::Digest;
+
+/// A client identifier.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientId(String);
+
+impl ClientId {
+    /// A client identifier as a request or the configuration names it.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The identifier's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a client came to be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientOrigin {
+    /// Named in the operator's configuration: trusted to be who it says.
+    Configured,
+    /// Registered itself (RFC 7591): nothing that it says about itself is known to be true.
+    Registered,
+}
+
+/// How a client authenticates at the token endpoint; the registered method is enforced (SEC-066).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "secret", rename_all = "snake_case")]
+pub enum ClientAuthMethod {
+    /// A public client: PKCE alone protects the code.
+    None,
+    /// HTTP Basic (RFC 6749 section 2.3.1).
+    ClientSecretBasic(Digest),
+    /// In the request body.
+    ClientSecretPost(Digest),
+}
+
+impl ClientAuthMethod {
+    /// The registered name of the method.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClientSecretBasic(_) => "client_secret_basic",
+            Self::ClientSecretPost(_) => "client_secret_post",
+        }
+    }
+}
+
+/// An MCP client application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its identifier.
+    pub id: ClientId,
+    /// What it calls itself: hostile data unless [`ClientOrigin::Configured`].
+    pub name: Option<String>,
+    /// Where answers may go.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// How it authenticates.
+    pub auth: ClientAuthMethod,
+    /// How it came to be known.
+    pub origin: ClientOrigin,
+    /// May it have refresh tokens?
+    pub may_refresh: bool,
+    /// When it became known.
+    pub created_at: Timestamp,
+    /// When it is forgotten; moved forward by use (INT-36). Never, for configured clients.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// Can anyone claim to be this client? Then nothing is returned to it before a person has
+    /// seen a page of ours (SEC-019).
+    #[must_use]
+    pub fn is_self_registered(&self) -> bool {
+        self.origin == ClientOrigin::Registered
+    }
+
+    /// Proves that an answer may go to `requested` (SEC-001 to SEC-004). Without a request,
+    /// the only registered URI is meant.
+    pub fn trusted_return(&self, requested: Option<&str>) -> Result<TrustedReturn, RedirectMismatch> {
+        let uri = match (requested, self.redirect_uris.as_slice()) {
+            (Some(text), registered) => {
+                let requested = RedirectUri::parse(text).map_err(|_| RedirectMismatch::NotRegistered)?;
+                let known = registered.iter().any(|uri| uri.matches(&requested));
+                known.then_some(requested).ok_or(RedirectMismatch::NotRegistered)?
+            }
+            (None, [only]) => only.clone(),
+            (None, _) => return Err(RedirectMismatch::Ambiguous),
+        };
+        Ok(TrustedReturn { client: self.id.clone(), uri, self_registered: self.is_self_registered() })
+    }
+}
+
+/// Why a redirect is not trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectMismatch {
+    /// It equals none of the registered ones.
+    #[error("redirect_uri is not one that this client has registered")]
+    NotRegistered,
+    /// None was sent and there is more than one.
+    #[error("redirect_uri is missing and this client has registered several")]
+    Ambiguous,
+}
+
+/// A client and a redirect URI of its own, both checked. Nothing else can redirect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedReturn {
+    client: ClientId,
+    uri: RedirectUri,
+    self_registered: bool,
+}
+
+impl TrustedReturn {
+    /// Whose redirect this is.
+    #[must_use]
+    pub fn client(&self) -> &ClientId {
+        &self.client
+    }
+
+    /// The URI that was asked for.
+    #[must_use]
+    pub fn uri(&self) -> &RedirectUri {
+        &self.uri
+    }
+
+    /// May the browser be sent there before the person has done anything here (SEC-019)?
+    #[must_use]
+    pub fn needs_interaction_first(&self) -> bool {
+        self.self_registered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(uris: &[&str]) -> Client {
+        Client {
+            id: ClientId::new("c"),
+            name: None,
+            redirect_uris: uris.iter().map(|uri| RedirectUri::parse(uri).unwrap()).collect(),
+            auth: ClientAuthMethod::None,
+            origin: ClientOrigin::Registered,
+            may_refresh: true,
+            created_at: Timestamp::from_unix(0),
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn sec_004_several_registered_and_none_sent_is_ambiguous() {
+        let one = client(&["https://a.example/cb"]);
+        assert_eq!(one.trusted_return(None).unwrap().uri().as_str(), "https://a.example/cb");
+        let two = client(&["https://a.example/cb", "https://b.example/cb"]);
+        assert_eq!(two.trusted_return(None), Err(RedirectMismatch::Ambiguous));
+    }
+
+    #[test]
+    fn sec_001_only_a_registered_redirect_is_trusted() {
+        let one = client(&["https://a.example/cb", "http://127.0.0.1/cb"]);
+        assert_eq!(one.trusted_return(Some("https://a.example/cb/")), Err(RedirectMismatch::NotRegistered));
+        let loopback = one.trusted_return(Some("http://127.0.0.1:5000/cb")).unwrap();
+        assert_eq!(loopback.uri().as_str(), "http://127.0.0.1:5000/cb");
+    }
+}

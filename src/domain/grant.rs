@@ -1,0 +1,206 @@
+//! A grant: person, client, resource and scopes. Its refresh tokens form one family.
+//!
+//! ```text
+//! AwaitingCode ──redeem──▶ Active(1) ──rotate──▶ Active(2) ──▶ …
+//!      │                      │  a replayed code, or a refresh token
+//!      ▼ expires              ▼  that is used again too late
+//!    (gone)                 (gone)
+//! ```
+//!
+//! The transitions are pure functions here. The embedded store calls them inside its
+//! transaction; the Redis store says the same in Lua; one conformance suite holds both.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet};
+use crate::secret::{Digest, random};
+
+use super::{ClientId, Identity};
+
+/// Names a grant and its refresh family. Not a secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct GrantId([u8; 16]);
+
+impl GrantId {
+    /// A fresh identifier.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(random::bytes())
+    }
+
+    /// From its bytes, as a code or a refresh token carries them.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GrantId({self})")
+    }
+}
+
+impl Serialize for GrantId {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for GrantId {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(serde::de::Error::custom)?;
+        bytes.try_into().map(Self).map_err(|_| serde::de::Error::custom("a grant id has 16 bytes"))
+    }
+}
+
+/// Where a grant stands: the small part that transitions change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "at", rename_all = "snake_case")]
+pub enum GrantState {
+    /// The client has a code and has not redeemed it.
+    AwaitingCode,
+    /// Redeemed. The refresh token of this generation is the current one.
+    Active {
+        /// The current generation; the first is 1.
+        generation: u64,
+        /// When it became current.
+        rotated_at: Timestamp,
+    },
+}
+
+/// Person × client × resource × scopes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Its name, and its family's.
+    pub id: GrantId,
+    /// Which client, and no other (SEC-073, SEC-083).
+    pub client_id: ClientId,
+    /// The redirect that the code went to (SEC-079).
+    pub redirect_uri: RedirectUri,
+    /// PKCE (SEC-074).
+    pub challenge: S256Challenge,
+    /// The digest of the code; kept after redemption, to recognise a replay (SEC-076).
+    pub code: Digest,
+    /// The only audience.
+    pub resource: ResourceUri,
+    /// What was asked and granted.
+    pub scopes: ScopeSet,
+    /// Who, as of sign-in.
+    pub identity: Identity,
+    /// When consent was given.
+    pub created_at: Timestamp,
+    /// When the grant ends whatever happens (SEC-089).
+    pub ends_at: Timestamp,
+    /// When it ends unless it is used before: the code's end, then the idle end.
+    pub expires_at: Timestamp,
+    /// Where it stands.
+    pub state: GrantState,
+}
+
+/// What became of an attempt to redeem a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redemption {
+    /// This attempt, and no other, redeemed it.
+    Redeemed,
+    /// It had been redeemed before.
+    AlreadyRedeemed,
+    /// No such code, another code of this grant, or too late.
+    Gone,
+}
+
+/// What became of an attempt to rotate a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    /// The successor is this generation: a new one, or inside the grace window the same
+    /// one again (PRIN-4).
+    Successor {
+        /// The generation to hand out.
+        generation: u64,
+        /// Was it made by this attempt?
+        fresh: bool,
+    },
+    /// A token of an earlier generation after its grace window: the family has been ended
+    /// (SEC-084).
+    Reused,
+    /// No such family, not yet redeemed, or too late.
+    Gone,
+}
+
+/// The durations that rotation obeys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RotationRules {
+    /// How long a superseded token still gets the same successor (SEC-085).
+    pub grace: Duration,
+    /// How long a grant lives unused (SEC-089).
+    pub idle: Duration,
+}
+
+impl Grant {
+    /// Is it over? The store's own expiry is garbage collection only (PRIN-7).
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at || now >= self.ends_at
+    }
+
+    /// When the grant ends if it is used at `now` and then left alone.
+    #[must_use]
+    pub fn idle_end(&self, now: Timestamp, idle: Duration) -> Timestamp {
+        now.plus(idle).min(self.ends_at)
+    }
+
+    /// Redeems the code whose digest is given.
+    pub fn redeem(&mut self, code: &Digest, now: Timestamp, idle: Duration) -> Redemption {
+        if self.is_expired(now) || self.code != *code {
+            return Redemption::Gone;
+        }
+        match self.state {
+            GrantState::Active { .. } => Redemption::AlreadyRedeemed,
+            GrantState::AwaitingCode => {
+                self.state = GrantState::Active { generation: 1, rotated_at: now };
+                self.expires_at = self.idle_end(now, idle);
+                Redemption::Redeemed
+            }
+        }
+    }
+
+    /// Rotates the refresh token of generation `presented`. After [`Rotation::Reused`] the
+    /// caller removes the grant in the same transaction. A presented generation above the
+    /// current one is genuine (its MAC was checked): the store lost the newer record, and
+    /// advances (PRIN-6).
+    pub fn rotate(&mut self, presented: u64, now: Timestamp, rules: RotationRules) -> Rotation {
+        let GrantState::Active { generation, rotated_at } = self.state else {
+            return Rotation::Gone;
+        };
+        if self.is_expired(now) {
+            return Rotation::Gone;
+        }
+        if presented >= generation {
+            let generation = presented.saturating_add(1);
+            self.state = GrantState::Active { generation, rotated_at: now };
+            self.expires_at = self.idle_end(now, rules.idle);
+            return Rotation::Successor { generation, fresh: true };
+        }
+        let in_grace = presented.saturating_add(1) == generation && now.since(rotated_at) < rules.grace;
+        if in_grace { Rotation::Successor { generation, fresh: false } } else { Rotation::Reused }
+    }
+}

@@ -1,0 +1,126 @@
+//! Who a person is, as far as the identity provider may say so.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::secret::Digest;
+
+use super::{DomainName, EmailAddress};
+
+/// The operator's name for an identity provider: it stands in URLs and rules.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UpstreamId(String);
+
+impl UpstreamId {
+    /// Accepts 1 to 40 characters of `a-z`, `0-9` and `-`: they stand in a path.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let good = (1..=40).contains(&text.len()) && text.bytes().all(allowed);
+        good.then(|| Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UpstreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A person's stable identifier, the `sub` of our tokens: a digest of issuer and subject, never
+/// an email (SEC-054). The prefix keeps it apart from every client id (SEC-114).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PersonId(String);
+
+impl PersonId {
+    /// The person whom `issuer` calls `subject`.
+    #[must_use]
+    pub fn of(issuer: &str, subject: &str) -> Self {
+        let digest = Digest::of(&format!("{}:{issuer}{subject}", issuer.len()));
+        Self(format!("p_{}", digest.as_str()))
+    }
+
+    /// The identifier's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A signed-in person. Only facts that the upstream's trust rule lets through stand here:
+/// an unverified email is absent, and so is a domain that the provider has no authority for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Which upstream said so.
+    pub upstream: UpstreamId,
+    /// Its issuer identifier.
+    pub issuer: String,
+    /// The person's identifier there.
+    pub subject: String,
+    /// The email address, verified.
+    pub email: Option<EmailAddress>,
+    /// The organisation's domain, where the provider is the authority for it.
+    pub domain: Option<DomainName>,
+    /// Group names, byte for byte.
+    pub groups: BTreeSet<String>,
+    /// A name to show; decides nothing.
+    pub name: Option<String>,
+    /// When the upstream said so.
+    pub authenticated_at: Timestamp,
+}
+
+impl Identity {
+    /// The account key.
+    #[must_use]
+    pub fn person(&self) -> PersonId {
+        PersonId::of(&self.issuer, &self.subject)
+    }
+
+    /// How to address the person on a page.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match (&self.email, &self.name) {
+            (Some(email), _) => email.to_string(),
+            (None, Some(name)) => name.clone(),
+            (None, None) => self.subject.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec_054_the_account_key_is_issuer_and_subject() {
+        assert_eq!(PersonId::of("https://a", "1"), PersonId::of("https://a", "1"));
+        assert_ne!(PersonId::of("https://a", "1"), PersonId::of("https://b", "1"));
+        assert_ne!(PersonId::of("https://a", "1"), PersonId::of("https://a", "2"));
+        assert_ne!(PersonId::of("https://a1", "1"), PersonId::of("https://a", "11"));
+    }
+
+    #[test]
+    fn upstream_ids_are_safe_in_a_path() {
+        assert!(UpstreamId::parse("okta-2").is_some());
+        for bad in ["", "Okta", "a/b", "..", "a b", &"x".repeat(41)] {
+            assert!(UpstreamId::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! One sign-in under way. Every step is read back from the store; the browser carries only
+//! an identifier and secrets whose digests stand here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet};
+use crate::secret::{Digest, random};
+
+use super::{ClientId, UpstreamId};
+
+/// Names a pending login. Not a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LoginId(String);
+
+impl LoginId {
+    /// A fresh identifier.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(random::id())
+    }
+
+    /// An identifier as a browser sent it: only what we could have made.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (text.len() == 22 && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+    }
+
+    /// The identifier's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LoginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a client asked for, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// Which client.
+    pub client_id: ClientId,
+    /// Where the answer goes; checked again before it goes there.
+    pub redirect_uri: RedirectUri,
+    /// The client's own state, byte for byte (SEC-013).
+    pub state: Option<String>,
+    /// PKCE.
+    pub challenge: S256Challenge,
+    /// Which server.
+    pub resource: ResourceUri,
+    /// Which of its scopes.
+    pub scopes: ScopeSet,
+    /// Whom the client expects to sign in; passed on to the upstream.
+    pub login_hint: Option<String>,
+}
+
+/// How far a sign-in has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "at", rename_all = "snake_case")]
+pub enum LoginStep {
+    /// Our page is shown; no upstream knows of it yet (SEC-027, SEC-028).
+    AwaitingConsent {
+        /// Digest of the one-time token in the form (SEC-033).
+        form_token: Digest,
+        /// Digest of the cookie of the browser that the page was shown in.
+        browser: Digest,
+    },
+    /// The person approved and is at the identity provider.
+    AwaitingUpstream {
+        /// Which one; its callback path must agree (SEC-045).
+        upstream: UpstreamId,
+        /// Digest of the whole `state` that we sent (SEC-042).
+        state: Digest,
+        /// Digest of the approving browser's cookie (SEC-029).
+        browser: Digest,
+        /// The nonce that the ID token must carry (SEC-043).
+        nonce: String,
+        /// Our PKCE verifier towards the upstream (SEC-044).
+        verifier: String,
+    },
+}
+
+impl LoginStep {
+    /// The step's ordinal: the store moves a login only from the step that was read.
+    #[must_use]
+    pub const fn ordinal(&self) -> u8 {
+        match self {
+            Self::AwaitingConsent { .. } => 0,
+            Self::AwaitingUpstream { .. } => 1,
+        }
+    }
+}
+
+/// One sign-in under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingLogin {
+    /// Its name.
+    pub id: LoginId,
+    /// What the client asked for.
+    pub request: AuthorizationRequest,
+    /// How far it has come.
+    pub step: LoginStep,
+    /// When it is over (SEC-042: at most ten minutes).
+    pub expires_at: Timestamp,
+}
+
+impl PendingLogin {
+    /// Is it over? The store's own expiry is garbage collection only (PRIN-7).
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at
+    }
+}

@@ -1,0 +1,26 @@
+//! Our nouns and their state machines. No I/O.
+//!
+//! | noun | what it is |
+//! |---|---|
+//! | [`Client`] | an MCP client application; only it can hand out a [`TrustedReturn`] |
+//! | [`PendingLogin`] | one sign-in under way: consent, then upstream |
+//! | [`Identity`] | who the identity provider says a person is, and which facts may decide |
+//! | [`Grant`] | person, client, resource and scopes; its refresh tokens are one family |
+//! | [`Resource`] | a protected MCP server and its scopes |
+//! | [`AuditEvent`] | what happened, for the log and the audit stream |
+
+mod audit;
+mod client;
+mod email;
+mod grant;
+mod identity;
+mod login;
+mod resource;
+
+pub use audit::{AuditEvent, AuditKind};
+pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMismatch, TrustedReturn};
+pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
+pub use grant::{Grant, GrantId, GrantState, Redemption, Rotation, RotationRules};
+pub use identity::{Identity, PersonId, UpstreamId};
+pub use login::{AuthorizationRequest, LoginId, LoginStep, PendingLogin};
+pub use resource::{Resource, Resources};

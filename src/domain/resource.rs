@@ -1,0 +1,75 @@
+//! Protected MCP servers.
+
+use crate::protocol::{ResourceUri, Scope, ScopeSet};
+
+/// A protected MCP server: the only possible audience of a token.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Its URL as people type it.
+    pub url: ResourceUri,
+    /// The name on our pages.
+    pub name: String,
+    /// Its scopes, each with what a person reads about it.
+    pub scopes: Vec<(Scope, String)>,
+}
+
+impl Resource {
+    /// All scopes that this server has.
+    #[must_use]
+    pub fn scope_set(&self) -> ScopeSet {
+        self.scopes.iter().map(|(scope, _)| scope.clone()).collect()
+    }
+
+    /// What a person reads about a scope: its description, or its name.
+    #[must_use]
+    pub fn describe<'a>(&'a self, scope: &'a Scope) -> &'a str {
+        let found = self.scopes.iter().find(|(own, text)| own == scope && !text.is_empty());
+        found.map_or(scope.as_str(), |(_, text)| text.as_str())
+    }
+}
+
+/// All protected servers; never empty (SEC-143: an empty audience must not start).
+#[derive(Debug, Clone)]
+pub struct Resources {
+    first: Resource,
+    rest: Vec<Resource>,
+    default: Option<ResourceUri>,
+}
+
+impl Resources {
+    /// The servers, and which of them a request without `resource` means. With one server it is
+    /// that one; with several there is none unless the operator names it.
+    #[must_use]
+    pub fn new(all: Vec<Resource>, default: Option<ResourceUri>) -> Option<Self> {
+        let mut all = all.into_iter();
+        let first = all.next()?;
+        Some(Self { first, rest: all.collect(), default })
+    }
+
+    /// The server that a request names (SEC-015).
+    #[must_use]
+    pub fn find(&self, url: &ResourceUri) -> Option<&Resource> {
+        self.iter().find(|resource| resource.url == *url)
+    }
+
+    /// The server that a request without `resource` means (SEC-017, INT-47).
+    #[must_use]
+    pub fn default_resource(&self) -> Option<&Resource> {
+        match &self.default {
+            Some(url) => self.find(url),
+            None if self.rest.is_empty() => Some(&self.first),
+            None => None,
+        }
+    }
+
+    /// Every server.
+    pub fn iter(&self) -> impl Iterator<Item = &Resource> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// Every scope of every server.
+    #[must_use]
+    pub fn scope_set(&self) -> ScopeSet {
+        self.iter().fold(ScopeSet::default(), |all, resource| all.union(&resource.scope_set()))
+    }
+}

@@ -1,0 +1,28 @@
+//! OAuth's vocabulary as types. No I/O, no time, no state.
+//!
+//! | type | what it is | source |
+//! |---|---|---|
+//! | [`Issuer`] | the broker's own identifier and the URLs below it | RFC 8414 section 2 |
+//! | [`Scope`], [`ScopeSet`] | what a token allows | RFC 6749 section 3.3 |
+//! | [`RedirectUri`] | where an answer may go | OAuth 2.1 section 2.3, RFC 8252 section 7.3 |
+//! | [`ResourceUri`] | the protected server a token is for | RFC 8707 section 2 |
+//! | [`S256Challenge`] | PKCE | RFC 7636 section 4 |
+//! | [`OAuthError`] | an error with its public and its private half | RFC 6749 sections 4.1.2.1 and 5.2 |
+//! | [`metadata`] | the discovery documents | RFC 8414, RFC 9728 |
+//! | [`registration`] | what a client sends to register and is answered | RFC 7591 |
+
+mod error;
+mod issuer;
+pub mod metadata;
+mod pkce;
+mod redirect_uri;
+pub mod registration;
+mod resource;
+mod scope;
+
+pub use error::{ErrorCode, OAuthError};
+pub use issuer::{InvalidIssuer, Issuer, is_loopback_host};
+pub use pkce::{InvalidChallenge, S256Challenge};
+pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
+pub use resource::{InvalidResource, ResourceUri};
+pub use scope::{InvalidScope, Scope, ScopeSet};

@@ -1,0 +1,99 @@
+//! State. The operations are sentences, each one atomic; there is no CRUD to misuse.
+//!
+//! - [`Store`]: what the broker asks of a store.
+//! - `memory` and `embedded`: one process; redb in memory or in one file.
+//! - `redis`: several replicas; one Lua script per transition.
+//! - `audit`: one event, written by one store operation and one log line.
+//!
+//! Everything personal or secret is sealed before it reaches a disk or a network
+//! ([`crate::secret::Sealer`], the record's key as associated data).
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::domain::{
+    AuditEvent, Client, ClientId, Grant, GrantId, LoginId, PendingLogin, Redemption, Rotation, RotationRules,
+};
+use crate::secret::{Digest, Secret};
+
+/// A store failed; never the client's fault (PRIN-5).
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store cannot be reached, or refuses to serve.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A record is there and cannot be read: another secret, another version, damage.
+    #[error("a record in the store cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// What the broker remembers. `now` decides expiry; the backend's own TTL only collects garbage
+/// (PRIN-7).
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Remembers a client that registered itself.
+    async fn register_client(&self, client: &Client) -> Result<(), StoreError>;
+
+    /// The registered client, unless it has been forgotten.
+    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError>;
+
+    /// Lets a client live at least until `until`; never shortens its life (INT-36).
+    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Begins a sign-in.
+    async fn begin_login(&self, login: &PendingLogin, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The sign-in, unless it is over.
+    async fn login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError>;
+
+    /// Moves a sign-in from step `from` (an ordinal) to the step that `login` is in. False if it
+    /// is no longer at `from`: somebody else moved it first.
+    async fn advance_login(&self, login: &PendingLogin, from: u8, now: Timestamp)
+    -> Result<bool, StoreError>;
+
+    /// Takes the sign-in out of the store; one caller gets it, once (SEC-042, SEC-057).
+    async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError>;
+
+    /// Opens a grant whose code waits to be redeemed.
+    async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The grant, unless it is over.
+    async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError>;
+
+    /// Redeems a grant's code: exactly one caller is told [`Redemption::Redeemed`] (SEC-078).
+    async fn redeem_code(
+        &self,
+        id: &GrantId,
+        code: &Digest,
+        now: Timestamp,
+        idle: Duration,
+    ) -> Result<Redemption, StoreError>;
+
+    /// Advances a family, or ends it when a superseded token comes too late (SEC-084, SEC-085).
+    async fn rotate_refresh(
+        &self,
+        id: &GrantId,
+        presented: u64,
+        now: Timestamp,
+        rules: RotationRules,
+    ) -> Result<Rotation, StoreError>;
+
+    /// Ends a grant and its family. True if it was there.
+    async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError>;
+
+    /// Keeps the signing key (PEM) unless one is kept already; gives back the one that is kept.
+    /// Replicas that start together agree on one key.
+    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError>;
+
+    /// Appends to the audit stream, which is capped.
+    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError>;
+
+    /// The newest audit events, newest first.
+    async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError>;
+
+    /// Can the store serve right now?
+    async fn ping(&self) -> Result<(), StoreError>;
+}
