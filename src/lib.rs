@@ -3,6 +3,8 @@
 
 pub mod clock;
 pub mod domain;
+pub mod outbound;
+pub mod policy;
 pub mod protocol;
 pub mod secret;
 pub mod store;
