@@ -8,3 +8,4 @@ pub mod policy;
 pub mod protocol;
 pub mod secret;
 pub mod store;
+pub mod tokens;
