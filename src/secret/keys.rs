@@ -102,10 +102,10 @@ impl Sealer {
     }
 
     /// Seals `plain` for the record named `key`.
-    #[must_use]
     ///
     /// # Panics
     /// Never in practice: a record is far below what AES-GCM can seal.
+    #[must_use]
     pub fn seal(&self, key: &str, plain: &[u8]) -> Vec<u8> {
         let nonce = random::bytes::<NONCE_LEN>();
         let mut body = plain.to_vec();
