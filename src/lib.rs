@@ -9,3 +9,4 @@ pub mod protocol;
 pub mod secret;
 pub mod store;
 pub mod tokens;
+pub mod upstream;
