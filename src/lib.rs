@@ -1,8 +1,11 @@
 //! Gatelodge: a federated OAuth broker for MCP. Corporate sign-in for every MCP server.
 #![recursion_limit = "256"]
 
+pub mod clients;
 pub mod clock;
 pub mod domain;
+pub mod grants;
+pub mod login;
 pub mod outbound;
 pub mod policy;
 pub mod protocol;

@@ -8,6 +8,8 @@
 //! Everything personal or secret is sealed before it reaches a disk or a network
 //! ([`crate::secret::Sealer`], the record's key as associated data).
 
+pub mod audit;
+
 use std::fmt;
 use std::time::Duration;
 

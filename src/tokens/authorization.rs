@@ -13,10 +13,10 @@ pub struct Authorization {
 }
 
 impl Authorization {
-    /// After [`Redemption::Redeemed`]: everything that was granted.
+    /// After [`Redemption::Redeemed`]: what is held, within what was granted.
     #[must_use]
-    pub fn redeemed(grant: Grant, outcome: Redemption) -> Option<Self> {
-        let scopes = grant.scopes.clone();
+    pub fn redeemed(grant: Grant, outcome: Redemption, scopes: &ScopeSet) -> Option<Self> {
+        let scopes = grant.scopes.intersect(scopes);
         (outcome == Redemption::Redeemed && !scopes.is_empty()).then_some(Self {
             grant,
             scopes,

@@ -1,0 +1,166 @@
+//! What a step of the sign-in leads to.
+
+use crate::domain::{AuthorizationRequest, LoginId, RedirectMismatch, TrustedReturn};
+use crate::protocol::{ErrorCode, Issuer, OAuthError, ScopeSet};
+use crate::secret::Secret;
+use crate::store::StoreError;
+use crate::upstream::UpstreamError;
+
+/// Where the browser goes next.
+#[derive(Debug)]
+pub enum Step {
+    /// Show our page.
+    ShowConsent(Box<ConsentAsked>),
+    /// Go to the identity provider, with a new cookie for this login.
+    GoUpstream {
+        /// Its authorization URL.
+        url: String,
+        /// Which login.
+        login: LoginId,
+        /// The approving browser's secret (SEC-029).
+        cookie: Secret,
+    },
+    /// Go back to the client.
+    ReturnToClient(String),
+    /// Policy grants nothing: say why, and whom to ask.
+    ShowNoAccess(Box<NoAccess>),
+}
+
+/// What the consent page shows and sends back.
+#[derive(Debug)]
+pub struct ConsentAsked {
+    /// Which login.
+    pub login: LoginId,
+    /// The one-time token of the form (SEC-033).
+    pub form_token: Secret,
+    /// The browser's cookie, new or as it came.
+    pub browser: Secret,
+    /// What is asked, and for whom.
+    pub request: AuthorizationRequest,
+    /// What the client calls itself.
+    pub client_name: Option<String>,
+    /// May anyone claim to be this client?
+    pub self_registered: bool,
+}
+
+/// Why a person has no access.
+#[derive(Debug)]
+pub struct NoAccess {
+    /// Who signed in.
+    pub person: String,
+    /// Where.
+    pub upstream: String,
+    /// At which server.
+    pub resource: String,
+    /// What policy said.
+    pub reason: NoAccessReason,
+    /// The way back to the client, with `access_denied`.
+    pub return_to: String,
+    /// The client.
+    pub client_name: Option<String>,
+}
+
+/// What policy said.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NoAccessReason {
+    /// It grants this person nothing there.
+    Nothing(Vec<String>),
+    /// It grants something, but none of what the client asked for.
+    NotWhatWasAsked {
+        /// What the client asked for.
+        asked: ScopeSet,
+        /// What the person may have.
+        granted: ScopeSet,
+    },
+}
+
+/// Why a sign-in cannot go on, for the person who is looking at it.
+#[derive(Debug)]
+pub enum PageError {
+    /// No such client. The redirect that came along must not be followed (SEC-003).
+    UnknownClient,
+    /// Not the client's redirect.
+    BadRedirect(RedirectMismatch),
+    /// The request itself is damaged.
+    BadRequest(String),
+    /// The form was answered before, came from another browser, or is too old (SEC-033).
+    FormNotValid,
+    /// The login is over, was used, or never was (SEC-042).
+    LoginOver,
+    /// The answer came in another browser than the one that approved (SEC-029).
+    WrongBrowser,
+    /// There is no such identity provider.
+    UnknownUpstream,
+    /// The identity provider could not be asked; the way back says `temporarily_unavailable`.
+    UpstreamUnavailable(Option<String>, UpstreamError),
+    /// The identity provider's answer does not hold; the way back says `access_denied`.
+    UpstreamRefused(Option<String>, UpstreamError),
+    /// The identity provider itself reported an error (its code and text are hostile data).
+    UpstreamReported {
+        /// Its error code.
+        code: String,
+        /// Its text.
+        text: Option<String>,
+        /// The way back.
+        return_to: Option<String>,
+    },
+    /// A store fault: ours, not theirs (PRIN-5).
+    Unavailable(StoreError),
+}
+
+/// A step that did not succeed: shown to the person, or (at the authorization endpoint)
+/// returned to the client. Different types, so that one cannot be taken for the other.
+#[derive(Debug)]
+pub enum AuthorizeError {
+    /// Show a page.
+    Show(PageError),
+    /// Tell the client, by its own trusted redirect.
+    Return {
+        /// The client's redirect.
+        to: TrustedReturn,
+        /// The whole URL, with error, state and iss.
+        url: String,
+        /// What is wrong.
+        error: OAuthError,
+    },
+}
+
+impl From<StoreError> for PageError {
+    fn from(fault: StoreError) -> Self {
+        Self::Unavailable(fault)
+    }
+}
+
+impl From<StoreError> for AuthorizeError {
+    fn from(fault: StoreError) -> Self {
+        Self::Show(PageError::Unavailable(fault))
+    }
+}
+
+/// The client's redirect with these parameters, its own `state` byte for byte (SEC-013) and our
+/// `iss` (RFC 9207, SEC-014).
+pub(super) fn return_url(
+    to: &TrustedReturn,
+    issuer: &Issuer,
+    state: Option<&str>,
+    parameters: &[(&str, &str)],
+) -> String {
+    let mut all = parameters.to_vec();
+    if let Some(state) = state {
+        all.push(("state", state));
+    }
+    all.push(("iss", issuer.as_str()));
+    to.uri().with_query(&all)
+}
+
+/// The client's redirect with an error (OAuth 2.1 section 4.1.2.1).
+pub(super) fn error_url(
+    to: &TrustedReturn,
+    issuer: &Issuer,
+    state: Option<&str>,
+    code: ErrorCode,
+    description: &str,
+) -> String {
+    let parameters = [("error", code.as_str()), ("error_description", description)];
+    return_url(to, issuer, state, &parameters)
+}
