@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod domain;
+pub mod pages;
 pub mod protocol;
 pub mod secret;
 pub mod store;
