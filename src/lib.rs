@@ -7,6 +7,7 @@ pub mod domain;
 pub mod grants;
 pub mod login;
 pub mod outbound;
+pub mod pages;
 pub mod policy;
 pub mod protocol;
 pub mod secret;
