@@ -1,7 +1,7 @@
 //! What a step of the sign-in leads to.
 
 use crate::domain::{AuthorizationRequest, LoginId, RedirectMismatch, TrustedReturn};
-use crate::protocol::{ErrorCode, Issuer, OAuthError, ScopeSet};
+use crate::protocol::{Issuer, OAuthError, ScopeSet};
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::upstream::UpstreamError;
@@ -21,7 +21,7 @@ pub enum Step {
         cookie: Secret,
     },
     /// Go back to the client.
-    ReturnToClient(String),
+    ReturnToClient(ClientReturn),
     /// Policy grants nothing: say why, and whom to ask.
     ShowNoAccess(Box<NoAccess>),
 }
@@ -55,7 +55,7 @@ pub struct NoAccess {
     /// What policy said.
     pub reason: NoAccessReason,
     /// The way back to the client, with `access_denied`.
-    pub return_to: String,
+    pub return_to: ClientReturn,
     /// The client.
     pub client_name: Option<String>,
 }
@@ -92,9 +92,9 @@ pub enum PageError {
     /// There is no such identity provider.
     UnknownUpstream,
     /// The identity provider could not be asked; the way back says `temporarily_unavailable`.
-    UpstreamUnavailable(Option<String>, UpstreamError),
+    UpstreamUnavailable(Option<ClientReturn>, UpstreamError),
     /// The identity provider's answer does not hold; the way back says `access_denied`.
-    UpstreamRefused(Option<String>, UpstreamError),
+    UpstreamRefused(Option<ClientReturn>, UpstreamError),
     /// The identity provider itself reported an error (its code and text are hostile data).
     UpstreamReported {
         /// Its error code.
@@ -102,7 +102,7 @@ pub enum PageError {
         /// Its text.
         text: Option<String>,
         /// The way back.
-        return_to: Option<String>,
+        return_to: ClientReturn,
     },
     /// A store fault: ours, not theirs (PRIN-5).
     Unavailable(StoreError),
@@ -114,12 +114,12 @@ pub enum PageError {
 pub enum AuthorizeError {
     /// Show a page.
     Show(PageError),
-    /// Tell the client, by its own trusted redirect.
+    /// Tell the client.
     Return {
-        /// The client's redirect.
-        to: TrustedReturn,
-        /// The whole URL, with error, state and iss.
-        url: String,
+        /// By its own redirect, with error, state and iss.
+        back: ClientReturn,
+        /// What it calls itself.
+        client_name: Option<String>,
         /// What is wrong.
         error: OAuthError,
     },
@@ -137,30 +137,48 @@ impl From<StoreError> for AuthorizeError {
     }
 }
 
-/// The client's redirect with these parameters, its own `state` byte for byte (SEC-013) and our
-/// `iss` (RFC 9207, SEC-014).
-pub(super) fn return_url(
-    to: &TrustedReturn,
-    issuer: &Issuer,
-    state: Option<&str>,
-    parameters: &[(&str, &str)],
-) -> String {
-    let mut all = parameters.to_vec();
-    if let Some(state) = state {
-        all.push(("state", state));
-    }
-    all.push(("iss", issuer.as_str()));
-    to.uri().with_query(&all)
+/// The client's redirect with an answer in it: made from a [`TrustedReturn`] and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientReturn {
+    to: TrustedReturn,
+    parameters: Vec<(&'static str, String)>,
 }
 
-/// The client's redirect with an error (OAuth 2.1 section 4.1.2.1).
-pub(super) fn error_url(
-    to: &TrustedReturn,
-    issuer: &Issuer,
-    state: Option<&str>,
-    code: ErrorCode,
-    description: &str,
-) -> String {
-    let parameters = [("error", code.as_str()), ("error_description", description)];
-    return_url(to, issuer, state, &parameters)
+impl ClientReturn {
+    /// An answer with the client's own `state`, byte for byte (SEC-013), and our `iss`
+    /// (RFC 9207, SEC-014).
+    pub(super) fn new(
+        to: TrustedReturn,
+        issuer: &Issuer,
+        state: Option<&str>,
+        mut parameters: Vec<(&'static str, String)>,
+    ) -> Self {
+        parameters.extend(state.map(|state| ("state", state.to_owned())));
+        parameters.push(("iss", issuer.as_str().to_owned()));
+        Self { to, parameters }
+    }
+
+    /// An error (OAuth 2.1 section 4.1.2.1).
+    pub(super) fn error(to: TrustedReturn, issuer: &Issuer, state: Option<&str>, error: &OAuthError) -> Self {
+        let code = error.code().as_str().to_owned();
+        let parameters = vec![("error", code), ("error_description", error.description().to_owned())];
+        Self::new(to, issuer, state, parameters)
+    }
+
+    /// The client's redirect.
+    #[must_use]
+    pub fn to(&self) -> &TrustedReturn {
+        &self.to
+    }
+
+    /// The answer's parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// The whole URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.to.uri().with_query(&self.parameters().collect::<Vec<_>>())
+    }
 }

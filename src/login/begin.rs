@@ -6,8 +6,7 @@ use crate::domain::{
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, S256Challenge, ScopeSet};
 use crate::secret::{Digest, Secret, random};
 
-use super::answer::error_url;
-use super::{AuthorizeError, ConsentAsked, Login, PageError, Step};
+use super::{AuthorizeError, ClientReturn, ConsentAsked, Login, PageError, Step};
 
 /// Longest `state` that is kept; beyond it a page, since a cut state is worse than none.
 const LONGEST_STATE: usize = 4096;
@@ -35,8 +34,8 @@ impl Login {
         match self.check(&client, &to, params) {
             Ok(request) => self.show_consent(client, request, browser, now).await,
             Err(error) => {
-                let url = error_url(&to, &self.issuer, state, error.code(), error.description());
-                Err(AuthorizeError::Return { to, url, error })
+                let back = ClientReturn::error(to, &self.issuer, state, &error);
+                Err(AuthorizeError::Return { back, client_name: client.name, error })
             }
         }
     }

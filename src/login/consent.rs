@@ -3,12 +3,11 @@
 
 use crate::clock::Timestamp;
 use crate::domain::{AuditKind, LoginId, LoginStep, PendingLogin};
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, OAuthError};
 use crate::secret::{Digest, Secret, random};
 use crate::upstream::UpstreamError;
 
-use super::answer::error_url;
-use super::{Login, PageError, Step};
+use super::{ClientReturn, Login, PageError, Step};
 
 /// What the form and the browser bring.
 #[derive(Debug, Clone, Copy)]
@@ -50,8 +49,8 @@ impl Login {
         }
         self.record(AuditKind::ConsentDenied, login, None, now).await;
         let state = login.request.state.as_deref();
-        let text = "the person declined";
-        Ok(Step::ReturnToClient(error_url(&to, &self.issuer, state, ErrorCode::AccessDenied, text)))
+        let error = OAuthError::new(ErrorCode::AccessDenied, "the person declined");
+        Ok(Step::ReturnToClient(ClientReturn::error(to, &self.issuer, state, &error)))
     }
 
     async fn approve(

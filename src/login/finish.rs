@@ -4,13 +4,12 @@ use crate::clock::Timestamp;
 use crate::domain::{
     AuditEvent, AuditKind, Grant, GrantId, GrantState, Identity, PendingLogin, TrustedReturn,
 };
-use crate::protocol::{ErrorCode, ScopeSet};
+use crate::protocol::{ErrorCode, OAuthError, ScopeSet};
 use crate::store::audit;
 use crate::tokens::AuthorizationCode;
 use crate::upstream::Upstream;
 
-use super::answer::{error_url, return_url};
-use super::{Login, NoAccess, NoAccessReason, PageError, Step};
+use super::{ClientReturn, Login, NoAccess, NoAccessReason, PageError, Step};
 
 impl Login {
     /// What was asked and what policy grants become a grant. Nothing in common: the person sees
@@ -64,8 +63,9 @@ impl Login {
         self.store.open_grant(&grant, now).await?;
         let event = AuditEvent::new(AuditKind::SignedIn, now).grant(&grant);
         audit::record(self.store.as_ref(), event).await;
-        let parameters = [("code", code.expose())];
-        Ok(Step::ReturnToClient(return_url(to, &self.issuer, request.state.as_deref(), &parameters)))
+        let parameters = vec![("code", code.expose().to_owned())];
+        let state = request.state.as_deref();
+        Ok(Step::ReturnToClient(ClientReturn::new(to.clone(), &self.issuer, state, parameters)))
     }
 
     async fn no_access(
@@ -91,12 +91,13 @@ impl Login {
         let client = self.clients.find(&login.request.client_id, now).await.ok().flatten();
         let state = login.request.state.as_deref();
         let said = "the organisation's policy grants this person nothing of what was asked";
+        let denied = OAuthError::new(ErrorCode::AccessDenied, said);
         Step::ShowNoAccess(Box::new(NoAccess {
             person: identity.label(),
             upstream: upstream.label().to_owned(),
             resource,
             reason,
-            return_to: error_url(to, &self.issuer, state, ErrorCode::AccessDenied, said),
+            return_to: ClientReturn::error(to.clone(), &self.issuer, state, &denied),
             client_name: client.and_then(|client| client.name),
         }))
     }

@@ -29,7 +29,7 @@ use crate::protocol::Issuer;
 use crate::store::{Store, audit};
 use crate::upstream::Upstreams;
 
-pub use answer::{AuthorizeError, ConsentAsked, NoAccess, NoAccessReason, PageError, Step};
+pub use answer::{AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, PageError, Step};
 pub use consent::ConsentForm;
 pub use upstream_return::UpstreamAnswer;
 

@@ -3,11 +3,10 @@
 
 use crate::clock::Timestamp;
 use crate::domain::{AuditKind, LoginId, LoginStep, PendingLogin, TrustedReturn};
-use crate::protocol::{ErrorCode, Params, Repeated};
+use crate::protocol::{ErrorCode, OAuthError, Params, Repeated};
 use crate::upstream::{Upstream, UpstreamError};
 
-use super::answer::error_url;
-use super::{Login, PageError, Step};
+use super::{ClientReturn, Login, PageError, Step};
 
 /// What the upstream's redirect and the browser bring.
 pub struct UpstreamAnswer<'a> {
@@ -109,14 +108,15 @@ impl Login {
         self.record(AuditKind::SignInDenied, login, Some(&reason), now).await;
         let state = login.request.state.as_deref();
         let said = "the sign-in at the identity provider did not succeed";
-        let back = error_url(to, &self.issuer, state, ErrorCode::AccessDenied, said);
+        let denied = OAuthError::new(ErrorCode::AccessDenied, said);
+        let back = ClientReturn::error(to.clone(), &self.issuer, state, &denied);
         if error == "access_denied" {
             return Ok(Step::ReturnToClient(back));
         }
         Err(PageError::UpstreamReported {
             code: error.to_owned(),
             text: text.map(str::to_owned),
-            return_to: Some(back),
+            return_to: back,
         })
     }
 
@@ -130,7 +130,7 @@ impl Login {
         self.record(AuditKind::SignInDenied, login, Some(&fault.to_string()), now).await;
         let back = |code, text| {
             let state = login.request.state.as_deref();
-            to.map(|to| error_url(to, &self.issuer, state, code, text))
+            to.map(|to| ClientReturn::error(to.clone(), &self.issuer, state, &OAuthError::new(code, text)))
         };
         match fault {
             UpstreamError::Unavailable { .. } => PageError::UpstreamUnavailable(
