@@ -1,10 +1,12 @@
 //! Gatelodge: a federated OAuth broker for MCP. Corporate sign-in for every MCP server.
 #![recursion_limit = "256"]
 
+pub mod broker;
 pub mod clients;
 pub mod clock;
 pub mod domain;
 pub mod grants;
+pub mod http;
 pub mod login;
 pub mod outbound;
 pub mod pages;

@@ -1,7 +1,7 @@
 //! What a step of the sign-in leads to.
 
 use crate::domain::{AuthorizationRequest, LoginId, RedirectMismatch, TrustedReturn};
-use crate::protocol::{Issuer, OAuthError, ScopeSet};
+use crate::protocol::{Issuer, OAuthError, ResourceUri, ScopeSet};
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::upstream::UpstreamError;
@@ -50,8 +50,10 @@ pub struct NoAccess {
     pub person: String,
     /// Where.
     pub upstream: String,
-    /// At which server.
+    /// At which server, by name.
     pub resource: String,
+    /// Its URL.
+    pub resource_url: ResourceUri,
     /// What policy said.
     pub reason: NoAccessReason,
     /// The way back to the client, with `access_denied`.

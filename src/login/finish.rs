@@ -96,6 +96,7 @@ impl Login {
             person: identity.label(),
             upstream: upstream.label().to_owned(),
             resource,
+            resource_url: login.request.resource.clone(),
             reason,
             return_to: ClientReturn::error(to.clone(), &self.issuer, state, &denied),
             client_name: client.and_then(|client| client.name),

@@ -8,13 +8,15 @@ use openidconnect::core::{
     CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
     CoreResponseType, CoreSubjectIdentifierType,
 };
-use openidconnect::{AdditionalProviderMetadata, HttpRequest, IssuerUrl, ProviderMetadata};
+use openidconnect::{AdditionalProviderMetadata, IssuerUrl, ProviderMetadata};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::clock::Timestamp;
 use crate::outbound::Outbound;
 use crate::protocol::KeySet;
+
+use super::exchange::HttpClient;
 
 /// How long metadata and keys are used before they are asked for again.
 const FRESH: Duration = Duration::from_secs(3600);
@@ -70,13 +72,13 @@ impl Known {
 #[derive(Debug)]
 pub(super) struct Discovery {
     issuer: String,
-    outbound: Outbound,
+    client: HttpClient,
     known: Mutex<Option<Known>>,
 }
 
 impl Discovery {
     pub(super) fn new(issuer: String, outbound: Outbound) -> Self {
-        Self { issuer, outbound, known: Mutex::new(None) }
+        Self { issuer, client: HttpClient(outbound), known: Mutex::new(None) }
     }
 
     /// What is known of the provider, fetched if need be.
@@ -107,8 +109,8 @@ impl Discovery {
         let Some(current) = slot.as_mut() else { return Ok(known.keys) };
         if now.since(current.keys_fetched_at) >= REFETCH && !current.keys.knows(kid) {
             current.keys_fetched_at = now;
-            let http = |request| self.call(request);
-            let fetched = CoreJsonWebKeySet::fetch_async(current.metadata.jwks_uri(), &http).await;
+            let uri = current.metadata.jwks_uri();
+            let fetched = CoreJsonWebKeySet::fetch_async(uri, &self.client).await;
             current.keys = key_set(&fetched.map_err(|error| error.to_string())?);
         }
         Ok(current.keys.clone())
@@ -116,18 +118,11 @@ impl Discovery {
 
     async fn fetch(&self, now: Timestamp) -> Result<Known, String> {
         let issuer = IssuerUrl::new(self.issuer.clone()).map_err(|error| error.to_string())?;
-        let http = |request| self.call(request);
         // Refuses an issuer that is not identical (RFC 8414 section 3.3, SEC-047).
-        let metadata = Metadata::discover_async(issuer, &http).await.map_err(|error| error.to_string())?;
+        let fetched = Metadata::discover_async(issuer, &self.client).await;
+        let metadata = fetched.map_err(|error| error.to_string())?;
         let keys = key_set(metadata.jwks());
         Ok(Known { metadata, keys, fetched_at: now, keys_fetched_at: now })
-    }
-
-    async fn call(
-        &self,
-        request: HttpRequest,
-    ) -> Result<http::Response<Vec<u8>>, crate::outbound::OutboundError> {
-        self.outbound.send(request).await
     }
 }
 

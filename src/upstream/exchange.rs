@@ -1,11 +1,14 @@
 //! The two messages of the code flow towards an upstream: the authorization URL that a browser
 //! is sent to, and a code for tokens.
 
+use std::pin::Pin;
+
 use oauth2::basic::{BasicErrorResponse, BasicTokenType};
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError,
-    Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    EndpointNotSet, EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse,
+    TokenResponse as _, TokenUrl,
 };
 use openidconnect::core::CoreClientAuthMethod;
 use serde::{Deserialize, Serialize};
@@ -16,6 +19,19 @@ use crate::secret::Secret;
 use super::discovery::Metadata;
 use super::id_token::UnverifiedIdToken;
 use super::provider::UpstreamSettings;
+
+/// The guarded client as the OAuth libraries call it.
+#[derive(Debug)]
+pub(super) struct HttpClient(pub(super) Outbound);
+
+impl<'c> AsyncHttpClient<'c> for HttpClient {
+    type Error = OutboundError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, OutboundError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.0.send(request))
+    }
+}
 
 /// What one sign-in sends along and expects back.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +139,7 @@ pub(super) async fn exchange(
     verifier: &str,
 ) -> Result<Tokens, ExchangeError> {
     let client = client(settings, metadata).map_err(ExchangeError::Unavailable)?;
-    let http = |request| outbound.send(request);
+    let http = HttpClient(outbound.clone());
     let answer = client
         .exchange_code(AuthorizationCode::new(code.to_owned()))
         .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
