@@ -13,6 +13,8 @@
 pub mod audit;
 mod codec;
 pub mod embedded;
+pub mod faulty;
+pub mod redis;
 
 use std::fmt;
 use std::time::Duration;
@@ -26,6 +28,7 @@ use crate::domain::{
 use crate::secret::{Digest, Secret};
 
 pub use embedded::EmbeddedStore;
+pub use redis::RedisStore;
 
 /// A store failed; never the client's fault (PRIN-5).
 #[derive(Debug, thiserror::Error)]
