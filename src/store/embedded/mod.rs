@@ -26,6 +26,13 @@ use super::StoreError;
 use tables::{Cover, Expiring, failed};
 use writer::Writer;
 
+/// Does a record say something about a person, or hold a secret?
+#[derive(Debug, Clone, Copy)]
+enum Personal {
+    Yes,
+    No,
+}
+
 /// Cache of pages in memory. The default of redb is a gigabyte.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
@@ -46,13 +53,13 @@ impl EmbeddedStore {
             StoreError::Unavailable(format!("cannot open the store file {shown}: {error}"))
         })?;
         let database = builder().create_file(file).map_err(|error| {
-            StoreError::Unavailable(match error {
-                DatabaseError::DatabaseAlreadyOpen => format!(
+            if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+                return StoreError::Unavailable(format!(
                     "the store file {shown} is in use by another gatelodge process; \
                      stop that one, give this one a file of its own, or use Redis for several replicas"
-                ),
-                other => format!("the store file {shown} cannot be used: {other}"),
-            })
+                ));
+            }
+            StoreError::Unavailable(format!("the store file {shown} cannot be used: {error}"))
         })?;
         Self::start(database, sealer, Some(path.to_owned()))
     }
@@ -80,12 +87,12 @@ impl EmbeddedStore {
             .map_err(|_| StoreError::Unavailable("embedded store: a read did not finish".into()))?
     }
 
-    /// Reads one record; `sealed` records are opened under their name.
+    /// Reads one record; a personal one is opened under its name.
     async fn read<T: DeserializeOwned + Send + 'static>(
         &self,
         table: Expiring,
         name: String,
-        sealed: bool,
+        personal: Personal,
     ) -> Result<Option<T>, StoreError> {
         let sealer = self.sealer.clone();
         self.look(move |database| {
@@ -96,7 +103,10 @@ impl EmbeddedStore {
                 Err(TableError::TableDoesNotExist(_)) => return Ok(None),
                 Err(error) => return Err(failed(error)),
             };
-            let cover = if sealed { Cover::Sealed(&sealer) } else { Cover::Clear };
+            let cover = match personal {
+                Personal::Yes => Cover::Sealed(&sealer),
+                Personal::No => Cover::Clear,
+            };
             tables::read(&table, &name, cover)
         })
         .await

@@ -12,12 +12,12 @@ use crate::domain::{
 use crate::secret::{Digest, Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
 
-use super::EmbeddedStore;
 use super::tables::{
     AUDIT, CLIENTS, Cover, GRANTS, LOGINS, SIGNING_KEYS, client_name, failed, grant_name, login_name, read,
     remove, signing_key_name, write,
 };
 use super::writer::Done;
+use super::{EmbeddedStore, Personal};
 
 #[async_trait]
 impl Store for EmbeddedStore {
@@ -32,7 +32,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        let client: Option<Client> = self.read(CLIENTS, client_name(id), false).await?;
+        let client: Option<Client> = self.read(CLIENTS, client_name(id), Personal::No).await?;
         Ok(client.filter(|client| client.expires_at.is_none_or(|end| now < end)))
     }
 
@@ -66,7 +66,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
-        let login: Option<PendingLogin> = self.read(LOGINS, login_name(id), true).await?;
+        let login: Option<PendingLogin> = self.read(LOGINS, login_name(id), Personal::Yes).await?;
         Ok(login.filter(|login| !login.is_expired(now)))
     }
 
@@ -115,7 +115,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError> {
-        let grant: Option<Grant> = self.read(GRANTS, grant_name(id), true).await?;
+        let grant: Option<Grant> = self.read(GRANTS, grant_name(id), Personal::Yes).await?;
         Ok(grant.filter(|grant| !grant.is_expired(now)))
     }
 
@@ -190,8 +190,8 @@ impl Store for EmbeddedStore {
                     let pem: String = codec::unseal(&sealer, &name, kept.value())?;
                     return Ok(Done::Looked(Secret::new(pem)));
                 }
-                let sealed = codec::seal(&sealer, &name, &candidate.expose())?;
-                table.insert(name.as_str(), sealed.as_slice()).map_err(failed)?;
+                let body = codec::seal(&sealer, &name, &candidate.expose())?;
+                table.insert(name.as_str(), body.as_slice()).map_err(failed)?;
                 Ok(Done::Wrote(candidate))
             })
             .await

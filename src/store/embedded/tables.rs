@@ -47,7 +47,6 @@ pub(super) fn signing_key_name(algorithm: &str) -> String {
 }
 
 /// redb failed: the disk, or the file.
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
     StoreError::Unavailable(format!("embedded store: {}", error.into()))
 }

@@ -30,7 +30,7 @@ trait Job: Send {
 }
 
 struct Work<T, F> {
-    work: Option<F>,
+    run: Option<F>,
     result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -41,7 +41,7 @@ where
     F: FnOnce(&WriteTransaction) -> Result<Done<T>, StoreError> + Send,
 {
     fn run(&mut self, transaction: &WriteTransaction) -> Result<bool, StoreError> {
-        let Some(work) = self.work.take() else { return Ok(false) };
+        let Some(work) = self.run.take() else { return Ok(false) };
         let (result, wrote) = match work(transaction) {
             Ok(Done::Wrote(value)) => (Ok(value), true),
             Ok(Done::Looked(value)) => (Ok(value), false),
@@ -100,7 +100,7 @@ impl Writer {
     {
         let stopped = || StoreError::Unavailable("embedded store: the writer has stopped".into());
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Work { work: Some(work), result: None, reply });
+        let job = Box::new(Work { run: Some(work), result: None, reply });
         self.jobs.as_ref().ok_or_else(stopped)?.send(job).map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }

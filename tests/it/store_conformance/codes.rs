@@ -11,7 +11,7 @@ use crate::harness::sample::{CODE, NOW, grant, later};
 
 use super::backend::race;
 
-const IDLE: Duration = Duration::from_hours(1);
+const IDLE: Duration = Duration::from_secs(3600);
 
 async fn redeem(store: &dyn Store, grant: &Grant, code: &str, at: u64) -> Redemption {
     store.redeem_code(&grant.id, &Digest::of(code), later(at), IDLE).await.unwrap()

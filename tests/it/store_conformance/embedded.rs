@@ -10,7 +10,8 @@ use gatelodge::store::{EmbeddedStore, Store, StoreError};
 use crate::harness::sample::{CODE, NOW, at_upstream, client, grant, later, login};
 use crate::harness::temp_dir::TempDir;
 
-const RULES: RotationRules = RotationRules { grace: Duration::from_mins(2), idle: Duration::from_hours(1) };
+const RULES: RotationRules =
+    RotationRules { grace: Duration::from_secs(120), idle: Duration::from_secs(3600) };
 
 fn open(path: &Path, sealer: &Sealer) -> EmbeddedStore {
     EmbeddedStore::open(path, sealer.clone()).unwrap()

@@ -11,7 +11,8 @@ use crate::harness::sample::{CODE, NOW, grant, later};
 
 use super::backend::race;
 
-const RULES: RotationRules = RotationRules { grace: Duration::from_mins(2), idle: Duration::from_hours(1) };
+const RULES: RotationRules =
+    RotationRules { grace: Duration::from_secs(120), idle: Duration::from_secs(3600) };
 
 const fn fresh(generation: u64) -> Rotation {
     Rotation::Successor { generation, fresh: true }

@@ -10,7 +10,7 @@ use redis::{Cmd, Connection, FromRedisValue};
 use crate::harness::redis_server::{self, RedisServer};
 use crate::harness::sample::{CODE, NOW, at_upstream, client, grant, later, login};
 
-const IDLE: Duration = Duration::from_hours(1);
+const IDLE: Duration = Duration::from_secs(3600);
 
 /// A store under its own prefix, and a plain connection beside it.
 async fn beside(server: &RedisServer) -> (RedisStore, String, Connection) {
