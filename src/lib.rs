@@ -2,6 +2,7 @@
 #![recursion_limit = "256"]
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod protocol;
 pub mod secret;
