@@ -4,6 +4,7 @@
 pub mod broker;
 pub mod clients;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod grants;
 pub mod http;
