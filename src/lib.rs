@@ -1,7 +1,9 @@
 //! Gatelodge: a federated OAuth broker for MCP. Corporate sign-in for every MCP server.
 #![recursion_limit = "256"]
 
+pub mod app;
 pub mod broker;
+pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod config;
@@ -15,5 +17,6 @@ pub mod policy;
 pub mod protocol;
 pub mod secret;
 pub mod store;
+pub mod telemetry;
 pub mod tokens;
 pub mod upstream;
