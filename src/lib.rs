@@ -1,9 +1,19 @@
 //! Gatelodge: a federated OAuth broker for MCP. Corporate sign-in for every MCP server.
 #![recursion_limit = "256"]
 
+pub mod broker;
+pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod grants;
+pub mod http;
+pub mod login;
+pub mod outbound;
+pub mod pages;
+pub mod policy;
 pub mod protocol;
 pub mod secret;
 pub mod store;
+pub mod tokens;
+pub mod upstream;

@@ -1,3 +1,14 @@
-//! The one integration test binary; a module per room.
+//! The integration tests: one binary over the whole crate.
+#![recursion_limit = "256"]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod config;
+mod harness;
+mod pages;
+mod store_conformance;

@@ -11,6 +11,7 @@ fn text() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE)).unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of an environment")]
 fn env(name: &str) -> Option<String> {
     Some(format!("0a1b2c3d4e5f6g7h8i9j-k1l2m3n4o5p6-{name}"))
 }

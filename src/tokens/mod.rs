@@ -1,0 +1,22 @@
+//! Minting and verifying.
+//!
+//! - `authorization`: [`Authorization`], the only thing that tokens are minted from.
+//! - `code`: authorization codes: the grant's name and a secret.
+//! - `refresh_token`: family, generation and a MAC; nothing secret is stored.
+//! - `access_token`: our access tokens (RFC 9068): their claims, and how they are verified.
+//! - `signing`: the broker's key and its public half.
+//! - `minter`: an authorization becomes an access token.
+
+mod access_token;
+mod authorization;
+mod code;
+mod minter;
+mod refresh_token;
+mod signing;
+
+pub use access_token::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
+pub use authorization::Authorization;
+pub use code::AuthorizationCode;
+pub use minter::{AccessToken, Minter};
+pub use refresh_token::{RefreshToken, RefreshTokens};
+pub use signing::{KeyError, SigningAlgorithm, SigningKey};
