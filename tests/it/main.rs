@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod config;
 mod harness;
 mod pages;
 mod store_conformance;
