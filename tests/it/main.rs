@@ -11,4 +11,5 @@
 mod config;
 mod harness;
 mod pages;
+mod sign_in;
 mod store_conformance;

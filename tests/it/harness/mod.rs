@@ -1,5 +1,6 @@
 //! What the tests stand on.
 //!
+//! - [`broker`]: a broker in process; [`browser`]: cookies and forms; [`client`]: an MCP client.
 //! - [`clock`]: time that a test moves by hand.
 //! - [`keys`]: signing keys that sign whatever they are told to.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
@@ -7,6 +8,9 @@
 //! - [`sample`]: records to put into a store.
 //! - [`temp_dir`]: folders that vanish.
 
+pub(crate) mod broker;
+pub(crate) mod browser;
+pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod keys;
 pub(crate) mod provider;
