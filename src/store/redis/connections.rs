@@ -4,7 +4,8 @@
 //! keeps what it got from the pool and hands out clones. The pool makes connections, counts them
 //! and bounds the waiting. A connection that failed is given up, and the next call makes another.
 //!
-//! Longest wait for any call: [`QUEUE`] + [`CONNECT`] + [`COMMAND`].
+//! Longest wait for any call: [`QUEUE`] + [`CONNECT`] + [`COMMAND`], and two more commands where
+//! Redis has forgotten a script and is told it again.
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
