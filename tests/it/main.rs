@@ -2,4 +2,8 @@
 #![recursion_limit = "256"]
 
 #[cfg(test)]
+mod demo_mcp;
+#[cfg(test)]
+mod demo_provider;
+#[cfg(test)]
 mod harness;
