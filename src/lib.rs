@@ -2,10 +2,20 @@
 #![recursion_limit = "256"]
 
 pub mod access;
+pub mod broker;
+pub mod clients;
 pub mod clock;
+pub mod config;
 pub mod demo;
 pub mod domain;
+pub mod grants;
+pub mod http;
+pub mod login;
+pub mod outbound;
+pub mod pages;
+pub mod policy;
 pub mod protocol;
 pub mod secret;
 pub mod store;
 pub mod tokens;
+pub mod upstream;

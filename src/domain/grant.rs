@@ -40,6 +40,12 @@ impl GrantId {
         Self(bytes)
     }
 
+    /// From its text, as a token's claim carries it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().map(Self).ok()
+    }
+
     /// Its bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
@@ -68,8 +74,7 @@ impl Serialize for GrantId {
 impl<'de> Deserialize<'de> for GrantId {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(serde::de::Error::custom)?;
-        bytes.try_into().map(Self).map_err(|_| serde::de::Error::custom("a grant id has 16 bytes"))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("a grant id has 16 bytes"))
     }
 }
 

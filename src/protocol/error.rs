@@ -41,6 +41,8 @@ pub enum ErrorCode {
     RequestUriNotSupported,
     /// OpenID Connect Core.
     LoginRequired,
+    /// RFC 8628; here for too many failed attempts.
+    SlowDown,
 }
 
 impl ErrorCode {
@@ -65,6 +67,7 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::LoginRequired => "login_required",
+            Self::SlowDown => "slow_down",
         }
     }
 }
@@ -135,6 +138,12 @@ impl fmt::Display for OAuthError {
 }
 
 impl StdError for OAuthError {}
+
+impl From<super::Repeated> for OAuthError {
+    fn from(repeated: super::Repeated) -> Self {
+        Self::new(ErrorCode::InvalidRequest, repeated.to_string())
+    }
+}
 
 #[cfg(test)]
 mod tests {

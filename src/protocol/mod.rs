@@ -7,13 +7,17 @@
 //! | [`RedirectUri`] | where an answer may go | OAuth 2.1 section 2.3, RFC 8252 section 7.3 |
 //! | [`ResourceUri`] | the protected server a token is for | RFC 8707 section 2 |
 //! | [`S256Challenge`] | PKCE | RFC 7636 section 4 |
+//! | [`Params`] | the parameters of a request | OAuth 2.1 section 3.1 |
 //! | [`OAuthError`] | an error with its public and its private half | RFC 6749 sections 4.1.2.1 and 5.2 |
+//! | [`Jws`], [`KeySet`] | signed JWTs, read strictly, and the keys they are read with | RFC 7515, RFC 7517 |
 //! | [`metadata`] | the discovery documents | RFC 8414, RFC 9728 |
 //! | [`registration`] | what a client sends to register and is answered | RFC 7591 |
 
 mod error;
 mod issuer;
+mod jws;
 pub mod metadata;
+mod params;
 mod pkce;
 mod redirect_uri;
 pub mod registration;
@@ -22,6 +26,8 @@ mod scope;
 
 pub use error::{ErrorCode, OAuthError};
 pub use issuer::{InvalidIssuer, Issuer, is_loopback_host};
+pub use jws::{InvalidJws, Jws, KeySet, Members, install_crypto};
+pub use params::{Params, Repeated};
 pub use pkce::{InvalidChallenge, S256Challenge};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use resource::{InvalidResource, ResourceUri};

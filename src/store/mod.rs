@@ -1,12 +1,20 @@
 //! State. The operations are sentences, each one atomic; there is no CRUD to misuse.
 //!
 //! - [`Store`]: what the broker asks of a store.
-//! - `memory` and `embedded`: one process; redb in memory or in one file.
-//! - `redis`: several replicas; one Lua script per transition.
-//! - `audit`: one event, written by one store operation and one log line.
+//! - [`embedded`]: one process; redb in one file, or the same in memory.
+//! - [`redis`]: several replicas; one Lua script per transition.
+//! - [`audit`]: one event, written by one store operation and one log line.
+//! - `codec`: how a record becomes bytes, versioned and sealed.
+//! - [`faulty`]: any store, failing on request, for the tests of what happens then.
 //!
 //! Everything personal or secret is sealed before it reaches a disk or a network
 //! ([`crate::secret::Sealer`], the record's key as associated data).
+
+pub mod audit;
+mod codec;
+pub mod embedded;
+pub mod faulty;
+pub mod redis;
 
 use std::fmt;
 use std::time::Duration;
@@ -18,6 +26,9 @@ use crate::domain::{
     AuditEvent, Client, ClientId, Grant, GrantId, LoginId, PendingLogin, Redemption, Rotation, RotationRules,
 };
 use crate::secret::{Digest, Secret};
+
+pub use embedded::EmbeddedStore;
+pub use redis::RedisStore;
 
 /// A store failed; never the client's fault (PRIN-5).
 #[derive(Debug, thiserror::Error)]

@@ -3,33 +3,16 @@
 //! The order of [`AccessTokenVerifier::verify`]: size, shape, header, key, signature, and only
 //! then the claims. Claims of an unverified token cannot be read from here.
 
-#[cfg(test)]
-mod tests;
-
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::protocol::{ResourceUri, ScopeSet};
-
-/// Longest token that is looked at (SEC-144).
-const LONGEST: usize = 16 * 1024;
+use crate::protocol::{InvalidJws, Jws, KeySet, ResourceUri, ScopeSet};
 
 /// How far a clock that dates a token may be ahead of ours.
 const SKEW: Duration = Duration::from_secs(60);
-
-/// Header members that would bring a key along or change how the token is read (SEC-142).
-const REFUSED_HEADERS: [&str; 10] =
-    ["crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "enc", "zip"];
 
 /// The claims of an access token (RFC 9068 section 2.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,24 +94,12 @@ impl VerifiedAccess {
 /// Why a token is refused. For the log: the client learns only `invalid_token`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// Over 16 KiB.
-    #[error("is longer than {LONGEST} bytes")]
-    TooLong,
-    /// Not a JWT, or its JSON is damaged or says a thing twice.
-    #[error("is not a well-formed JWT")]
-    Malformed,
+    /// Not signed by a key of the issuer.
+    #[error(transparent)]
+    Jws(#[from] InvalidJws),
     /// Another kind of token, for example an ID token (SEC-141).
     #[error("is not of type at+jwt")]
     Type,
-    /// A header that is refused, or an algorithm that is not the key's.
-    #[error("has a header or an algorithm that is not accepted")]
-    Header,
-    /// Signed with a key that the issuer does not publish, or not yet to us.
-    #[error("is signed with an unknown key")]
-    UnknownKey,
-    /// The signature does not fit.
-    #[error("has a wrong signature")]
-    Signature,
     /// A required claim is missing, empty or of another type.
     #[error("lacks a required claim")]
     Claims,
@@ -146,41 +117,24 @@ pub enum InvalidToken {
     NotYet,
 }
 
-/// A public key, and the only algorithm that it may be used with.
-#[derive(Clone)]
-struct VerifyingKey {
-    key: DecodingKey,
-    algorithm: Algorithm,
-}
-
 /// Verifies the access tokens of one issuer against its published keys.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct AccessTokenVerifier {
     issuer: String,
-    keys: HashMap<String, VerifyingKey>,
+    keys: KeySet,
 }
 
 impl AccessTokenVerifier {
-    /// Takes the usable keys: with a `kid`, for signatures, for ES256, RS256 or `EdDSA`.
+    /// Verifies tokens of `issuer` with these keys.
     #[must_use]
-    pub fn new<'a>(issuer: &str, keys: impl IntoIterator<Item = &'a Jwk>) -> Self {
-        super::install_crypto();
-        let mut by_kid = HashMap::new();
-        for jwk in keys {
-            if let (Some(kid), Some(key)) = (&jwk.common.key_id, verifying_key(jwk)) {
-                by_kid.entry(kid.clone()).or_insert(key);
-            }
-        }
-        Self { issuer: issuer.to_owned(), keys: by_kid }
+    pub fn new(issuer: &str, keys: KeySet) -> Self {
+        Self { issuer: issuer.to_owned(), keys }
     }
 
-    /// Reads a JWK set; keys that it cannot read are left out, as RFC 7517 section 5 asks.
+    /// Would another set of keys be needed to judge this token?
     #[must_use]
-    pub fn from_jwks(issuer: &str, document: &Value) -> Self {
-        let listed = document.get("keys").and_then(Value::as_array);
-        let keys: Vec<Jwk> =
-            listed.into_iter().flatten().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect();
-        Self::new(issuer, &keys)
+    pub fn lacks_key_of(&self, token: &str) -> bool {
+        Jws::parse(token).is_ok_and(|jws| !self.keys.knows(jws.header("kid")))
     }
 
     /// Verifies a token for `resource` at the time `now` (RFC 9068 section 4).
@@ -190,12 +144,18 @@ impl AccessTokenVerifier {
         resource: &ResourceUri,
         now: Timestamp,
     ) -> Result<VerifiedAccess, InvalidToken> {
+        let access = self.verify_for_any(token, now)?;
+        if !access.claims.aud.names(resource) {
+            return Err(InvalidToken::Audience);
+        }
+        Ok(access)
+    }
+
+    /// Verifies a token of ours, for whatever resource: for its own client to revoke it.
+    pub fn verify_for_any(&self, token: &str, now: Timestamp) -> Result<VerifiedAccess, InvalidToken> {
         let claims = self.verify_signature(token)?;
         if claims.iss != self.issuer {
             return Err(InvalidToken::Issuer);
-        }
-        if !claims.aud.names(resource) {
-            return Err(InvalidToken::Audience);
         }
         if claims.exp <= now {
             return Err(InvalidToken::Expired);
@@ -211,121 +171,200 @@ impl AccessTokenVerifier {
         Ok(VerifiedAccess { claims, scopes })
     }
 
-    /// Would this token need a key that is not here? Then the issuer may have a new one.
-    #[must_use]
-    pub fn lacks_key_of(&self, token: &str) -> bool {
-        matches!(self.unverified(token), Err(InvalidToken::UnknownKey))
-    }
-
     /// The claims of a token that one of the issuer's keys signed; they are not checked yet.
     fn verify_signature(&self, token: &str) -> Result<AccessClaims, InvalidToken> {
-        let Unverified { message, payload, signature, key } = self.unverified(token)?;
-        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
-            Ok(true) => {}
-            Ok(false) | Err(_) => return Err(InvalidToken::Signature),
-        }
-        typed(strict_object(payload)?).ok_or(InvalidToken::Claims)
-    }
-
-    /// The parts of a token whose header is acceptable.
-    fn unverified<'a>(&'a self, token: &'a str) -> Result<Unverified<'a>, InvalidToken> {
-        if token.len() > LONGEST {
-            return Err(InvalidToken::TooLong);
-        }
-        let (message, signature) = token.rsplit_once('.').ok_or(InvalidToken::Malformed)?;
-        let (header, payload) = message.split_once('.').ok_or(InvalidToken::Malformed)?;
-        if payload.contains('.') {
-            return Err(InvalidToken::Malformed);
-        }
-        let header = strict_object(header)?;
-        let text = |name| header.get(name).and_then(Value::as_str);
-        if !matches!(text("typ"), Some("at+jwt" | "application/at+jwt")) {
+        let jws = Jws::parse(token)?;
+        if !matches!(jws.header("typ"), Some("at+jwt" | "application/at+jwt")) {
             return Err(InvalidToken::Type);
         }
-        if REFUSED_HEADERS.iter().any(|name| header.contains_key(*name)) {
-            return Err(InvalidToken::Header);
+        if jws.header("kid").is_none() {
+            return Err(InvalidJws::UnknownKey.into());
         }
-        let key = text("kid").and_then(|kid| self.keys.get(kid)).ok_or(InvalidToken::UnknownKey)?;
-        if text("alg").and_then(|alg| alg.parse().ok()) != Some(key.algorithm) {
-            return Err(InvalidToken::Header);
+        let claims = jws.verify(&self.keys)?;
+        serde_json::from_value(Value::Object(claims.into_iter().collect())).map_err(|_| InvalidToken::Claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+    use serde_json::json;
+
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+    struct Signer(EcdsaKeyPair);
+
+    impl Signer {
+        fn new() -> Self {
+            Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
         }
-        Ok(Unverified { message, payload, signature, key })
-    }
-}
 
-/// A token whose signature nobody has looked at.
-struct Unverified<'a> {
-    message: &'a str,
-    payload: &'a str,
-    signature: &'a str,
-    key: &'a VerifyingKey,
-}
-
-impl fmt::Debug for AccessTokenVerifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kids: Vec<&String> = self.keys.keys().collect();
-        f.debug_struct("AccessTokenVerifier").field("issuer", &self.issuer).field("keys", &kids).finish()
-    }
-}
-
-/// The algorithm follows from the key, never from a token; symmetric keys are left out (SEC-142).
-fn verifying_key(jwk: &Jwk) -> Option<VerifyingKey> {
-    if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
-        return None;
-    }
-    let (named, algorithm) = if let AlgorithmParameters::EllipticCurve(ec) = &jwk.algorithm
-        && ec.curve == EllipticCurve::P256
-    {
-        (KeyAlgorithm::ES256, Algorithm::ES256)
-    } else if let AlgorithmParameters::RSA(_) = &jwk.algorithm {
-        (KeyAlgorithm::RS256, Algorithm::RS256)
-    } else if let AlgorithmParameters::OctetKeyPair(okp) = &jwk.algorithm
-        && okp.curve == EllipticCurve::Ed25519
-    {
-        (KeyAlgorithm::EdDSA, Algorithm::EdDSA)
-    } else {
-        return None;
-    };
-    if jwk.common.key_algorithm.is_some_and(|alg| alg != named) {
-        return None;
-    }
-    Some(VerifyingKey { key: DecodingKey::from_jwk(jwk).ok()?, algorithm })
-}
-
-/// A JSON object in base64url. A member that stands there twice is an error: two readers could
-/// see two different tokens (SEC-144).
-fn strict_object(part: &str) -> Result<BTreeMap<String, Value>, InvalidToken> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| InvalidToken::Malformed)?;
-    let StrictObject(members) = serde_json::from_slice(&bytes).map_err(|_| InvalidToken::Malformed)?;
-    Ok(members)
-}
-
-fn typed<T: DeserializeOwned>(members: BTreeMap<String, Value>) -> Option<T> {
-    serde_json::from_value(Value::Object(members.into_iter().collect())).ok()
-}
-
-struct StrictObject(BTreeMap<String, Value>);
-
-impl<'de> Deserialize<'de> for StrictObject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = BTreeMap<String, Value>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if members.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a member stands there twice"));
-                    }
-                }
-                Ok(members)
-            }
+        fn jwk(&self) -> Value {
+            let point = self.0.public_key().as_ref();
+            json!({"kty": "EC", "crv": "P-256", "kid": "k", "alg": "ES256", "use": "sig",
+                "x": URL_SAFE_NO_PAD.encode(&point[1..33]), "y": URL_SAFE_NO_PAD.encode(&point[33..])})
         }
-        deserializer.deserialize_map(Members).map(Self)
+
+        fn sign(&self, header: &str, claims: &str) -> String {
+            let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+            let signature = self.0.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+            format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+        }
+    }
+
+    fn header() -> Value {
+        json!({"typ": "at+jwt", "alg": "ES256", "kid": "k"})
+    }
+
+    fn claims() -> Value {
+        json!({"iss": "https://auth.example", "sub": "p_1", "aud": "https://mcp.example/mcp",
+            "exp": NOW.as_unix() + 60, "iat": NOW.as_unix(), "jti": "j", "client_id": "c",
+            "scope": "mcp:read", "email": "alice@example.com"})
+    }
+
+    fn with(mut object: Value, name: &str, value: Value) -> Value {
+        object[name] = value;
+        object
+    }
+
+    fn without(mut object: Value, name: &str) -> Value {
+        object.as_object_mut().unwrap().remove(name);
+        object
+    }
+
+    fn check_text(header: &str, claims: &str) -> Result<VerifiedAccess, InvalidToken> {
+        let signer = Signer::new();
+        let verifier = AccessTokenVerifier::new(
+            "https://auth.example",
+            KeySet::from_jwks(&json!({"keys": [signer.jwk()]})),
+        );
+        let resource = ResourceUri::parse("https://mcp.example/mcp").unwrap();
+        verifier.verify(&signer.sign(header, claims), &resource, NOW)
+    }
+
+    fn check(header: &Value, claims: &Value) -> Result<VerifiedAccess, InvalidToken> {
+        check_text(&header.to_string(), &claims.to_string())
+    }
+
+    fn refused_claims(claims: &Value) -> InvalidToken {
+        check(&header(), claims).unwrap_err()
+    }
+
+    /// SEC-140: what a good token tells.
+    #[test]
+    fn sec_140_a_token_with_all_claims_verifies() {
+        let access = check(&header(), &claims()).unwrap();
+        assert_eq!(access.claims().sub, "p_1");
+        assert_eq!(access.scopes().to_string(), "mcp:read");
+        let long = with(header(), "typ", json!("application/at+jwt"));
+        assert!(check(&long, &claims()).is_ok());
+        for required in ["iss", "sub", "aud", "exp", "iat", "jti", "client_id"] {
+            assert_eq!(refused_claims(&without(claims(), required)), InvalidToken::Claims, "{required}");
+        }
+        assert_eq!(refused_claims(&with(claims(), "sub", json!(""))), InvalidToken::Claims);
+    }
+
+    /// SEC-141: an ID token, an ID-JAG, a logout token is no access token.
+    #[test]
+    fn sec_141_only_at_jwt_is_taken() {
+        for typ in ["JWT", "oauth-id-jag+jwt", "logout+jwt", "AT+JWT", ""] {
+            let refused = check(&with(header(), "typ", json!(typ)), &claims());
+            assert_eq!(refused, Err(InvalidToken::Type), "{typ}");
+        }
+        assert_eq!(check(&without(header(), "typ"), &claims()), Err(InvalidToken::Type));
+    }
+
+    /// SEC-142: the key decides the algorithm, and nothing in the token brings a key along.
+    #[test]
+    fn sec_142_algorithms_and_embedded_keys() {
+        for alg in ["none", "HS256", "RS256", "ES384", "es256"] {
+            let refused = check(&with(header(), "alg", json!(alg)), &claims());
+            assert_eq!(refused, Err(InvalidToken::Jws(InvalidJws::Header)), "{alg}");
+        }
+        for name in ["crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "enc", "zip"] {
+            let refused = check(&with(header(), name, json!(["exp"])), &claims());
+            assert_eq!(refused, Err(InvalidToken::Jws(InvalidJws::Header)), "{name}");
+        }
+        let other = check(&with(header(), "kid", json!("other")), &claims());
+        assert_eq!(other, Err(InvalidToken::Jws(InvalidJws::UnknownKey)));
+        assert_eq!(
+            check(&without(header(), "kid"), &claims()),
+            Err(InvalidToken::Jws(InvalidJws::UnknownKey))
+        );
+        let symmetric = json!({"keys": [{"kty": "oct", "kid": "k", "alg": "HS256", "k": "c2VjcmV0"}]});
+        assert!(!KeySet::from_jwks(&symmetric).knows(Some("k")));
+    }
+
+    /// SEC-143: the audience is the resource in any spelling, alone or in a list.
+    #[test]
+    fn sec_143_audience() {
+        for good in
+            [json!("HTTPS://MCP.example/mcp/"), json!(["https://x.example", "https://mcp.example/mcp"])]
+        {
+            assert!(check(&header(), &with(claims(), "aud", good)).is_ok());
+        }
+        for bad in [json!("https://mcp.example/"), json!([]), json!(""), json!(["https://x.example"])] {
+            assert_eq!(refused_claims(&with(claims(), "aud", bad)), InvalidToken::Audience);
+        }
+        assert_eq!(
+            refused_claims(&with(claims(), "iss", json!("https://auth.example/"))),
+            InvalidToken::Issuer
+        );
+    }
+
+    /// INT-27: no leeway for the end; 60 s for a clock ahead of ours.
+    #[test]
+    fn int_27_times_are_checked_against_the_given_present() {
+        let at = |offset: i64| json!(NOW.as_unix().saturating_add_signed(offset));
+        assert_eq!(refused_claims(&with(claims(), "exp", at(0))), InvalidToken::Expired);
+        assert!(check(&header(), &with(claims(), "exp", at(1))).is_ok());
+        assert!(check(&header(), &with(claims(), "iat", at(60))).is_ok());
+        assert_eq!(refused_claims(&with(claims(), "iat", at(61))), InvalidToken::NotYet);
+        assert_eq!(refused_claims(&with(claims(), "nbf", at(61))), InvalidToken::NotYet);
+        for odd in [json!("1"), json!(1e300), json!(-1), json!(null)] {
+            assert_eq!(refused_claims(&with(claims(), "exp", odd)), InvalidToken::Claims);
+        }
+    }
+
+    /// SEC-144: hostile shapes are refused without a panic.
+    #[test]
+    fn sec_144_hostile_shapes() {
+        let twice = r#"{"typ":"at+jwt","alg":"ES256","kid":"k","kid":"k"}"#;
+        assert_eq!(check_text(twice, &claims().to_string()), Err(InvalidToken::Jws(InvalidJws::Malformed)));
+        let text = claims().to_string().replacen('{', r#"{"sub":"p_0","#, 1);
+        assert_eq!(check_text(&header().to_string(), &text), Err(InvalidToken::Jws(InvalidJws::Malformed)));
+        let deep = "[".repeat(4000);
+        assert_eq!(check_text(&header().to_string(), &deep), Err(InvalidToken::Jws(InvalidJws::Malformed)));
+        let long = format!("{{\"x\":\"{}\"}}", "x".repeat(100_000));
+        assert_eq!(check_text(&long, "{}"), Err(InvalidToken::Jws(InvalidJws::TooLong)));
+        let verifier = AccessTokenVerifier::new("https://auth.example", KeySet::default());
+        let resource = ResourceUri::parse("https://mcp.example/mcp").unwrap();
+        for odd in ["", ".", "..", "...", "a.b", "é.é.é", &".".repeat(1_000_000), &".".repeat(9_000)] {
+            assert!(verifier.verify(odd, &resource, NOW).is_err());
+        }
+    }
+
+    /// SEC-142: a changed byte, or another key under the same name.
+    #[test]
+    fn sec_142_signatures_are_checked() {
+        let (signer, other) = (Signer::new(), Signer::new());
+        let verifier = AccessTokenVerifier::new(
+            "https://auth.example",
+            KeySet::from_jwks(&json!({"keys": [signer.jwk()]})),
+        );
+        let resource = ResourceUri::parse("https://mcp.example/mcp").unwrap();
+        let verify = |token: &str| verifier.verify(token, &resource, NOW);
+        let good = signer.sign(&header().to_string(), &claims().to_string());
+        assert!(verify(&good).is_ok());
+        let forged = other.sign(&header().to_string(), &claims().to_string());
+        assert_eq!(verify(&forged), Err(InvalidToken::Jws(InvalidJws::Signature)));
+        let (message, _) = good.rsplit_once('.').unwrap();
+        assert_eq!(verify(&format!("{message}.")), Err(InvalidToken::Jws(InvalidJws::Signature)));
+        assert_eq!(verify(&format!("{good}=")), Err(InvalidToken::Jws(InvalidJws::Signature)));
     }
 }

@@ -1,13 +1,22 @@
 //! Minting and verifying.
 //!
-//! - [`access_token`]: our access tokens (RFC 9068): their claims, and how they are verified.
+//! - `authorization`: [`Authorization`], the only thing that tokens are minted from.
+//! - `code`: authorization codes: the grant's name and a secret.
+//! - `refresh_token`: family, generation and a MAC; nothing secret is stored.
+//! - `access_token`: our access tokens (RFC 9068): their claims, and how they are verified.
+//! - `signing`: the broker's key and its public half.
+//! - `minter`: an authorization becomes an access token.
 
-pub mod access_token;
+mod access_token;
+mod authorization;
+mod code;
+mod minter;
+mod refresh_token;
+mod signing;
 
 pub use access_token::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
-
-/// Chooses jsonwebtoken's cryptography, which panics without a choice. May be called repeatedly.
-pub fn install_crypto() {
-    // An error only says that somebody chose before; there is one provider in this build.
-    let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-}
+pub use authorization::Authorization;
+pub use code::AuthorizationCode;
+pub use minter::{AccessToken, Minter};
+pub use refresh_token::{RefreshToken, RefreshTokens};
+pub use signing::{KeyError, SigningAlgorithm, SigningKey};

@@ -170,7 +170,7 @@ async fn discovery_names_the_endpoints() {
 /// fitting `at_hash` and a signature of the published key.
 #[tokio::test]
 async fn a_person_signs_in() {
-    gatelodge::tokens::install_crypto();
+    gatelodge::protocol::install_crypto();
     let demo = Demo::new();
     let returned = demo.choose("alice").await.returned();
     assert_eq!((returned["state"].as_str(), returned["iss"].as_str()), ("s\"<t>&", ISSUER));

@@ -1,9 +1,15 @@
 //! The integration tests: one binary over the whole crate.
 #![recursion_limit = "256"]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
-#[cfg(test)]
 mod demo_mcp;
-#[cfg(test)]
 mod demo_provider;
-#[cfg(test)]
 mod harness;
+mod pages;
+mod store_conformance;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::clock::{Clock, Timestamp};
+use crate::protocol::KeySet;
 use crate::tokens::AccessTokenVerifier;
 
 /// Loads a JWK set; the error is for the log.
@@ -53,7 +54,7 @@ impl KeyCache {
         *asked_at = Some(now);
         match (self.load)().await {
             Ok(document) => {
-                let verifier = Arc::new(AccessTokenVerifier::from_jwks(&self.issuer, &document));
+                let verifier = Arc::new(AccessTokenVerifier::new(&self.issuer, KeySet::from_jwks(&document)));
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(verifier.clone());
                 Ok(verifier)
             }

@@ -1,33 +1,21 @@
 //! Queries and forms, each parameter once (RFC 6749 section 3.1).
 
-use std::collections::BTreeMap;
+use crate::protocol;
+pub(super) use crate::protocol::Repeated;
 
-use url::form_urlencoded;
-
-/// Parameters; an empty one counts as omitted.
-#[derive(Debug, Clone)]
-pub(super) struct Params(BTreeMap<String, String>);
-
-/// A parameter that stands there twice.
-#[derive(Debug)]
-pub(super) struct Repeated(pub(super) String);
+/// Parameters, none of them twice; an empty one counts as omitted.
+pub(super) struct Params(protocol::Params);
 
 impl Params {
     /// Parses a query or a form.
     pub(super) fn parse(text: &str) -> Result<Self, Repeated> {
-        let mut params = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(text.as_bytes()).into_owned() {
-            if params.contains_key(&name) {
-                return Err(Repeated(name));
-            }
-            params.insert(name, value);
-        }
-        params.retain(|_, value| !value.is_empty());
+        let params = protocol::Params::parse(text.as_bytes());
+        params.check_repeats()?;
         Ok(Self(params))
     }
 
     /// One parameter.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.all(name).next()
     }
 }

@@ -148,7 +148,7 @@ async fn claims_headers_and_signatures_go_wrong_as_told() {
 /// Both published keys really verify what they sign; a stranger under the same name does not.
 #[tokio::test]
 async fn honest_signatures_verify() {
-    gatelodge::tokens::install_crypto();
+    gatelodge::protocol::install_crypto();
     let provider = TestProvider::start(TestClock::new());
     let (_, jwks, _) = get(&provider, "/jwks").await;
     for (signing, index, good) in

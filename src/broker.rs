@@ -1,0 +1,83 @@
+//! The wired parts, as the HTTP room sees them.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::clients::Registration;
+use crate::domain::{Resource, Resources};
+use crate::grants::TokenEndpoint;
+use crate::login::Login;
+use crate::protocol::Issuer;
+use crate::protocol::metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata};
+use crate::store::Store;
+
+/// Everything behind the endpoints.
+#[derive(Debug)]
+pub struct Broker {
+    /// Who we are.
+    pub issuer: Issuer,
+    /// `Host` values that are ours, besides the issuer's own (SEC-161).
+    pub allowed_hosts: Vec<String>,
+    /// Whom a person without access can ask.
+    pub contact: Option<String>,
+    /// The protected servers.
+    pub resources: Arc<Resources>,
+    /// The browser half.
+    pub login: Login,
+    /// The token half.
+    pub tokens: TokenEndpoint,
+    /// Dynamic registration.
+    pub registration: Registration,
+    /// For the readiness check.
+    pub store: Arc<dyn Store>,
+    /// The public keys.
+    pub jwks: Value,
+}
+
+impl Broker {
+    /// Authorization server metadata (RFC 8414): what is advertised works (SEC-137).
+    #[must_use]
+    pub fn metadata(&self) -> AuthorizationServerMetadata {
+        let url = |path| self.issuer.url(path);
+        let methods = vec!["none", "client_secret_basic", "client_secret_post"];
+        AuthorizationServerMetadata {
+            issuer: self.issuer.as_str().to_owned(),
+            authorization_endpoint: url("/oauth/authorize"),
+            token_endpoint: url("/oauth/token"),
+            jwks_uri: url("/.well-known/jwks.json"),
+            registration_endpoint: self.registration.is_open().then(|| url("/oauth/register")),
+            revocation_endpoint: url("/oauth/revoke"),
+            scopes_supported: self.resources.scope_set().iter().map(ToString::to_string).collect(),
+            response_types_supported: vec!["code"],
+            response_modes_supported: vec!["query"],
+            grant_types_supported: vec!["authorization_code", "refresh_token"],
+            token_endpoint_auth_methods_supported: methods.clone(),
+            revocation_endpoint_auth_methods_supported: methods,
+            code_challenge_methods_supported: vec!["S256"],
+            authorization_response_iss_parameter_supported: true,
+        }
+    }
+
+    /// Protected resource metadata (RFC 9728) of the server at `path`, as people type it: with
+    /// or without a trailing slash (INT-22, INT-23). An empty path means the default server.
+    #[must_use]
+    pub fn resource_metadata(&self, path: &str) -> Option<ProtectedResourceMetadata> {
+        let bare = path.trim_end_matches('/');
+        let at_path = |resource: &&Resource| resource.url.path() == bare;
+        let ours = |resource: &&Resource| resource.url.origin() == self.issuer.origin();
+        let found = self.resources.iter().filter(at_path).find(ours);
+        let found = found.or_else(|| self.resources.iter().find(at_path));
+        let resource = match found {
+            None if bare.is_empty() => self.resources.default_resource()?,
+            found => found?,
+        };
+        let typed = match (bare.is_empty(), path.ends_with('/')) {
+            (false, true) => format!("{}/", resource.url.as_str().trim_end_matches('/')),
+            (false, false) => resource.url.as_str().trim_end_matches('/').to_owned(),
+            (true, _) => resource.url.as_str().to_owned(),
+        };
+        let scopes = resource.scope_set();
+        Some(ProtectedResourceMetadata::new(&typed, self.issuer.as_str(), &scopes, Some(&resource.name)))
+    }
+}

@@ -1,0 +1,199 @@
+//! Client authentication (RFC 6749 section 2.3). The registered method is enforced, and an
+//! unknown client gets the same answer as a wrong secret (SEC-071).
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use governor::clock::Clock as GovernorClock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::clock::{Clock, Timestamp};
+use crate::domain::{Client, ClientAuthMethod, ClientId};
+use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::secret::{Digest, Secret};
+
+use super::Clients;
+
+/// Failed attempts at one client in a minute before the answer is 429 (SEC-069).
+const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
+
+/// What a request brings to prove who it comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    basic: Option<(String, Option<Secret>)>,
+    body_id: Option<String>,
+    body_secret: Option<Secret>,
+}
+
+impl Credentials {
+    /// Reads the `Authorization` header and the form. An empty password or `client_secret=`
+    /// counts as none (INT-53).
+    pub fn read(authorization: Option<&str>, form: &Params) -> Result<Self, OAuthError> {
+        let invalid = || {
+            OAuthError::new(
+                ErrorCode::InvalidClient,
+                "the Authorization header is not a valid Basic credential",
+            )
+        };
+        let basic = match authorization {
+            None => None,
+            Some(header) => Some(read_basic(header).ok_or_else(invalid)?),
+        };
+        Ok(Self {
+            basic,
+            body_id: form.one("client_id")?.map(str::to_owned),
+            body_secret: form.one("client_secret")?.map(|secret| Secret::new(secret.to_owned())),
+        })
+    }
+
+    fn client_id(&self) -> Result<ClientId, OAuthError> {
+        match (&self.basic, &self.body_id) {
+            (Some((basic, _)), Some(body)) if basic != body => Err(OAuthError::new(
+                ErrorCode::InvalidRequest,
+                "the header and the body name different clients",
+            )),
+            (Some((id, _)), _) | (None, Some(id)) => Ok(ClientId::new(id)),
+            (None, None) => Err(OAuthError::new(ErrorCode::InvalidClient, "client_id is missing")),
+        }
+    }
+}
+
+/// `Basic base64(form-encoded id ":" form-encoded secret)` (RFC 6749 section 2.3.1, SEC-067).
+fn read_basic(header: &str) -> Option<(String, Option<Secret>)> {
+    let (scheme, value) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
+    let (id, secret) = decoded.split_once(':')?;
+    let secret = Some(form_decode(secret)).filter(|secret| !secret.is_empty());
+    Some((form_decode(id), secret.map(Secret::new)))
+}
+
+fn form_decode(text: &str) -> String {
+    let pair = format!("x={}", text.replace('&', "%26"));
+    url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+/// A client that proved who it is, as far as its registered method can.
+#[derive(Debug, Clone)]
+pub struct AuthenticatedClient(Client);
+
+impl AuthenticatedClient {
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.0
+    }
+}
+
+/// Lets governor run on our clock.
+#[derive(Clone)]
+struct OurClock(Arc<dyn Clock>);
+
+impl GovernorClock for OurClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Duration::from_secs(self.0.now().as_unix()).into()
+    }
+}
+
+/// Authenticates clients and slows down guessing.
+pub struct Authenticator {
+    clients: Clients,
+    failures: RateLimiter<ClientId, DashMapStateStore<ClientId>, OurClock, NoOpMiddleware<Nanos>>,
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authenticator")
+    }
+}
+
+impl Authenticator {
+    /// Authenticates against this directory.
+    #[must_use]
+    pub fn new(clients: Clients, clock: Arc<dyn Clock>) -> Self {
+        let quota = Quota::per_minute(FAILURES_PER_MINUTE);
+        let failures = RateLimiter::new(quota, DashMapStateStore::default(), OurClock(clock));
+        Self { clients, failures }
+    }
+
+    /// Authenticates. Only failures are counted and slowed down: whoever holds the secret is
+    /// never locked out by somebody who does not (SEC-069).
+    pub async fn authenticate(
+        &self,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<AuthenticatedClient, OAuthError> {
+        let id = credentials.client_id()?;
+        let found = self.clients.find(&id, now).await.map_err(OAuthError::unavailable)?;
+        let refused =
+            OAuthError::new(ErrorCode::InvalidClient, "unknown client, or wrong client credentials");
+        let Some(client) = found else { return Err(refused) };
+        let in_header = credentials.basic.as_ref().and_then(|(_, secret)| secret.as_ref());
+        let in_body = credentials.body_secret.as_ref();
+        if in_header.is_some() && in_body.is_some() {
+            let text = "use one method of client authentication, not two";
+            return Err(OAuthError::new(ErrorCode::InvalidRequest, text));
+        }
+        let proven = match &client.auth {
+            ClientAuthMethod::None => in_header.is_none() && in_body.is_none(),
+            ClientAuthMethod::ClientSecretBasic(digest) => proves(in_header, digest),
+            ClientAuthMethod::ClientSecretPost(digest) => proves(in_body, digest),
+        };
+        if proven {
+            return Ok(AuthenticatedClient(client));
+        }
+        match self.failures.check_key(&id) {
+            Ok(()) => Err(refused),
+            Err(_) => {
+                Err(OAuthError::new(ErrorCode::SlowDown, "too many failed attempts; try again in a minute"))
+            }
+        }
+    }
+
+    /// Forgets the counters of clients that had no failure lately.
+    pub fn collect_garbage(&self) {
+        self.failures.retain_recent();
+    }
+}
+
+fn proves(sent: Option<&Secret>, digest: &Digest) -> bool {
+    sent.is_some_and(|secret| digest.is_of(secret.expose()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn basic(text: &str) -> Option<(String, Option<Secret>)> {
+        read_basic(&format!("Basic {}", STANDARD.encode(text)))
+    }
+
+    /// OAuth 2.1 section 2.4.1: both parts are form-encoded inside Basic.
+    #[test]
+    fn sec_067_basic_credentials_are_form_decoded() {
+        let (id, secret) = basic("a%3Ab:p%2Bq+r%C3%A9&x=1").unwrap();
+        assert_eq!((id.as_str(), secret.unwrap().expose()), ("a:b", "p+q ré&x=1"));
+        assert!(read_basic("bAsIc YTpi").is_some());
+        assert!(read_basic("Bearer YTpi").is_none());
+        assert!(read_basic("Basic !").is_none());
+    }
+
+    #[test]
+    fn int_53_an_empty_password_is_none() {
+        assert_eq!(basic("a:").unwrap().1, None);
+    }
+}

@@ -1,0 +1,86 @@
+//! Every value, and every connection between values, checked.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`values`] | texts, lists, words, flags, durations, secrets: what every other file reads with |
+//! | [`server`] | issuer, addresses, secret, store, signing, registration, logs |
+//! | [`tokens`] | lifetimes |
+//! | [`upstreams`] | identity providers |
+//! | [`resources`] | protected servers |
+//! | [`access`], [`rules`] | who may do what, and whether anyone ever can |
+//! | [`clients`] | clients that are known beforehand |
+//!
+//! A check reads all of its values before it gives up on any, so one run reports everything.
+
+mod access;
+mod clients;
+mod resources;
+mod rules;
+mod server;
+mod tokens;
+mod upstreams;
+mod values;
+
+use super::fault::{Fault, Place};
+use super::raw::RawConfig;
+use super::settings::Config;
+use values::Checker;
+
+/// The proof that a fault has been recorded.
+#[derive(Debug, Clone, Copy)]
+struct Reported;
+
+type Checked<T> = Result<T, Reported>;
+
+/// Checks the whole file. Without a configuration there is at least one fault.
+pub(super) fn config(raw: &RawConfig, env: &dyn Fn(&str) -> Option<String>) -> (Option<Config>, Vec<Fault>) {
+    let mut checker = Checker::new(env);
+    let config = checker.config(raw);
+    (config.ok(), checker.faults)
+}
+
+impl Checker<'_> {
+    fn config(&mut self, raw: &RawConfig) -> Checked<Config> {
+        let root = Place::root();
+        let issuer = self.issuer(raw);
+        let listen = self.listen(raw);
+        let allowed_hosts = self.hosts(&root, "allowed_hosts", raw.allowed_hosts.as_ref());
+        let store = self.store(raw);
+        let secret = self.operator_secret(raw, store.as_ref().ok());
+        let upstreams = self.upstreams(raw.upstreams.as_deref());
+        let resources = self.resources(raw.resources.as_deref());
+        let access = self.access(raw.access.as_ref(), &upstreams, &resources);
+        let tokens = self.tokens(&raw.tokens);
+        let signing = self.signing(&raw.signing);
+        let registration = self.registration(&raw.registration);
+        let clients = self.clients(raw.clients.as_deref().unwrap_or_default());
+        let logs = self.logs(&raw.logs);
+        Ok(Config {
+            issuer: issuer?,
+            listen: listen?,
+            allowed_hosts: allowed_hosts?,
+            secret: secret?,
+            store: store?,
+            upstreams: upstreams.whole()?,
+            resources: resources.whole()?,
+            access: access?,
+            tokens: tokens?,
+            signing: signing?,
+            registration: registration?,
+            clients: clients?,
+            logs: logs?,
+        })
+    }
+}
+
+/// A list of which some items may have been refused: what others may refer to.
+struct Partly<T> {
+    good: Vec<T>,
+    complete: bool,
+}
+
+impl<T> Partly<T> {
+    fn whole(self) -> Checked<Vec<T>> {
+        if self.complete { Ok(self.good) } else { Err(Reported) }
+    }
+}

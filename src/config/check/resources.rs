@@ -1,0 +1,107 @@
+//! Protected servers.
+
+use super::super::fault::Place;
+use super::super::raw::RawResource;
+use super::super::settings::ResourceConfig;
+use super::super::text::{Located, Pairs};
+use super::values::{Checker, Value};
+use super::{Checked, Partly};
+use crate::protocol::{ResourceUri, Scope};
+
+/// Scopes that mean something in OAuth itself and can protect nothing (SEC-139).
+const RESERVED: [&str; 2] = ["openid", "offline_access"];
+
+impl Checker<'_> {
+    pub(super) fn resources(&mut self, raw: Option<&[Located<RawResource>]>) -> Partly<ResourceConfig> {
+        let list = Place::root().key("resources", Place::root().spot);
+        let raw = raw.unwrap_or_default();
+        let mut resources: Vec<ResourceConfig> = Vec::new();
+        let mut complete = !raw.is_empty();
+        if raw.is_empty() {
+            // SEC-143: without a resource a token would have no audience.
+            let instead = "name at least one MCP server: `- { url, name, scopes }`";
+            self.report(&list, "there is nothing to protect", instead);
+        }
+        for (i, raw) in raw.iter().enumerate() {
+            let place = list.item(i, raw.spot);
+            let at = |key: &str, spot| place.key(key, spot);
+            let Ok(resource) = self.resource(&raw.inner, &place) else {
+                complete = false;
+                continue;
+            };
+            if resources.iter().any(|other| other.url == resource.url) {
+                let spot = raw.inner.url.as_ref().map_or(raw.spot, |url| url.spot);
+                self.report(&at("url", spot), "another resource has this URL", "name each server once");
+                complete = false;
+            }
+            if resource.default && resources.iter().any(|other| other.default) {
+                let spot = raw.inner.default.as_ref().map_or(raw.spot, |flag| flag.spot);
+                self.report(&at("default", spot), "another resource is the default", "keep one of them");
+                complete = false;
+            }
+            resources.push(resource);
+        }
+        Partly { good: resources, complete }
+    }
+
+    fn resource(&mut self, raw: &RawResource, place: &Place) -> Checked<ResourceConfig> {
+        let instead = "write the MCP server's URL as people type it, such as https://mcp.example.com/mcp";
+        let url = self.required(place, "url", raw.url.as_ref(), instead);
+        let url = url.and_then(|value| self.resource_uri(&value));
+        let instead = "write the name that people see, such as Acme tools";
+        let name = self.required(place, "name", raw.name.as_ref(), instead);
+        let default = self
+            .or_default(place, "default", raw.default.as_ref(), "false")
+            .and_then(|value| self.flag(&value));
+        let scopes = self.resource_scopes(place, raw.scopes.as_ref());
+        Ok(ResourceConfig { url: url?, name: name?.text, scopes: scopes?, default: default? })
+    }
+
+    /// A server's URL.
+    pub(super) fn resource_uri(&mut self, value: &Value) -> Checked<ResourceUri> {
+        let exact = !value.text.contains('*') && value.text.bytes().all(|b| b.is_ascii_graphic());
+        let problem = match ResourceUri::parse(&value.text) {
+            Ok(url) if exact => return Ok(url),
+            Ok(_) => "must name one server, without wildcard or spaces".to_owned(),
+            Err(invalid) => invalid.to_string(),
+        };
+        let instead = "write for example https://mcp.example.com/mcp";
+        Err(self.report(&value.place, format!("{} {problem}", value.quoted()), instead))
+    }
+
+    fn resource_scopes(
+        &mut self,
+        parent: &Place,
+        raw: Option<&Located<Pairs>>,
+    ) -> Checked<Vec<(Scope, String)>> {
+        let place = parent.key("scopes", raw.map_or(parent.spot, |raw| raw.spot));
+        let pairs = raw.map(|raw| raw.inner.0.as_slice()).unwrap_or_default();
+        if pairs.is_empty() {
+            let instead = "name at least one with what people read about it: `mcp:read: Read documents`";
+            return Err(self.report(&place, "the server has no scopes", instead));
+        }
+        let mut scopes: Vec<(Scope, String)> = Vec::new();
+        let mut failed = None;
+        for (key, text) in pairs {
+            let key_place = place.key(&key.written, key.spot);
+            let description = self.value(place.key(&key.written, text.spot), text);
+            let scope = self.value(key_place, key).and_then(|value| {
+                let scope = self.scope(&value)?;
+                if RESERVED.contains(&scope.as_str()) {
+                    let problem = format!("{} is a word of OAuth itself", value.quoted());
+                    return Err(self.report(&value.place, problem, "give the scope a name of your own"));
+                }
+                if scopes.iter().any(|(known, _)| *known == scope) {
+                    let problem = format!("{} is given twice", value.quoted());
+                    return Err(self.report(&value.place, problem, "keep one of them"));
+                }
+                Ok(scope)
+            });
+            match (scope, description) {
+                (Ok(scope), Ok(description)) => scopes.push((scope, description.text)),
+                (Err(reported), _) | (_, Err(reported)) => failed = Some(reported),
+            }
+        }
+        failed.map_or(Ok(scopes), Err)
+    }
+}

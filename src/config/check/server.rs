@@ -1,0 +1,209 @@
+//! The broker itself: its name, its addresses, its secret, its store, its logs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::super::defaults;
+use super::super::fault::Place;
+use super::super::raw::{LOG_FORMATS, RawConfig, RawLogs, RawRegistration, RawSigning};
+use super::super::settings::{
+    LogConfig, LogFormat, RegistrationConfig, SecretSource, SigningAlgorithm, SigningConfig, StoreConfig,
+};
+use super::super::text::Texts;
+use super::Checked;
+use super::values::{Checker, Limits, Value};
+use crate::protocol::{InvalidIssuer, Issuer};
+use crate::secret::{MasterSecret, Secret};
+
+const UNUSED: Limits = Limits { default: defaults::UNUSED_LIFETIME, least: "1h", most: "365d" };
+const LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"];
+
+impl Checker<'_> {
+    pub(super) fn issuer(&mut self, raw: &RawConfig) -> Checked<Issuer> {
+        let instead = "write the broker's public URL, such as https://auth.example.com";
+        let value = self.required(&Place::root(), "issuer", raw.issuer.as_ref(), instead)?;
+        Issuer::parse(&value.text).map_err(|invalid| match invalid {
+            InvalidIssuer::NotNormal(normal) if value.is_literal() => {
+                let problem = format!("{} is not in its normal form", value.quoted());
+                self.report(&value.place, problem, format!("write {normal}"))
+            }
+            InvalidIssuer::NotNormal(_) => {
+                let problem = format!("{} is not in its normal form", value.quoted());
+                let instead = "use lower case, no default port, no trailing slash";
+                self.report(&value.place, problem, instead)
+            }
+            InvalidIssuer::NotAUrl | InvalidIssuer::NotHttps | InvalidIssuer::HasExtras => {
+                self.report(&value.place, format!("{} {invalid}", value.quoted()), "")
+            }
+        })
+    }
+
+    pub(super) fn listen(&mut self, raw: &RawConfig) -> Checked<SocketAddr> {
+        let value = self.or_default(&Place::root(), "listen", raw.listen.as_ref(), defaults::LISTEN)?;
+        value.text.parse().map_err(|_| {
+            let problem = format!("{} is not an address with a port", value.quoted());
+            self.report(
+                &value.place,
+                problem,
+                "write for example 127.0.0.1:9400, or 0.0.0.0:9400 for every interface",
+            )
+        })
+    }
+
+    /// A list of host names, each with a port or without.
+    pub(super) fn hosts(&mut self, parent: &Place, key: &str, raw: Option<&Texts>) -> Checked<Vec<String>> {
+        self.list(parent, key, raw, |checker, value| {
+            let host = value.text.to_ascii_lowercase();
+            let plain =
+                |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+            let parsed = Url::parse(&format!("http://{host}/"));
+            if host.bytes().all(plain) && parsed.is_ok_and(|url| url.has_host()) {
+                return Ok(host);
+            }
+            let problem = format!("{} is not a host name", value.quoted());
+            Err(checker.report(
+                &value.place,
+                problem,
+                "write a name such as auth.internal or auth.internal:9400, without scheme, path or wildcard",
+            ))
+        })
+    }
+
+    pub(super) fn store(&mut self, raw: &RawConfig) -> Checked<StoreConfig> {
+        let root = Place::root();
+        let store = self.or_default(&root, "store", raw.store.as_ref(), defaults::STORE);
+        let prefix = self.optional(&root, "store_prefix", raw.store_prefix.as_ref());
+        let (store, prefix) = (store?, prefix?);
+        let is_redis = ["redis://", "rediss://"].iter().any(|scheme| store.text.starts_with(scheme));
+        if is_redis {
+            return self.redis(store, prefix);
+        }
+        if let Some(prefix) = prefix {
+            let problem = "has no effect: only Redis keys have a prefix";
+            return Err(self.report(&prefix.place, problem, "remove it, or write a `redis://` store"));
+        }
+        if store.text == "memory" {
+            return Ok(StoreConfig::Memory);
+        }
+        self.embedded(&store)
+    }
+
+    /// The URL may hold a password: it is never quoted.
+    fn redis(&mut self, url: Value, prefix: Option<Value>) -> Checked<StoreConfig> {
+        let is_database = |path: &str| path.trim_start_matches('/').bytes().all(|b| b.is_ascii_digit());
+        let good = |url: Url| url.has_host() && url.fragment().is_none() && is_database(url.path());
+        if !Url::parse(&url.text).is_ok_and(good) {
+            let instead = "write redis://user:password@host:6379/0, or rediss:// for TLS; percent-encode \
+                           special characters of the password";
+            return Err(self.report(&url.place, "is not a Redis URL", instead));
+        }
+        let text = prefix.as_ref().map_or(defaults::STORE_PREFIX, |prefix| prefix.text.as_str());
+        // Braces would move the Cluster hash tag (store/redis keys).
+        let good =
+            |b: u8| b.is_ascii_graphic() && !matches!(b, b'{' | b'}' | b'*' | b'?' | b'[' | b']' | b'\\');
+        if text.len() <= 40 && text.bytes().all(good) {
+            return Ok(StoreConfig::Redis { url: Secret::new(url.text), prefix: text.to_owned() });
+        }
+        let place = prefix.map_or(url.place, |prefix| prefix.place);
+        let instead = "write at most 40 printable ASCII characters without spaces and { } [ ] * ? \\";
+        Err(self.report(&place, "is not a key prefix", instead))
+    }
+
+    fn embedded(&mut self, store: &Value) -> Checked<StoreConfig> {
+        let text = store.text.as_str();
+        let file = text.strip_prefix("file://").or_else(|| text.strip_prefix("file:"));
+        let path = file.unwrap_or(text);
+        let begins_as_path = ["/", "./", "../"].iter().any(|start| path.starts_with(start));
+        // `redis:6379` or `postgres://…` would otherwise become a file of that name.
+        let is_path = file.is_some() || begins_as_path || (path.ends_with(".db") && !path.contains("://"));
+        let names_a_file = !path.is_empty() && !path.ends_with('/') && !path.starts_with('~');
+        if is_path && names_a_file {
+            return Ok(StoreConfig::Embedded { path: PathBuf::from(path) });
+        }
+        let instead = "write `memory`, a file such as ./gatelodge.db, or a redis:// or rediss:// URL";
+        Err(self.report(&store.place, "is not a store", instead))
+    }
+
+    pub(super) fn operator_secret(
+        &mut self,
+        raw: &RawConfig,
+        store: Option<&StoreConfig>,
+    ) -> Checked<SecretSource> {
+        let root = Place::root();
+        let given = self.secret(&root, "secret", raw.secret.as_ref(), raw.secret_file.as_ref())?;
+        match (given, store) {
+            (Some((secret, place)), _) => match MasterSecret::new(secret) {
+                Ok(secret) => Ok(SecretSource::Given(secret)),
+                Err(weak) => Err(self.report(&place, weak.to_string(), "")),
+            },
+            (None, Some(StoreConfig::Embedded { path })) => {
+                let mut beside = path.clone().into_os_string();
+                beside.push(".secret");
+                Ok(SecretSource::KeptBeside(beside.into()))
+            }
+            (None, Some(StoreConfig::Redis { .. })) => {
+                let place = root.key("secret", root.spot);
+                let problem = "is missing: with Redis every replica needs the same secret";
+                let instead = "write `secret: ${GATELODGE_SECRET}` or `secret_file`; make one with: openssl rand -base64 48";
+                Err(self.report(&place, problem, instead))
+            }
+            // Without a store a fault has been recorded already.
+            (None, Some(StoreConfig::Memory) | None) => Ok(SecretSource::Ephemeral),
+        }
+    }
+
+    pub(super) fn signing(&mut self, raw: &RawSigning) -> Checked<SigningConfig> {
+        let place = Place::root().key("signing", Place::root().spot);
+        let algorithm = self
+            .or_default(&place, "algorithm", raw.algorithm.as_ref(), defaults::ALGORITHM)
+            .and_then(|value| self.word(&value, &SigningAlgorithm::ALL.map(|one| (one.as_str(), one))));
+        let key_file = self.optional(&place, "key_file", raw.key_file.as_ref())?;
+        if let Some(path) = &key_file {
+            let text = Secret::new(self.file(path)?);
+            if !text.expose().contains("PRIVATE KEY-----") {
+                let problem = format!("the file {} holds no private key", path.quoted());
+                return Err(self.report(
+                    &path.place,
+                    problem,
+                    "name a PEM file that begins with -----BEGIN PRIVATE KEY-----",
+                ));
+            }
+        }
+        Ok(SigningConfig { algorithm: algorithm?, key_file: key_file.map(|path| path.text.into()) })
+    }
+
+    pub(super) fn registration(&mut self, raw: &RawRegistration) -> Checked<RegistrationConfig> {
+        let place = Place::root().key("registration", Place::root().spot);
+        let open = self
+            .or_default(&place, "open", raw.open.as_ref(), defaults::REGISTRATION_OPEN)
+            .and_then(|value| self.flag(&value));
+        let unused = self.lifetime(&place, "unused_lifetime", raw.unused_lifetime.as_ref(), UNUSED);
+        let secret_hosts = self.hosts(&place, "secret_hosts", raw.secret_hosts.as_ref());
+        let open = open?;
+        if let (false, Some(hosts)) = (open, &raw.secret_hosts) {
+            let place = place.key("secret_hosts", hosts.spot);
+            return Err(self.report(&place, "has no effect while `open` is false", "remove it"));
+        }
+        Ok(RegistrationConfig { open, unused_lifetime: unused?.0, secret_hosts: secret_hosts? })
+    }
+
+    pub(super) fn logs(&mut self, raw: &RawLogs) -> Checked<LogConfig> {
+        let place = Place::root().key("logs", Place::root().spot);
+        let [text, json] = LOG_FORMATS;
+        let format = self
+            .or_default(&place, "format", raw.format.as_ref(), defaults::LOG_FORMAT)
+            .and_then(|value| self.word(&value, &[(text, LogFormat::Text), (json, LogFormat::Json)]));
+        let level = self.or_default(&place, "level", raw.level.as_ref(), defaults::LOG_LEVEL)?;
+        // A bare word that is no level would be taken for a module's name.
+        let known = |part: &str| part.contains('=') || LEVELS.contains(&part.trim());
+        if !level.text.split(',').all(known) || EnvFilter::try_new(&level.text).is_err() {
+            let problem = format!("{} is not a log filter", level.quoted());
+            let instead = format!("write one of {}, or for example info,gatelodge=debug", LEVELS.join(", "));
+            return Err(self.report(&level.place, problem, instead));
+        }
+        Ok(LogConfig { format: format?, level: level.text })
+    }
+}

@@ -1,0 +1,205 @@
+//! Identity providers.
+
+use url::Url;
+
+use super::super::defaults;
+use super::super::fault::Place;
+use super::super::raw::RawUpstream;
+use super::super::settings::{Preset, UpstreamConfig};
+use super::super::text::{Located, Text, Texts};
+use super::values::{Checker, Value};
+use super::{Checked, Partly};
+use crate::domain::{DomainName, UpstreamId};
+use crate::protocol::{Scope, is_loopback_host};
+
+impl Checker<'_> {
+    pub(super) fn upstreams(&mut self, raw: Option<&[Located<RawUpstream>]>) -> Partly<UpstreamConfig> {
+        let list = Place::root().key("upstreams", Place::root().spot);
+        let raw = raw.unwrap_or_default();
+        let mut upstreams: Vec<UpstreamConfig> = Vec::new();
+        let mut complete = !raw.is_empty();
+        if raw.is_empty() {
+            let instead =
+                "name at least one identity provider: `- { id, preset, issuer, client_id, client_secret }`";
+            self.report(&list, "there is nobody to sign in with", instead);
+        }
+        for (i, raw) in raw.iter().enumerate() {
+            let place = list.item(i, raw.spot);
+            match self.upstream(&raw.inner, &place) {
+                Ok(upstream) => {
+                    complete &= self.is_new_upstream(&upstreams, &upstream, (&raw.inner, &place));
+                    upstreams.push(upstream);
+                }
+                Err(_) => complete = false,
+            }
+        }
+        Partly { good: upstreams, complete }
+    }
+
+    fn is_new_upstream(
+        &mut self,
+        others: &[UpstreamConfig],
+        new: &UpstreamConfig,
+        (raw, place): (&RawUpstream, &Place),
+    ) -> bool {
+        let at = |key: &str, text: Option<&Text>| place.key(key, text.map_or(place.spot, |text| text.spot));
+        if others.iter().any(|other| other.id == new.id) {
+            let problem = format!("another upstream has this id: `{}`", new.id);
+            self.report(&at("id", raw.id.as_ref()), problem, "give each its own");
+            return false;
+        }
+        if others.iter().any(|other| other.name == new.name) {
+            let problem = "another upstream's button has the same label";
+            self.report(&at("name", raw.name.as_ref()), problem, "give each its own `name`");
+            return false;
+        }
+        true
+    }
+
+    fn upstream(&mut self, raw: &RawUpstream, place: &Place) -> Checked<UpstreamConfig> {
+        let id = self.upstream_id(raw, place);
+        let name = self.optional(place, "name", raw.name.as_ref());
+        let preset = self.preset(raw, place);
+        let issuer = self.upstream_issuer(raw, place, preset.as_ref().ok().copied());
+        let instead = "write the client id that the provider gave you";
+        let client_id = self.required(place, "client_id", raw.client_id.as_ref(), instead);
+        let secret_file = raw.client_secret_file.as_ref();
+        let client_secret = self.secret(place, "client_secret", raw.client_secret.as_ref(), secret_file);
+        let allowed_domains = self.domains(place, "allowed_domains", raw.allowed_domains.as_ref());
+        if let (Ok(preset @ (Preset::Google | Preset::Clerk)), None) = (preset, &raw.allowed_domains) {
+            let problem = format!("is missing: anyone with a {} account could sign in", product(preset));
+            let at = place.key("allowed_domains", place.spot);
+            self.report(&at, problem, "name your organisation's domains, such as [example.com]");
+        }
+        let scopes = self.upstream_scopes(place, raw.scopes.as_ref());
+        let groups_claim = self.groups_claim(raw, place);
+        let (id, preset) = (id?, preset?);
+        let default_name = || match preset {
+            Preset::Oidc => id.to_string(),
+            Preset::Google | Preset::Okta | Preset::Keycloak | Preset::Clerk => product(preset).to_owned(),
+        };
+        Ok(UpstreamConfig {
+            name: name?.map_or_else(default_name, |name| name.text),
+            id,
+            preset,
+            issuer: issuer?,
+            client_id: client_id?.text,
+            client_secret: client_secret?.map(|(secret, _)| secret),
+            allowed_domains: allowed_domains?,
+            scopes: scopes?,
+            groups_claim: groups_claim?,
+        })
+    }
+
+    fn upstream_id(&mut self, raw: &RawUpstream, place: &Place) -> Checked<UpstreamId> {
+        let instead = "write 1 to 40 of a-z, 0-9 and -, such as `okta`";
+        let value = self.required(place, "id", raw.id.as_ref(), instead)?;
+        UpstreamId::parse(&value.text).ok_or_else(|| {
+            self.report(&value.place, format!("{} cannot stand in a URL's path", value.quoted()), instead)
+        })
+    }
+
+    fn preset(&mut self, raw: &RawUpstream, place: &Place) -> Checked<Preset> {
+        let words = Preset::ALL.map(|preset| (preset.as_str(), preset));
+        let instead = format!("write one of {}", words.map(|(word, _)| word).join(", "));
+        let value = self.required(place, "preset", raw.preset.as_ref(), &instead)?;
+        self.word(&value, &words)
+    }
+
+    fn upstream_issuer(
+        &mut self,
+        raw: &RawUpstream,
+        place: &Place,
+        preset: Option<Preset>,
+    ) -> Checked<String> {
+        let instead = "write the issuer URL that the provider's discovery document names";
+        let value = if preset == Some(Preset::Google) {
+            self.or_default(place, "issuer", raw.issuer.as_ref(), defaults::GOOGLE_ISSUER)
+        } else {
+            self.required(place, "issuer", raw.issuer.as_ref(), instead)
+        }?;
+        let url = Url::parse(&value.text).ok().filter(|url| {
+            let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+            plain && url.password().is_none() && value.text.bytes().all(|b| b.is_ascii_graphic())
+        });
+        let Some((url, host)) = url.as_ref().and_then(|url| Some((url, url.host()?))) else {
+            let problem = format!("{} is not an issuer URL", value.quoted());
+            return Err(self.report(&value.place, problem, instead));
+        };
+        let loopback = is_loopback_host(&host);
+        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+            let problem = format!("{} is not https", value.quoted());
+            return Err(self.report(
+                &value.place,
+                problem,
+                "write an https URL; plain http only on loopback",
+            ));
+        }
+        // Google's trust rule believes claims that only Google may make.
+        if preset == Some(Preset::Google) && value.text != defaults::GOOGLE_ISSUER && !loopback {
+            let problem = format!("{} is not Google", value.quoted());
+            return Err(self.report(&value.place, problem, "remove it, or write `preset: oidc`"));
+        }
+        Ok(value.text)
+    }
+
+    /// A list of domains.
+    pub(super) fn domains(
+        &mut self,
+        parent: &Place,
+        key: &str,
+        raw: Option<&Texts>,
+    ) -> Checked<Vec<DomainName>> {
+        self.list(parent, key, raw, |checker, value| {
+            value.text.parse().map_err(|_| {
+                let problem = format!("{} is not a domain name", value.quoted());
+                let instead = "write for example example.com, without @, wildcard or trailing dot";
+                checker.report(&value.place, problem, instead)
+            })
+        })
+    }
+
+    fn upstream_scopes(&mut self, place: &Place, raw: Option<&Texts>) -> Checked<Vec<String>> {
+        let Some(raw) = raw else {
+            return Ok(defaults::UPSTREAM_SCOPES.map(str::to_owned).to_vec());
+        };
+        let scopes = self.list(place, "scopes", Some(raw), |checker, value| {
+            checker.scope(value).map(|scope| scope.to_string())
+        })?;
+        if scopes.iter().any(|scope| scope == "openid") {
+            return Ok(scopes);
+        }
+        let at = place.key("scopes", raw.spot);
+        Err(self.report(&at, "`openid` is not among them, so no ID token would come", "add openid"))
+    }
+
+    fn groups_claim(&mut self, raw: &RawUpstream, place: &Place) -> Checked<String> {
+        let default = defaults::GROUPS_CLAIM;
+        let value = self.or_default(place, "groups_claim", raw.groups_claim.as_ref(), default)?;
+        if value.text.split('.').any(str::is_empty) {
+            let problem = format!("{} is not a claim's name or path", value.quoted());
+            return Err(self.report(&value.place, problem, "write for example groups or realm_access.roles"));
+        }
+        Ok(value.text)
+    }
+
+    /// One scope token.
+    pub(super) fn scope(&mut self, value: &Value) -> Checked<Scope> {
+        value.text.parse().map_err(|_| {
+            let problem = format!("{} is not a scope", value.quoted());
+            let instead =
+                "use printable ASCII without spaces, quotes and backslashes; one scope per list item";
+            self.report(&value.place, problem, instead)
+        })
+    }
+}
+
+const fn product(preset: Preset) -> &'static str {
+    match preset {
+        Preset::Google => "Google",
+        Preset::Okta => "Okta",
+        Preset::Keycloak => "Keycloak",
+        Preset::Clerk => "Clerk",
+        Preset::Oidc => "OpenID Connect",
+    }
+}

@@ -1,0 +1,26 @@
+//! What holds where the file says nothing. These texts are read like the file's own, and the
+//! schema shows them: there is no second list of defaults.
+
+pub(super) const LISTEN: &str = "127.0.0.1:9400";
+pub(super) const STORE: &str = "./gatelodge.db";
+pub(super) const STORE_PREFIX: &str = "gl:";
+
+pub(super) const UPSTREAM_SCOPES: [&str; 3] = ["openid", "email", "profile"];
+pub(super) const GROUPS_CLAIM: &str = "groups";
+pub(super) const GOOGLE_ISSUER: &str = "https://accounts.google.com";
+
+pub(super) const ACCESS_LIFETIME: &str = "30m";
+pub(super) const REFRESH_IDLE: &str = "30d";
+pub(super) const REFRESH_ABSOLUTE: &str = "90d";
+pub(super) const REFRESH_GRACE: &str = "120s";
+pub(super) const CODE_LIFETIME: &str = "60s";
+pub(super) const LOGIN_LIFETIME: &str = "10m";
+
+pub(super) const ALGORITHM: &str = "ES256";
+
+pub(super) const REGISTRATION_OPEN: &str = "true";
+pub(super) const UNUSED_LIFETIME: &str = "30d";
+pub(super) const CLIENT_AUTH: &str = "client_secret_basic";
+
+pub(super) const LOG_FORMAT: &str = "json";
+pub(super) const LOG_LEVEL: &str = "info";

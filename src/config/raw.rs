@@ -1,0 +1,264 @@
+//! The file as it is written: every key, its description for the schema, and nothing checked.
+//!
+//! Which keys exist is decided here and nowhere else: the schema is made from these types, and
+//! `shape` refuses every key that the schema does not have.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::defaults;
+use super::settings::{Preset, SigningAlgorithm};
+use super::text::{Located, Pairs, Text, Texts};
+
+/// The configuration of Gatelodge. Every text may hold `${VAR}`, `${VAR:-default}` or
+/// `${VAR:?hint}`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawConfig {
+    /// The broker's public URL, exactly as clients will see it: https, without a trailing slash.
+    /// Plain http only on loopback.
+    #[schemars(required)]
+    pub(super) issuer: Option<Text>,
+    /// The address and port to listen on.
+    #[schemars(extend("default" = defaults::LISTEN))]
+    pub(super) listen: Option<Text>,
+    /// `Host` headers to accept beside the issuer's own, such as the name that a health check uses.
+    pub(super) allowed_hosts: Option<Texts>,
+    /// The operator's secret, 32 characters or more. Records at rest and refresh tokens hang on
+    /// it. Needed with Redis; else one is generated.
+    pub(super) secret: Option<Text>,
+    /// A file that holds `secret`.
+    pub(super) secret_file: Option<Text>,
+    /// Where state is kept: `memory`, a file, or a `redis://` or `rediss://` URL.
+    #[schemars(extend("default" = defaults::STORE))]
+    pub(super) store: Option<Text>,
+    /// What every Redis key begins with.
+    #[schemars(extend("default" = defaults::STORE_PREFIX))]
+    pub(super) store_prefix: Option<Text>,
+    /// The identity providers that people sign in with.
+    #[schemars(required, length(min = 1))]
+    pub(super) upstreams: Option<Vec<Located<RawUpstream>>>,
+    /// The MCP servers that tokens are for.
+    #[schemars(required, length(min = 1))]
+    pub(super) resources: Option<Vec<Located<RawResource>>>,
+    /// Who may do what.
+    #[schemars(required)]
+    pub(super) access: Option<Located<RawAccess>>,
+    /// How long things live.
+    #[serde(default)]
+    pub(super) tokens: RawTokens,
+    /// How tokens are signed.
+    #[serde(default)]
+    pub(super) signing: RawSigning,
+    /// How clients register themselves.
+    #[serde(default)]
+    pub(super) registration: RawRegistration,
+    /// Clients that are known beforehand.
+    pub(super) clients: Option<Vec<Located<RawClient>>>,
+    /// What is logged, and how.
+    #[serde(default)]
+    pub(super) logs: RawLogs,
+}
+
+/// An identity provider.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawUpstream {
+    /// Its name in rules and in the callback URL `/oauth/callback/{id}`: 1 to 40 of a-z, 0-9, -.
+    #[schemars(required)]
+    pub(super) id: Option<Text>,
+    /// The label on its button; by default the product's name.
+    pub(super) name: Option<Text>,
+    /// Which product it is; decides what may be trusted. `oidc` is any other OpenID Connect
+    /// provider.
+    #[schemars(required, schema_with = "preset")]
+    pub(super) preset: Option<Text>,
+    /// Its issuer URL, exactly as its ID tokens carry it. Google's is known.
+    pub(super) issuer: Option<Text>,
+    /// The broker's client id at the provider.
+    #[schemars(required)]
+    pub(super) client_id: Option<Text>,
+    /// The broker's client secret at the provider.
+    pub(super) client_secret: Option<Text>,
+    /// A file that holds `client_secret`.
+    pub(super) client_secret_file: Option<Text>,
+    /// Only people of these email domains may sign in. Required for Google and Clerk, where
+    /// anyone can have an account.
+    pub(super) allowed_domains: Option<Texts>,
+    /// What the broker asks the provider for.
+    #[schemars(extend("default" = defaults::UPSTREAM_SCOPES))]
+    pub(super) scopes: Option<Texts>,
+    /// The claim that holds the groups; dots reach into objects, as in `realm_access.roles`.
+    #[schemars(extend("default" = defaults::GROUPS_CLAIM))]
+    pub(super) groups_claim: Option<Text>,
+}
+
+/// A protected MCP server.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawResource {
+    /// Its URL, exactly as people type it into their client.
+    #[schemars(required)]
+    pub(super) url: Option<Text>,
+    /// The name on our pages.
+    #[schemars(required)]
+    pub(super) name: Option<Text>,
+    /// Its scopes, each with what a person reads about it before consenting.
+    #[schemars(required)]
+    pub(super) scopes: Option<Located<Pairs>>,
+    /// Is this the server that a request without `resource` means? A single server always is.
+    #[schemars(schema_with = "flag", extend("default" = false))]
+    pub(super) default: Option<Text>,
+}
+
+/// Who may do what.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawAccess {
+    /// What everyone who may sign in gets.
+    pub(super) default_scopes: Option<Texts>,
+    /// Email addresses of the people who get `admin_scopes`.
+    pub(super) admin_users: Option<Texts>,
+    /// What they get.
+    pub(super) admin_scopes: Option<Texts>,
+    /// What others get, and when.
+    pub(super) rules: Option<Vec<Located<RawRule>>>,
+    /// Whom to ask for access: an email address, a URL or a text, shown to a person who has none.
+    pub(super) contact: Option<Text>,
+}
+
+/// A rule: when every condition that it has holds, its scopes are granted.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawRule {
+    /// Signed in at one of these upstreams, by id.
+    pub(super) upstreams: Option<Texts>,
+    /// Of one of these organisations.
+    pub(super) domains: Option<Texts>,
+    /// In one of these groups, as the provider spells them.
+    pub(super) groups: Option<Texts>,
+    /// At one of these servers, by URL.
+    pub(super) resources: Option<Texts>,
+    /// What is granted.
+    #[schemars(required)]
+    pub(super) scopes: Option<Texts>,
+}
+
+/// How long things live: a number and s, m, h or d, as in `30m`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawTokens {
+    /// Access tokens; 1m to 24h.
+    #[schemars(schema_with = "duration", extend("default" = defaults::ACCESS_LIFETIME))]
+    pub(super) access_lifetime: Option<Text>,
+    /// A grant that nobody refreshes; at least `access_lifetime`.
+    #[schemars(schema_with = "duration", extend("default" = defaults::REFRESH_IDLE))]
+    pub(super) refresh_idle: Option<Text>,
+    /// A grant, however often it is refreshed; at least `refresh_idle`.
+    #[schemars(schema_with = "duration", extend("default" = defaults::REFRESH_ABSOLUTE))]
+    pub(super) refresh_absolute: Option<Text>,
+    /// How long a refresh token that was just used is answered once more; 0s to 1h.
+    #[schemars(schema_with = "duration", extend("default" = defaults::REFRESH_GRACE))]
+    pub(super) refresh_grace: Option<Text>,
+    /// Authorization codes; 1s to 60s.
+    #[schemars(schema_with = "duration", extend("default" = defaults::CODE_LIFETIME))]
+    pub(super) code_lifetime: Option<Text>,
+    /// A sign-in under way; 1m to 10m.
+    #[schemars(schema_with = "duration", extend("default" = defaults::LOGIN_LIFETIME))]
+    pub(super) login_lifetime: Option<Text>,
+}
+
+/// How tokens are signed.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawSigning {
+    /// The algorithm.
+    #[schemars(schema_with = "algorithm", extend("default" = defaults::ALGORITHM))]
+    pub(super) algorithm: Option<Text>,
+    /// Your own private key (PEM). Without it the broker makes a key and keeps it in the store.
+    pub(super) key_file: Option<Text>,
+}
+
+/// How clients register themselves.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawRegistration {
+    /// May clients register themselves?
+    #[schemars(schema_with = "flag", extend("default" = true))]
+    pub(super) open: Option<Text>,
+    /// How long a registration that nobody uses is kept; 1h to 365d.
+    #[schemars(schema_with = "duration", extend("default" = defaults::UNUSED_LIFETIME))]
+    pub(super) unused_lifetime: Option<Text>,
+    /// Redirect hosts whose clients get a secret when they name no authentication method.
+    pub(super) secret_hosts: Option<Texts>,
+}
+
+/// A client that is known beforehand.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawClient {
+    /// Its client id.
+    #[schemars(required)]
+    pub(super) id: Option<Text>,
+    /// The name on our pages.
+    #[schemars(required)]
+    pub(super) name: Option<Text>,
+    /// Where answers may go: whole URLs, compared exactly.
+    #[schemars(required)]
+    pub(super) redirect_uris: Option<Texts>,
+    /// Its secret, 32 characters or more. Without one the client is public.
+    pub(super) secret: Option<Text>,
+    /// A file that holds `secret`.
+    pub(super) secret_file: Option<Text>,
+    /// How it sends its secret.
+    #[schemars(schema_with = "client_auth", extend("default" = defaults::CLIENT_AUTH))]
+    pub(super) auth: Option<Text>,
+}
+
+/// What is logged, and how.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawLogs {
+    /// The shape of a line.
+    #[schemars(schema_with = "log_format", extend("default" = defaults::LOG_FORMAT))]
+    pub(super) format: Option<Text>,
+    /// A tracing filter, such as `info` or `info,gatelodge=debug`.
+    #[schemars(extend("default" = defaults::LOG_LEVEL))]
+    pub(super) level: Option<Text>,
+}
+
+/// The words that `auth` takes.
+pub(super) const CLIENT_AUTHS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+/// The words that `format` takes.
+pub(super) const LOG_FORMATS: [&str; 2] = ["text", "json"];
+
+fn preset(_: &mut SchemaGenerator) -> Schema {
+    one_of(&Preset::ALL.map(Preset::as_str))
+}
+
+fn algorithm(_: &mut SchemaGenerator) -> Schema {
+    one_of(&SigningAlgorithm::ALL.map(SigningAlgorithm::as_str))
+}
+
+fn client_auth(_: &mut SchemaGenerator) -> Schema {
+    one_of(&CLIENT_AUTHS)
+}
+
+fn log_format(_: &mut SchemaGenerator) -> Schema {
+    one_of(&LOG_FORMATS)
+}
+
+/// A variable may stand wherever a word may.
+const VARIABLE: &str = r"\$\{";
+
+fn one_of(words: &[&str]) -> Schema {
+    json_schema!({ "type": "string", "anyOf": [{ "enum": words }, { "pattern": VARIABLE }] })
+}
+
+fn duration(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "anyOf": [{ "pattern": "^[0-9]+[smhd]$" }, { "pattern": VARIABLE }] })
+}
+
+fn flag(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["boolean", "string"], "anyOf": [{ "enum": [true, false] }, { "pattern": VARIABLE }] })
+}

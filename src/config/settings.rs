@@ -1,0 +1,284 @@
+//! The checked configuration: what the rest of the broker is wired from.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::{DomainName, EmailAddress, UpstreamId};
+use crate::protocol::{Issuer, RedirectUri, ResourceUri, Scope, ScopeSet};
+use crate::secret::{MasterSecret, Secret};
+
+/// Everything that an operator decides, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The broker's own identifier.
+    pub issuer: Issuer,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// `Host` headers that are accepted beside the issuer's own.
+    pub allowed_hosts: Vec<String>,
+    /// Where the operator's secret comes from.
+    pub secret: SecretSource,
+    /// Where state is kept.
+    pub store: StoreConfig,
+    /// The identity providers; at least one.
+    pub upstreams: Vec<UpstreamConfig>,
+    /// The protected servers; at least one, all different (SEC-143).
+    pub resources: Vec<ResourceConfig>,
+    /// Who may do what.
+    pub access: AccessConfig,
+    /// How long things live.
+    pub tokens: TokenConfig,
+    /// How tokens are signed.
+    pub signing: SigningConfig,
+    /// How clients register themselves.
+    pub registration: RegistrationConfig,
+    /// Clients that the operator names.
+    pub clients: Vec<ClientConfig>,
+    /// What is logged, and how.
+    pub logs: LogConfig,
+}
+
+/// Where the operator's secret comes from.
+#[derive(Debug, Clone)]
+pub enum SecretSource {
+    /// From the configuration.
+    Given(MasterSecret),
+    /// Generated at the first start and kept in this file, beside the embedded store.
+    KeptBeside(PathBuf),
+    /// Generated at every start: nothing outlives the process in a memory store.
+    Ephemeral,
+}
+
+/// Where state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// Nowhere: it ends with the process.
+    Memory,
+    /// In one file.
+    Embedded {
+        /// The file, relative to the working directory.
+        path: PathBuf,
+    },
+    /// In Redis, shared by several replicas.
+    Redis {
+        /// A `redis://` or `rediss://` URL; it may hold a password.
+        url: Secret,
+        /// What every key begins with.
+        prefix: String,
+    },
+}
+
+/// One identity provider.
+#[derive(Debug, Clone)]
+pub struct UpstreamConfig {
+    /// Its name in rules and in the callback's path.
+    pub id: UpstreamId,
+    /// The label on its button.
+    pub name: String,
+    /// Which product it is.
+    pub preset: Preset,
+    /// Its issuer identifier, byte for byte as its ID tokens carry it.
+    pub issuer: String,
+    /// The broker's client id there.
+    pub client_id: String,
+    /// The broker's client secret there; none for a public client.
+    pub client_secret: Option<Secret>,
+    /// Only people of these organisations may sign in; empty: everyone whom the provider knows.
+    pub allowed_domains: Vec<DomainName>,
+    /// What the broker asks the provider for.
+    pub scopes: Vec<String>,
+    /// The claim that holds the groups; a dotted path reaches into objects.
+    pub groups_claim: String,
+}
+
+/// Which product an identity provider is: decides what may be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// Google Workspace.
+    Google,
+    /// Okta.
+    Okta,
+    /// Keycloak.
+    Keycloak,
+    /// Clerk.
+    Clerk,
+    /// Any other OpenID Connect provider.
+    Oidc,
+}
+
+impl Preset {
+    /// Every preset, in the order in which faults list them.
+    pub const ALL: [Self; 5] = [Self::Google, Self::Okta, Self::Keycloak, Self::Clerk, Self::Oidc];
+
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Okta => "okta",
+            Self::Keycloak => "keycloak",
+            Self::Clerk => "clerk",
+            Self::Oidc => "oidc",
+        }
+    }
+}
+
+/// One protected MCP server.
+#[derive(Debug, Clone)]
+pub struct ResourceConfig {
+    /// Its URL as people type it.
+    pub url: ResourceUri,
+    /// The name on our pages.
+    pub name: String,
+    /// Its scopes in the order of the file, each with what a person reads about it; at least one.
+    pub scopes: Vec<(Scope, String)>,
+    /// Is it meant by a request that names no resource?
+    pub default: bool,
+}
+
+/// Who may do what.
+#[derive(Debug, Clone)]
+pub struct AccessConfig {
+    /// What everyone who may sign in gets.
+    pub default_scopes: ScopeSet,
+    /// Who gets `admin_scopes`.
+    pub admin_users: Vec<EmailAddress>,
+    /// What they get.
+    pub admin_scopes: ScopeSet,
+    /// What others get, and when.
+    pub rules: Vec<RuleConfig>,
+    /// Whom to ask, shown to a person who gets nothing.
+    pub contact: Option<String>,
+}
+
+/// One rule: when every condition holds, these scopes are granted. An empty condition always holds.
+#[derive(Debug, Clone)]
+pub struct RuleConfig {
+    /// The line it stands on, for explanations.
+    pub line: u32,
+    /// Signed in at one of these.
+    pub upstreams: Vec<UpstreamId>,
+    /// Of one of these organisations.
+    pub domains: Vec<DomainName>,
+    /// In one of these groups, byte for byte.
+    pub groups: Vec<String>,
+    /// At one of these servers.
+    pub resources: Vec<ResourceUri>,
+    /// What is granted; never empty.
+    pub scopes: ScopeSet,
+}
+
+/// How long things live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenConfig {
+    /// Access tokens.
+    pub access_lifetime: Duration,
+    /// A grant that nobody refreshes.
+    pub refresh_idle: Duration,
+    /// A grant, however often it is refreshed.
+    pub refresh_absolute: Duration,
+    /// How long a refresh token that was just used is answered once more.
+    pub refresh_grace: Duration,
+    /// Authorization codes.
+    pub code_lifetime: Duration,
+    /// A sign-in under way.
+    pub login_lifetime: Duration,
+}
+
+/// How tokens are signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningConfig {
+    /// With which algorithm.
+    pub algorithm: SigningAlgorithm,
+    /// The operator's own private key (PEM); without it the broker makes and keeps one.
+    pub key_file: Option<PathBuf>,
+}
+
+/// A signature algorithm (RFC 7518 section 3.1, RFC 8037).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigningAlgorithm {
+    /// ECDSA on P-256.
+    Es256,
+    /// RSA.
+    Rs256,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl SigningAlgorithm {
+    /// Every algorithm, the default first.
+    pub const ALL: [Self; 3] = [Self::Es256, Self::Rs256, Self::EdDsa];
+
+    /// Its registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+}
+
+/// How clients register themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrationConfig {
+    /// May they?
+    pub open: bool,
+    /// How long a registration that nobody uses is kept.
+    pub unused_lifetime: Duration,
+    /// Redirect hosts whose clients get a secret when they name no authentication method (INT-30).
+    pub secret_hosts: Vec<String>,
+}
+
+/// A client that the operator names.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// Its identifier.
+    pub id: String,
+    /// The name on our pages.
+    pub name: String,
+    /// Where answers may go.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Its secret; none for a public client.
+    pub secret: Option<Secret>,
+    /// How it authenticates; `None` exactly when it has no secret.
+    pub auth: ClientAuth,
+}
+
+/// How a client authenticates at the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Not at all: PKCE alone protects the code.
+    None,
+    /// HTTP Basic.
+    ClientSecretBasic,
+    /// In the request body.
+    ClientSecretPost,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The shape of a line.
+    pub format: LogFormat,
+    /// A tracing filter such as `info` or `info,gatelodge=debug`.
+    pub level: String,
+}
+
+/// The shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

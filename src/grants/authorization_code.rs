@@ -1,0 +1,67 @@
+//! `grant_type=authorization_code` (OAuth 2.1 section 4.1.3). Here a code is redeemed.
+
+use crate::clients::AuthenticatedClient;
+use crate::clock::Timestamp;
+use crate::domain::{AuditKind, Grant, GrantState, Redemption};
+use crate::protocol::{ErrorCode, OAuthError, Params, ScopeSet};
+use crate::secret::Digest;
+use crate::tokens::{Authorization, AuthorizationCode};
+
+use super::{Redeemable, TokenEndpoint, Transition, invalid_grant};
+
+impl TokenEndpoint {
+    /// Finds the grant behind a code. A failed attempt consumes nothing (INT-52): another
+    /// client's (SEC-073), a wrong verifier (SEC-074, SEC-077), another redirect (SEC-079).
+    pub(super) async fn find_code(
+        &self,
+        client: &AuthenticatedClient,
+        form: &Params,
+        now: Timestamp,
+    ) -> Result<Redeemable, OAuthError> {
+        let missing = |name| OAuthError::new(ErrorCode::InvalidRequest, format!("{name} is missing"));
+        let code = form.one("code")?.ok_or_else(|| missing("code"))?;
+        let verifier = form.one("code_verifier")?.ok_or_else(|| missing("code_verifier"))?;
+        let code = AuthorizationCode::parse(code).ok_or_else(invalid_grant)?;
+        let grant = self.grant_of(client, code.grant(), now).await?;
+        let redirect = form.one("redirect_uri")?;
+        let other_redirect = redirect.is_some_and(|uri| uri != grant.redirect_uri.as_str());
+        if grant.code != *code.digest() || other_redirect || !grant.challenge.is_answered_by(verifier) {
+            return Err(invalid_grant());
+        }
+        if let GrantState::Active { .. } = grant.state {
+            return Err(self.replayed(&grant, now).await);
+        }
+        Ok(Redeemable { grant, transition: Transition::Redeem(code.digest().clone()), asked: None })
+    }
+
+    pub(super) async fn redeem(
+        &self,
+        grant: Grant,
+        code: &Digest,
+        scopes: &ScopeSet,
+        now: Timestamp,
+    ) -> Result<Authorization, OAuthError> {
+        // Before the code is used up: a fault here costs the client nothing.
+        let until = now.plus(self.rules.keep_client);
+        self.store.keep_client(&grant.client_id, until).await.map_err(OAuthError::unavailable)?;
+        let redeemed = self.store.redeem_code(&grant.id, code, now, self.rules.rotation.idle).await;
+        match redeemed.map_err(OAuthError::unavailable)? {
+            Redemption::Gone => Err(invalid_grant()),
+            Redemption::AlreadyRedeemed => Err(self.replayed(&grant, now).await),
+            outcome @ Redemption::Redeemed => {
+                self.record(AuditKind::TokenIssued, &grant, now).await;
+                Authorization::redeemed(grant, outcome, scopes).ok_or_else(invalid_grant)
+            }
+        }
+    }
+
+    /// A second valid redemption: somebody else may hold the first one's tokens, so the family
+    /// ends (OAuth 2.1 section 4.1.3, SEC-076).
+    async fn replayed(&self, grant: &Grant, now: Timestamp) -> OAuthError {
+        if let Err(fault) = self.store.end_grant(&grant.id).await {
+            return OAuthError::unavailable(fault);
+        }
+        self.record(AuditKind::CodeReplayed, grant, now).await;
+        invalid_grant()
+    }
+}

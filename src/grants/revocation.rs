@@ -1,0 +1,39 @@
+//! Revocation (RFC 7009): a client ends its own grant, by refresh or access token.
+
+use crate::clients::Credentials;
+use crate::domain::{AuditKind, GrantId};
+use crate::protocol::{ErrorCode, OAuthError, Params};
+
+use super::TokenEndpoint;
+
+impl TokenEndpoint {
+    /// Ends the grant that the token belongs to. A token that is not alive is no error; another
+    /// client's is refused and stays alive (RFC 7009 section 2.1, SEC-133). The hint is not
+    /// needed: our tokens tell their kind.
+    pub async fn revoke(&self, credentials: &Credentials, form: &Params) -> Result<(), OAuthError> {
+        form.check_repeats()?;
+        let now = self.clock.now();
+        let client = self.authenticator.authenticate(credentials, now).await?;
+        let missing = || OAuthError::new(ErrorCode::InvalidRequest, "token is missing");
+        let token = form.one("token")?.ok_or_else(missing)?;
+        let Some(id) = self.grant_behind(token) else { return Ok(()) };
+        let found = self.store.grant(&id, now).await.map_err(OAuthError::unavailable)?;
+        let Some(grant) = found else { return Ok(()) };
+        if grant.client_id != client.client().id {
+            let text = "this token was issued to another client";
+            return Err(OAuthError::new(ErrorCode::InvalidGrant, text));
+        }
+        if self.store.end_grant(&id).await.map_err(OAuthError::unavailable)? {
+            self.record(AuditKind::GrantRevoked, &grant, now).await;
+        }
+        Ok(())
+    }
+
+    fn grant_behind(&self, token: &str) -> Option<GrantId> {
+        if let Some(refresh) = self.refresh_tokens.read(token) {
+            return Some(*refresh.grant());
+        }
+        let verified = self.minter.verifier().verify_for_any(token, self.clock.now()).ok()?;
+        GrantId::parse(verified.claims().grant_id.as_deref()?)
+    }
+}

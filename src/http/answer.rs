@@ -1,0 +1,209 @@
+//! Errors by kind: JSON for programs, pages for people. A storage fault is 503, never the
+//! caller's fault (PRIN-5); the log has the cause, the caller has the request's id.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, StatusCode};
+use serde_json::json;
+
+use crate::broker::Broker;
+use crate::login::{ClientReturn, PageError};
+use crate::pages::{ErrorPage, Problem, ReturnLink, csp};
+use crate::protocol::{ErrorCode, OAuthError};
+
+use super::RequestId;
+
+/// Seconds after which a caller may try again.
+const TRY_AGAIN: HeaderValue = HeaderValue::from_static("5");
+
+/// An OAuth error as JSON (RFC 6749 section 5.2).
+#[derive(Debug)]
+pub(super) struct Failure {
+    error: OAuthError,
+    status: Option<StatusCode>,
+    basic_was_used: bool,
+}
+
+impl From<OAuthError> for Failure {
+    fn from(error: OAuthError) -> Self {
+        Self { error, status: None, basic_was_used: false }
+    }
+}
+
+impl Failure {
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// A client that used the header is told which scheme it failed (SEC-064).
+    pub(super) fn challenge_if(mut self, basic_was_used: bool) -> Self {
+        self.basic_was_used = basic_was_used;
+        self
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let error = &self.error;
+        let status = self.status.unwrap_or(match error.code() {
+            ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+            ErrorCode::AccessDenied => StatusCode::FORBIDDEN,
+            ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::SlowDown => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::BAD_REQUEST,
+        });
+        match error.cause() {
+            Some(cause) => tracing::error!(code = error.code().as_str(), %cause, "{}", error.description()),
+            None => tracing::info!(code = error.code().as_str(), "{}", error.description()),
+        }
+        let body = json!({ "error": error.code().as_str(), "error_description": error.description() });
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, TRY_AGAIN);
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            StatusCode::UNAUTHORIZED if self.basic_was_used => {
+                let challenge = HeaderValue::from_static("Basic realm=\"gatelodge\"");
+                headers.insert(WWW_AUTHENTICATE, challenge);
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// A page with its content security policy.
+pub(super) fn page(status: StatusCode, policy: &'static str, html: String) -> Response {
+    let mut response = (status, Html(html)).into_response();
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, TRY_AGAIN);
+    }
+    response
+}
+
+/// On to another address, after a GET or a POST: 303, never 307 (SEC-020).
+pub(super) fn go(url: &str) -> Response {
+    match HeaderValue::from_str(url) {
+        Ok(_) => {
+            let mut response = Redirect::to(url).into_response();
+            let headers = response.headers_mut();
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            if let Some(location) = headers.get_mut(LOCATION) {
+                location.set_sensitive(true);
+            }
+            response
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// What went wrong in front of a person, as a page.
+pub(super) fn problem(broker: &Broker, error: &PageError, request: &RequestId) -> Response {
+    let (problem, detail, back) = words(error);
+    match error {
+        PageError::Unavailable(fault) => tracing::error!(%fault, "a store fault in front of a person"),
+        PageError::UpstreamUnavailable(_, fault) | PageError::UpstreamRefused(_, fault) => {
+            tracing::warn!(%fault, "a sign-in failed");
+        }
+        other => tracing::info!(problem = ?other, "a page of error"),
+    }
+    let shown = ErrorPage {
+        detail: detail.as_deref(),
+        request_id: Some(&request.0),
+        return_to: back.map(|back| link(back, None)),
+        ..ErrorPage::of(broker.issuer.path(), problem)
+    };
+    let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    page(status, csp::PLAIN, shown.render())
+}
+
+/// Which page, what somebody else said about it, and the way back.
+fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) {
+    match error {
+        PageError::UnknownClient => (Problem::UnknownClient, None, None),
+        PageError::BadRedirect(mismatch) => (Problem::BadRedirect, Some(mismatch.to_string()), None),
+        PageError::BadRequest(text) => (Problem::BadRequest, Some(text.clone()), None),
+        PageError::FormNotValid => (Problem::FormReplayed, None, None),
+        PageError::LoginOver => (Problem::SignInExpired, None, None),
+        PageError::WrongBrowser => (Problem::WrongBrowser, None, None),
+        PageError::UnknownUpstream => (Problem::NotFound, None, None),
+        PageError::UpstreamUnavailable(back, _) => (Problem::UpstreamUnavailable, None, back.as_ref()),
+        PageError::UpstreamRefused(back, _) => (Problem::UpstreamFailed, None, back.as_ref()),
+        PageError::UpstreamReported { code, text, return_to } => {
+            let said = text.as_ref().map_or_else(|| code.clone(), |text| format!("{code}: {text}"));
+            (Problem::UpstreamFailed, Some(said), Some(return_to))
+        }
+        PageError::Unavailable(_) => (Problem::Unavailable, None, None),
+    }
+}
+
+/// A link back to a client.
+pub(super) fn link(back: &ClientReturn, client_name: Option<&str>) -> ReturnLink {
+    ReturnLink::new(back.to(), client_name, &back.parameters().collect::<Vec<_>>())
+}
+
+/// Nothing here: a page for people, JSON for programs and for everything well-known (INT-05,
+/// INT-07).
+pub(super) async fn not_found(State(broker): State<Arc<Broker>>, request: Request) -> Response {
+    if wants_page(&request) {
+        let html = ErrorPage::of(broker.issuer.path(), Problem::NotFound).render();
+        return page(StatusCode::NOT_FOUND, csp::PLAIN, html);
+    }
+    plain_json(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+}
+
+/// A method that this address does not have (SEC-034, SEC-062).
+pub(super) async fn method_not_allowed() -> Response {
+    let text = "this address does not take this method";
+    plain_json(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", text)
+}
+
+/// A `Host` that is not ours.
+pub(super) fn wrong_host(broker: &Broker, request: &Request) -> Response {
+    let status = StatusCode::MISDIRECTED_REQUEST;
+    if wants_page(request) {
+        return page(status, csp::PLAIN, ErrorPage::of(broker.issuer.path(), Problem::WrongHost).render());
+    }
+    let text =
+        "this server does not answer to that Host; pass the public one on, or list it in allowed_hosts";
+    plain_json(status, "invalid_request", text)
+}
+
+/// A bug of ours. The panic's text stays in the log.
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
+pub(super) fn after_panic(panic: Box<dyn Any + Send + 'static>) -> http::Response<axum::body::Body> {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    tracing::error!(panic = text.as_deref().unwrap_or("?"), "a request panicked");
+    plain_json(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "an unexpected fault; the log has more")
+}
+
+fn plain_json(status: StatusCode, error: &str, text: &str) -> Response {
+    let mut response = (status, Json(json!({ "error": error, "error_description": text }))).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn wants_page(request: &Request) -> bool {
+    !request.uri().path().contains("/.well-known/") && accepts_html(request.headers())
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}

@@ -1,0 +1,180 @@
+//! The browser's endpoints: authorize, consent, callback.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header::SET_COOKIE;
+use http::{HeaderMap, StatusCode};
+
+use crate::broker::Broker;
+use crate::domain::LoginId;
+use crate::login::{
+    AuthorizeError, ConsentAsked, ConsentForm, NoAccess, NoAccessReason, PageError, Step, UpstreamAnswer,
+};
+use crate::pages::{
+    ClientView, ConsentPage, NoAccessPage, ReturnPage, ScopeView, ServerView, UpstreamView, csp,
+};
+use crate::protocol::Params;
+
+use super::params::{FormParams, QueryParams};
+use super::{RequestId, answer, cookies, host};
+
+/// `GET /oauth/authorize`.
+pub(super) async fn authorize(
+    State(broker): State<Arc<Broker>>,
+    Extension(request): Extension<RequestId>,
+    headers: HeaderMap,
+    QueryParams(params): QueryParams,
+) -> Response {
+    let browser = cookies::read(&headers, &cookies::form_name(&broker.issuer));
+    match broker.login.begin(&params, browser.as_deref()).await {
+        Ok(step) => follow(&broker, step),
+        Err(AuthorizeError::Show(error)) => answer::problem(&broker, &error, &request),
+        // A client that anyone can register must not be able to bounce people (SEC-019).
+        Err(AuthorizeError::Return { back, client_name, error }) if back.to().needs_interaction_first() => {
+            let page = ReturnPage {
+                base: broker.issuer.path(),
+                code: error.code(),
+                description: error.description(),
+                return_to: answer::link(&back, client_name.as_deref()),
+            };
+            answer::page(StatusCode::OK, csp::PLAIN, page.render())
+        }
+        Err(AuthorizeError::Return { back, .. }) => answer::go(&back.url()),
+    }
+}
+
+/// `HEAD` looks and changes nothing (SEC-026).
+pub(super) async fn head() -> Response {
+    StatusCode::OK.into_response()
+}
+
+/// `POST /oauth/consent`.
+pub(super) async fn consent(
+    State(broker): State<Arc<Broker>>,
+    Extension(request): Extension<RequestId>,
+    headers: HeaderMap,
+    form: Result<FormParams, answer::Failure>,
+) -> Response {
+    let FormParams(params) = match form {
+        Ok(form) => form,
+        Err(failure) => return failure.into_response(),
+    };
+    let browser = cookies::read(&headers, &cookies::form_name(&broker.issuer));
+    let from_our_page = host::is_from_our_page(&broker.issuer, &headers);
+    let step = match read_consent(&params, browser.as_deref()).filter(|_| from_our_page) {
+        Some(form) => broker.login.consent(form).await,
+        None => Err(PageError::FormNotValid),
+    };
+    step.map_or_else(|error| answer::problem(&broker, &error, &request), |step| follow(&broker, step))
+}
+
+/// The form as our page sends it: one button, the rest once each.
+fn read_consent<'a>(params: &'a Params, browser: Option<&'a str>) -> Option<ConsentForm<'a>> {
+    let one = |name| params.one(name).ok().flatten();
+    params.check_repeats().ok()?;
+    let upstream = match (one("upstream"), one("action")) {
+        (Some(upstream), None) => Some(upstream),
+        (None, Some("deny")) => None,
+        _ => return None,
+    };
+    Some(ConsentForm { login: one("login")?, form_token: one("form_token")?, browser, upstream })
+}
+
+/// `GET /oauth/callback/{upstream}`.
+pub(super) async fn callback(
+    State(broker): State<Arc<Broker>>,
+    Extension(request): Extension<RequestId>,
+    Path(upstream): Path<String>,
+    headers: HeaderMap,
+    QueryParams(params): QueryParams,
+) -> Response {
+    let cookie = |login: &LoginId| cookies::read(&headers, &cookies::login_name(&broker.issuer, login));
+    let arrived = UpstreamAnswer { upstream: &upstream, params: &params, cookie: &cookie };
+    let step = broker.login.upstream_return(arrived).await;
+    let mut response =
+        step.map_or_else(|error| answer::problem(&broker, &error, &request), |step| follow(&broker, step));
+    // The login is over either way; its cookie is of no more use.
+    let state = params.one("state").ok().flatten();
+    let login = state.and_then(|state| state.split_once('.')).and_then(|(id, _)| LoginId::parse(id));
+    let name = login.map(|login| cookies::login_name(&broker.issuer, &login));
+    let held = name.filter(|name| cookies::read(&headers, name).is_some());
+    if let Some(cleared) = held.and_then(|name| cookies::clear(&broker.issuer, &name)) {
+        response.headers_mut().append(SET_COOKIE, cleared);
+    }
+    response
+}
+
+fn follow(broker: &Broker, step: Step) -> Response {
+    match step {
+        Step::ShowConsent(asked) => show_consent(broker, &asked),
+        Step::GoUpstream { url, login, cookie } => {
+            let mut response = answer::go(&url);
+            let name = cookies::login_name(&broker.issuer, &login);
+            if let Some(value) = cookies::set(&broker.issuer, &name, &cookie) {
+                response.headers_mut().append(SET_COOKIE, value);
+            }
+            response
+        }
+        Step::ReturnToClient(back) => answer::go(&back.url()),
+        Step::ShowNoAccess(no_access) => show_no_access(broker, &no_access),
+    }
+}
+
+fn show_consent(broker: &Broker, asked: &ConsentAsked) -> Response {
+    let request = &asked.request;
+    let Some(resource) = broker.resources.find(&request.resource) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let scopes = request.scopes.iter();
+    let page = ConsentPage {
+        base: broker.issuer.path(),
+        login: asked.login.as_str(),
+        form_token: asked.form_token.expose(),
+        client: ClientView {
+            id: request.client_id.as_str(),
+            name: asked.client_name.as_deref(),
+            self_registered: asked.self_registered,
+        },
+        redirect: &request.redirect_uri,
+        server: ServerView { name: &resource.name, url: resource.url.as_str() },
+        scopes: scopes
+            .map(|scope| ScopeView { name: scope.as_str(), description: resource.describe(scope) })
+            .collect(),
+        upstreams: broker
+            .login
+            .upstreams
+            .iter()
+            .map(|upstream| UpstreamView { id: upstream.id().as_str(), name: upstream.label() })
+            .collect(),
+    };
+    let mut response = answer::page(StatusCode::OK, csp::CONSENT, page.render());
+    let name = cookies::form_name(&broker.issuer);
+    if let Some(value) = cookies::set(&broker.issuer, &name, &asked.browser) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+    response
+}
+
+fn show_no_access(broker: &Broker, no_access: &NoAccess) -> Response {
+    let other;
+    let reasons: Vec<&str> = match &no_access.reason {
+        NoAccessReason::Nothing(refusals) => refusals.iter().map(String::as_str).collect(),
+        NoAccessReason::NotWhatWasAsked { asked, granted } => {
+            other = format!("The application asks for {asked}; you may have {granted}.");
+            vec![&other]
+        }
+    };
+    let page = NoAccessPage {
+        base: broker.issuer.path(),
+        person: &no_access.person,
+        provider: &no_access.upstream,
+        server: ServerView { name: &no_access.resource, url: no_access.resource_url.as_str() },
+        reasons,
+        contact: broker.contact.as_deref(),
+        return_to: Some(answer::link(&no_access.return_to, no_access.client_name.as_deref())),
+    };
+    answer::page(StatusCode::FORBIDDEN, csp::PLAIN, page.render())
+}

@@ -1,0 +1,25 @@
+//! Extract, call, map. Decides nothing.
+//!
+//! - `router`: every route with its CORS and limits, on one screen.
+//! - `authorize`, `token`, `register`, `revoke`, `discovery`, `site`: the handlers.
+//! - `params`: queries and forms; `cookies`: the two cookies of a sign-in.
+//! - `answer`: errors by kind: page, redirect, JSON.
+//! - `cors`, `headers`, `host`, `request_log`: what holds for many routes.
+
+mod answer;
+mod authorize;
+mod cookies;
+pub mod cors;
+mod discovery;
+mod headers;
+mod host;
+mod params;
+mod register;
+mod request_log;
+mod revoke;
+mod router;
+mod site;
+mod token;
+
+pub use request_log::RequestId;
+pub use router::router;

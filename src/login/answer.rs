@@ -1,0 +1,186 @@
+//! What a step of the sign-in leads to.
+
+use crate::domain::{AuthorizationRequest, LoginId, RedirectMismatch, TrustedReturn};
+use crate::protocol::{Issuer, OAuthError, ResourceUri, ScopeSet};
+use crate::secret::Secret;
+use crate::store::StoreError;
+use crate::upstream::UpstreamError;
+
+/// Where the browser goes next.
+#[derive(Debug)]
+pub enum Step {
+    /// Show our page.
+    ShowConsent(Box<ConsentAsked>),
+    /// Go to the identity provider, with a new cookie for this login.
+    GoUpstream {
+        /// Its authorization URL.
+        url: String,
+        /// Which login.
+        login: LoginId,
+        /// The approving browser's secret (SEC-029).
+        cookie: Secret,
+    },
+    /// Go back to the client.
+    ReturnToClient(ClientReturn),
+    /// Policy grants nothing: say why, and whom to ask.
+    ShowNoAccess(Box<NoAccess>),
+}
+
+/// What the consent page shows and sends back.
+#[derive(Debug)]
+pub struct ConsentAsked {
+    /// Which login.
+    pub login: LoginId,
+    /// The one-time token of the form (SEC-033).
+    pub form_token: Secret,
+    /// The browser's cookie, new or as it came.
+    pub browser: Secret,
+    /// What is asked, and for whom.
+    pub request: AuthorizationRequest,
+    /// What the client calls itself.
+    pub client_name: Option<String>,
+    /// May anyone claim to be this client?
+    pub self_registered: bool,
+}
+
+/// Why a person has no access.
+#[derive(Debug)]
+pub struct NoAccess {
+    /// Who signed in.
+    pub person: String,
+    /// Where.
+    pub upstream: String,
+    /// At which server, by name.
+    pub resource: String,
+    /// Its URL.
+    pub resource_url: ResourceUri,
+    /// What policy said.
+    pub reason: NoAccessReason,
+    /// The way back to the client, with `access_denied`.
+    pub return_to: ClientReturn,
+    /// The client.
+    pub client_name: Option<String>,
+}
+
+/// What policy said.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NoAccessReason {
+    /// It grants this person nothing there.
+    Nothing(Vec<String>),
+    /// It grants something, but none of what the client asked for.
+    NotWhatWasAsked {
+        /// What the client asked for.
+        asked: ScopeSet,
+        /// What the person may have.
+        granted: ScopeSet,
+    },
+}
+
+/// Why a sign-in cannot go on, for the person who is looking at it.
+#[derive(Debug)]
+pub enum PageError {
+    /// No such client. The redirect that came along must not be followed (SEC-003).
+    UnknownClient,
+    /// Not the client's redirect.
+    BadRedirect(RedirectMismatch),
+    /// The request itself is damaged.
+    BadRequest(String),
+    /// The form was answered before, came from another browser, or is too old (SEC-033).
+    FormNotValid,
+    /// The login is over, was used, or never was (SEC-042).
+    LoginOver,
+    /// The answer came in another browser than the one that approved (SEC-029).
+    WrongBrowser,
+    /// There is no such identity provider.
+    UnknownUpstream,
+    /// The identity provider could not be asked; the way back says `temporarily_unavailable`.
+    UpstreamUnavailable(Option<ClientReturn>, UpstreamError),
+    /// The identity provider's answer does not hold; the way back says `access_denied`.
+    UpstreamRefused(Option<ClientReturn>, UpstreamError),
+    /// The identity provider itself reported an error (its code and text are hostile data).
+    UpstreamReported {
+        /// Its error code.
+        code: String,
+        /// Its text.
+        text: Option<String>,
+        /// The way back.
+        return_to: ClientReturn,
+    },
+    /// A store fault: ours, not theirs (PRIN-5).
+    Unavailable(StoreError),
+}
+
+/// A step that did not succeed: shown to the person, or (at the authorization endpoint)
+/// returned to the client. Different types, so that one cannot be taken for the other.
+#[derive(Debug)]
+pub enum AuthorizeError {
+    /// Show a page.
+    Show(PageError),
+    /// Tell the client.
+    Return {
+        /// By its own redirect, with error, state and iss.
+        back: ClientReturn,
+        /// What it calls itself.
+        client_name: Option<String>,
+        /// What is wrong.
+        error: OAuthError,
+    },
+}
+
+impl From<StoreError> for PageError {
+    fn from(fault: StoreError) -> Self {
+        Self::Unavailable(fault)
+    }
+}
+
+impl From<StoreError> for AuthorizeError {
+    fn from(fault: StoreError) -> Self {
+        Self::Show(PageError::Unavailable(fault))
+    }
+}
+
+/// The client's redirect with an answer in it: made from a [`TrustedReturn`] and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientReturn {
+    to: TrustedReturn,
+    parameters: Vec<(&'static str, String)>,
+}
+
+impl ClientReturn {
+    /// An answer with the client's own `state`, byte for byte (SEC-013), and our `iss`
+    /// (RFC 9207, SEC-014).
+    pub(super) fn new(
+        to: TrustedReturn,
+        issuer: &Issuer,
+        state: Option<&str>,
+        mut parameters: Vec<(&'static str, String)>,
+    ) -> Self {
+        parameters.extend(state.map(|state| ("state", state.to_owned())));
+        parameters.push(("iss", issuer.as_str().to_owned()));
+        Self { to, parameters }
+    }
+
+    /// An error (OAuth 2.1 section 4.1.2.1).
+    pub(super) fn error(to: TrustedReturn, issuer: &Issuer, state: Option<&str>, error: &OAuthError) -> Self {
+        let code = error.code().as_str().to_owned();
+        let parameters = vec![("error", code), ("error_description", error.description().to_owned())];
+        Self::new(to, issuer, state, parameters)
+    }
+
+    /// The client's redirect.
+    #[must_use]
+    pub fn to(&self) -> &TrustedReturn {
+        &self.to
+    }
+
+    /// The answer's parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// The whole URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.to.uri().with_query(&self.parameters().collect::<Vec<_>>())
+    }
+}

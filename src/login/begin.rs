@@ -1,0 +1,160 @@
+//! `GET /oauth/authorize`: is this a request that we can serve? No upstream learns of it yet.
+
+use crate::domain::{
+    AuthorizationRequest, Client, ClientId, LoginId, LoginStep, PendingLogin, Resource, TrustedReturn,
+};
+use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, S256Challenge, ScopeSet};
+use crate::secret::{Digest, Secret, random};
+
+use super::{AuthorizeError, ClientReturn, ConsentAsked, Login, PageError, Step};
+
+/// Longest `state` that is kept; beyond it a page, since a cut state is worse than none.
+const LONGEST_STATE: usize = 4096;
+
+impl Login {
+    /// Checks an authorization request. First what decides whether the client may be answered at
+    /// all (SEC-003), then everything that the client is told about.
+    pub async fn begin(&self, params: &Params, browser: Option<&str>) -> Result<Step, AuthorizeError> {
+        let now = self.clock.now();
+        let bad = |repeated: crate::protocol::Repeated| {
+            AuthorizeError::Show(PageError::BadRequest(repeated.to_string()))
+        };
+        let unknown = || AuthorizeError::Show(PageError::UnknownClient);
+        let id = params.one("client_id").map_err(bad)?.ok_or_else(unknown)?;
+        let client = self.clients.find(&ClientId::new(id), now).await?.ok_or_else(unknown)?;
+        let redirect = params.one("redirect_uri").map_err(bad)?;
+        let to = client
+            .trusted_return(redirect)
+            .map_err(|mismatch| AuthorizeError::Show(PageError::BadRedirect(mismatch)))?;
+        let state = params.one("state").map_err(bad)?;
+        if state.is_some_and(|state| state.len() > LONGEST_STATE) {
+            let text = format!("state is longer than {LONGEST_STATE} bytes");
+            return Err(AuthorizeError::Show(PageError::BadRequest(text)));
+        }
+        match self.check(&client, &to, params) {
+            Ok(request) => self.show_consent(client, request, browser, now).await,
+            Err(error) => {
+                let back = ClientReturn::error(to, &self.issuer, state, &error);
+                Err(AuthorizeError::Return { back, client_name: client.name, error })
+            }
+        }
+    }
+
+    fn check(
+        &self,
+        client: &Client,
+        to: &TrustedReturn,
+        params: &Params,
+    ) -> Result<AuthorizationRequest, OAuthError> {
+        params.check_repeats()?;
+        check_kind(params)?;
+        let challenge = challenge(params)?;
+        let resource = self.resource(params)?;
+        let scopes = scopes(params, resource)?;
+        if params.one("prompt")?.is_some_and(|prompt| prompt.split(' ').any(|word| word == "none")) {
+            let text = "a person has to sign in, and prompt=none forbids asking";
+            return Err(OAuthError::new(ErrorCode::LoginRequired, text));
+        }
+        Ok(AuthorizationRequest {
+            client_id: client.id.clone(),
+            redirect_uri: to.uri().clone(),
+            state: params.one("state")?.map(str::to_owned),
+            challenge,
+            resource: resource.url.clone(),
+            scopes,
+            login_hint: params.one("login_hint")?.filter(|hint| hint.len() <= 320).map(str::to_owned),
+        })
+    }
+
+    /// The one server that is asked for (RFC 8707, SEC-015 to SEC-017).
+    fn resource(&self, params: &Params) -> Result<&Resource, OAuthError> {
+        let refuse = |text| OAuthError::new(ErrorCode::InvalidTarget, text);
+        let mut named = params.all("resource").map(ResourceUri::parse);
+        let Some(first) = named.next() else {
+            let text = "resource is missing, and several servers are protected here";
+            return self.resources.default_resource().ok_or_else(|| refuse(text));
+        };
+        let unknown = || refuse("resource is not a server that is protected here");
+        let first = first.map_err(|_| unknown())?;
+        if named.any(|other| other.map_or(true, |other| other != first)) {
+            return Err(refuse("a token is for one resource; ask for one at a time"));
+        }
+        self.resources.find(&first).ok_or_else(unknown)
+    }
+
+    async fn show_consent(
+        &self,
+        client: Client,
+        request: AuthorizationRequest,
+        browser: Option<&str>,
+        now: crate::clock::Timestamp,
+    ) -> Result<Step, AuthorizeError> {
+        let browser = Secret::new(browser.map_or_else(random::token, str::to_owned));
+        let form_token = Secret::new(random::token());
+        let login = PendingLogin {
+            id: LoginId::generate(),
+            request: request.clone(),
+            step: LoginStep::AwaitingConsent {
+                form_token: Digest::of(form_token.expose()),
+                browser: Digest::of(browser.expose()),
+            },
+            expires_at: now.plus(self.rules.login),
+        };
+        self.store.begin_login(&login, now).await?;
+        Ok(Step::ShowConsent(Box::new(ConsentAsked {
+            login: login.id,
+            form_token,
+            browser,
+            request,
+            self_registered: client.is_self_registered(),
+            client_name: client.name,
+        })))
+    }
+}
+
+/// The code flow, answered in the query, and no request objects (SEC-005, SEC-006, SEC-025).
+fn check_kind(params: &Params) -> Result<(), OAuthError> {
+    if params.one("request")?.is_some() {
+        return Err(OAuthError::new(ErrorCode::RequestNotSupported, "request objects are not supported"));
+    }
+    if params.one("request_uri")?.is_some() {
+        let text = "request_uri is not supported";
+        return Err(OAuthError::new(ErrorCode::RequestUriNotSupported, text));
+    }
+    match params.one("response_type")? {
+        Some("code") => {}
+        Some(_) => {
+            let text = "response_type must be code";
+            return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, text));
+        }
+        None => return Err(OAuthError::new(ErrorCode::InvalidRequest, "response_type is missing")),
+    }
+    match params.one("response_mode")? {
+        None | Some("query") => Ok(()),
+        Some(_) => Err(OAuthError::new(ErrorCode::InvalidRequest, "response_mode must be query")),
+    }
+}
+
+/// PKCE for every client, S256 only; an absent method would mean plain (SEC-007 to SEC-009).
+fn challenge(params: &Params) -> Result<S256Challenge, OAuthError> {
+    let refuse = |text: String| OAuthError::new(ErrorCode::InvalidRequest, text);
+    let challenge = params.one("code_challenge")?;
+    let challenge = challenge.ok_or_else(|| refuse("code_challenge is missing: PKCE is required".into()))?;
+    if params.one("code_challenge_method")? != Some("S256") {
+        return Err(refuse("code_challenge_method must be S256".into()));
+    }
+    S256Challenge::parse(challenge).map_err(|fault| refuse(fault.to_string()))
+}
+
+/// What the server has of what is asked (SEC-018); nothing asked means everything it has, which
+/// policy then narrows (INT-47).
+fn scopes(params: &Params, resource: &Resource) -> Result<ScopeSet, OAuthError> {
+    let all = resource.scope_set();
+    let Some(asked) = params.one("scope")? else { return Ok(all) };
+    let known = ScopeSet::parse_lenient(asked).intersect(&all);
+    if known.is_empty() {
+        let text = format!("none of these scopes exists at this server; it has: {all}");
+        return Err(OAuthError::new(ErrorCode::InvalidScope, text));
+    }
+    Ok(known)
+}

@@ -1,0 +1,87 @@
+//! The browser half: from a client's authorization request to a code. Knows no HTTP.
+//!
+//! ```text
+//! begin ──▶ our page ──▶ consent ──▶ the upstream ──▶ upstream_return ──▶ finish ──▶ the client
+//! ```
+//!
+//! - `begin`: checks the request, stores a pending login, shows the consent page.
+//! - `consent`: the answer to that page; only now does an upstream learn of the login.
+//! - `upstream_return`: the upstream's answer, believed after every check.
+//! - `finish`: policy, then a grant and its code.
+//! - `answer`: the ways back: [`Step`], [`PageError`], and the client's redirect with `iss`.
+//!
+//! Every step is read back from the store; what the browser brings is compared with digests.
+
+mod answer;
+mod begin;
+mod consent;
+mod finish;
+mod upstream_return;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clients::Clients;
+use crate::clock::{Clock, Timestamp};
+use crate::domain::{AuditEvent, AuditKind, PendingLogin, Resources, TrustedReturn};
+use crate::policy::Policy;
+use crate::protocol::Issuer;
+use crate::store::{Store, audit};
+use crate::upstream::Upstreams;
+
+pub use answer::{AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, PageError, Step};
+pub use consent::ConsentForm;
+pub use upstream_return::UpstreamAnswer;
+
+/// The durations that a sign-in obeys.
+#[derive(Debug, Clone, Copy)]
+pub struct LoginRules {
+    /// From our page to the upstream's answer (SEC-042).
+    pub login: Duration,
+    /// How long a code lives (SEC-022).
+    pub code: Duration,
+    /// When a grant ends whatever happens (SEC-089).
+    pub grant: Duration,
+}
+
+/// Everything that a sign-in asks.
+#[derive(Debug)]
+pub struct Login {
+    /// Who we are.
+    pub issuer: Issuer,
+    /// Who is asking.
+    pub clients: Clients,
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// Where people sign in.
+    pub upstreams: Upstreams,
+    /// Who may do what.
+    pub policy: Arc<Policy>,
+    /// For which servers.
+    pub resources: Arc<Resources>,
+    /// For how long.
+    pub rules: LoginRules,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Login {
+    /// The client of a login and its redirect, checked again: it may have changed since.
+    async fn way_back(&self, login: &PendingLogin, now: Timestamp) -> Result<TrustedReturn, PageError> {
+        let request = &login.request;
+        let client = self.clients.find(&request.client_id, now).await?;
+        let client = client.ok_or(PageError::UnknownClient)?;
+        let trusted = client.trusted_return(Some(request.redirect_uri.as_str()));
+        trusted.map_err(|mismatch| PageError::BadRedirect(mismatch))
+    }
+
+    async fn record(&self, kind: AuditKind, login: &PendingLogin, reason: Option<&str>, now: Timestamp) {
+        let mut event = AuditEvent::new(kind, now).client(&login.request.client_id);
+        event.resource = Some(login.request.resource.to_string());
+        event.reason = reason.map(str::to_owned);
+        if let crate::domain::LoginStep::AwaitingUpstream { upstream, .. } = &login.step {
+            event = event.upstream(upstream);
+        }
+        audit::record(self.store.as_ref(), event).await;
+    }
+}

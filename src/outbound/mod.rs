@@ -1,0 +1,133 @@
+//! The one HTTP client for calls to other servers (SEC-061).
+//!
+//! Verified TLS, no proxy from the environment, no redirects, 3 s to connect, 10 s in all, at
+//! most 1 MiB of body. Plain http only towards loopback. Nothing else in the crate builds a
+//! client: a lint forbids it.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use url::Url;
+
+use crate::protocol::is_loopback_host;
+
+const CONNECT: Duration = Duration::from_secs(3);
+const TOTAL: Duration = Duration::from_secs(10);
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// Why a call gave no answer. The text names no secret and no body.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// The address is not one that may be called.
+    #[error("{0} may not be called: only https, or http on loopback")]
+    Forbidden(String),
+    /// The call failed: refused, timed out, broken TLS.
+    #[error("calling {host} failed: {source}")]
+    Failed {
+        /// Whom we called.
+        host: String,
+        /// What went wrong.
+        source: reqwest::Error,
+    },
+    /// More than 1 MiB.
+    #[error("the answer of {0} is larger than 1 MiB")]
+    TooLarge(String),
+    /// Not a success, where only a success will do.
+    #[error("{host} answered with status {status}")]
+    Status {
+        /// Whom we called.
+        host: String,
+        /// What it answered.
+        status: u16,
+    },
+}
+
+/// The guarded client. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    client: reqwest::Client,
+}
+
+impl Outbound {
+    /// Builds the client. Fails where the machine has no CA certificates.
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds a client")]
+    pub fn new() -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(CONNECT)
+            .timeout(TOTAL)
+            .user_agent(concat!("gatelodge/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client })
+    }
+
+    /// Sends a request and reads the whole answer, whatever its status.
+    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, OutboundError> {
+        let url = request.uri().to_string();
+        let host = callable_host(&url)?;
+        let failed = |source: reqwest::Error| OutboundError::Failed {
+            host: host.clone(),
+            // The URL can hold a code or a token.
+            source: source.without_url(),
+        };
+        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let mut answer = self.client.execute(request).await.map_err(failed)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > LARGEST_BODY {
+                return Err(OutboundError::TooLarge(host));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut response = Response::new(body);
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = answer.headers().clone();
+        Ok(response)
+    }
+
+    /// Gets a document; only 200 counts.
+    pub async fn get(&self, url: &str) -> Result<Vec<u8>, OutboundError> {
+        let request = Request::get(url)
+            .header("accept", "application/json")
+            .body(Vec::new())
+            .map_err(|_| OutboundError::Forbidden(url.to_owned()))?;
+        let response = self.send(request).await?;
+        match response.status().as_u16() {
+            200 => Ok(response.into_body()),
+            status => Err(OutboundError::Status { host: callable_host(url)?, status }),
+        }
+    }
+}
+
+/// The host, if the URL may be called at all.
+fn callable_host(url: &str) -> Result<String, OutboundError> {
+    let forbidden = || {
+        OutboundError::Forbidden(Url::parse(url).map_or_else(
+            |_| "an address that is no URL".to_owned(),
+            |url| url.origin().ascii_serialization(),
+        ))
+    };
+    let parsed = Url::parse(url).map_err(|_| forbidden())?;
+    let host = parsed.host().ok_or_else(forbidden)?;
+    match parsed.scheme() {
+        "https" => Ok(host.to_string()),
+        "http" if is_loopback_host(&host) => Ok(host.to_string()),
+        _ => Err(forbidden()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::callable_host;
+
+    #[test]
+    fn sec_061_plain_http_is_for_loopback_only() {
+        assert!(callable_host("https://idp.example/token").is_ok());
+        assert!(callable_host("http://127.0.0.1:1/token").is_ok());
+        for bad in ["http://idp.example/token", "ftp://a.example", "file:///etc/passwd", "nonsense"] {
+            assert!(callable_host(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The one question that we ask: may this client have access (SEC-027)?
+
+use askama::Template;
+use url::Url;
+
+use super::{ServerView, assets, clean, print};
+use crate::pages::clean::filters;
+use crate::protocol::RedirectUri;
+
+/// The consent page. Its form posts to `/oauth/consent` with `login`, `form_token` and the button:
+/// `upstream=<id>` to continue, `action=deny` to refuse (SEC-033, SEC-034).
+///
+/// It shows what SEC-030 and SEC-031 ask for: client name and id, where the answer goes, the
+/// server, the scopes, the mark of a self-registered client, and the warnings for destinations
+/// that any local program can claim. Send it with [`csp::CONSENT`](super::csp::CONSENT).
+#[derive(Debug, Template)]
+#[template(path = "consent.html")]
+pub struct ConsentPage<'a> {
+    /// The issuer's path: empty for a bare origin.
+    pub base: &'a str,
+    /// Which pending login the answer is for.
+    pub login: &'a str,
+    /// The one-time token of this form.
+    pub form_token: &'a str,
+    /// Who asks.
+    pub client: ClientView<'a>,
+    /// Where the answer goes; must be the client's own, checked.
+    pub redirect: &'a RedirectUri,
+    /// Access to what.
+    pub server: ServerView<'a>,
+    /// Which scopes.
+    pub scopes: Vec<ScopeView<'a>>,
+    /// Where the person can sign in: one button each.
+    pub upstreams: Vec<UpstreamView<'a>>,
+}
+
+/// A client as it describes itself.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientView<'a> {
+    /// Its identifier.
+    pub id: &'a str,
+    /// What it calls itself: hostile.
+    pub name: Option<&'a str>,
+    /// Has nobody checked that name?
+    pub self_registered: bool,
+}
+
+impl ClientView<'_> {
+    /// The name, made harmless; never empty.
+    fn shown_name(&self) -> String {
+        clean::name(self.name.unwrap_or_default())
+    }
+
+    /// The host of a client whose id is a URL (a metadata document): that much is proven.
+    fn host(&self) -> Option<String> {
+        let url = Url::parse(self.id).ok().filter(|url| url.scheme() == "https")?;
+        url.host_str().map(str::to_owned)
+    }
+}
+
+/// A scope as people read it.
+#[derive(Debug, Clone, Copy)]
+pub struct ScopeView<'a> {
+    /// Its name in the protocol.
+    pub name: &'a str,
+    /// What it allows; the name again if there is no description.
+    pub description: &'a str,
+}
+
+/// A place to sign in.
+#[derive(Debug, Clone, Copy)]
+pub struct UpstreamView<'a> {
+    /// Its id in the configuration: the button's value.
+    pub id: &'a str,
+    /// Its name on the button.
+    pub name: &'a str,
+}
+
+impl ConsentPage<'_> {
+    /// The page as HTML.
+    #[must_use]
+    pub fn render(&self) -> String {
+        print(self)
+    }
+}

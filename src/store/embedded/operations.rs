@@ -1,0 +1,269 @@
+//! The store's sentences over redb: read, let the domain decide, write, in one transaction.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, WriteTransaction};
+
+use crate::clock::Timestamp;
+use crate::domain::{
+    AuditEvent, Client, ClientId, Grant, GrantId, LoginId, PendingLogin, Redemption, Rotation, RotationRules,
+};
+use crate::secret::{Digest, Sealer, Secret};
+use crate::store::{Store, StoreError, audit, codec};
+
+use super::tables::{
+    AUDIT, CLIENTS, Cover, GRANTS, LOGINS, SIGNING_KEYS, client_name, failed, grant_name, login_name, read,
+    remove, signing_key_name, write,
+};
+use super::writer::Done;
+use super::{EmbeddedStore, Personal};
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn register_client(&self, client: &Client) -> Result<(), StoreError> {
+        let (name, client) = (client_name(&client.id), client.clone());
+        self.writer
+            .write(move |transaction| {
+                write(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
+                Ok(Done::Wrote(()))
+            })
+            .await
+    }
+
+    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        let client: Option<Client> = self.read(CLIENTS, client_name(id), Personal::No).await?;
+        Ok(client.filter(|client| client.expires_at.is_none_or(|end| now < end)))
+    }
+
+    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
+        let name = client_name(id);
+        self.writer
+            .write(move |transaction| {
+                let table = transaction.open_table(CLIENTS).map_err(failed)?;
+                let Some(mut client) = read::<Client>(&table, &name, Cover::Clear)? else {
+                    return Ok(Done::Looked(()));
+                };
+                drop(table);
+                if client.expires_at.is_none_or(|end| end >= until) {
+                    return Ok(Done::Looked(()));
+                }
+                client.expires_at = Some(until);
+                write(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
+                Ok(Done::Wrote(()))
+            })
+            .await
+    }
+
+    async fn begin_login(&self, login: &PendingLogin, _now: Timestamp) -> Result<(), StoreError> {
+        let (sealer, login) = (self.sealer.clone(), login.clone());
+        self.writer
+            .write(move |transaction| {
+                put_login(transaction, &sealer, &login)?;
+                Ok(Done::Wrote(()))
+            })
+            .await
+    }
+
+    async fn login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
+        let login: Option<PendingLogin> = self.read(LOGINS, login_name(id), Personal::Yes).await?;
+        Ok(login.filter(|login| !login.is_expired(now)))
+    }
+
+    async fn advance_login(
+        &self,
+        login: &PendingLogin,
+        from: u8,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (sealer, login) = (self.sealer.clone(), login.clone());
+        self.writer
+            .write(move |transaction| {
+                let stored = get_login(transaction, &sealer, &login_name(&login.id))?;
+                let at_from =
+                    stored.is_some_and(|stored| !stored.is_expired(now) && stored.step.ordinal() == from);
+                if !at_from {
+                    return Ok(Done::Looked(false));
+                }
+                put_login(transaction, &sealer, &login)?;
+                Ok(Done::Wrote(true))
+            })
+            .await
+    }
+
+    async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
+        let (sealer, name) = (self.sealer.clone(), login_name(id));
+        self.writer
+            .write(move |transaction| {
+                let Some(login) = get_login(transaction, &sealer, &name)? else {
+                    return Ok(Done::Looked(None));
+                };
+                remove(transaction, LOGINS, &name)?;
+                Ok(Done::Wrote(Some(login).filter(|login| !login.is_expired(now))))
+            })
+            .await
+    }
+
+    async fn open_grant(&self, grant: &Grant, _now: Timestamp) -> Result<(), StoreError> {
+        let (sealer, grant) = (self.sealer.clone(), grant.clone());
+        self.writer
+            .write(move |transaction| {
+                put_grant(transaction, &sealer, &grant)?;
+                Ok(Done::Wrote(()))
+            })
+            .await
+    }
+
+    async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError> {
+        let grant: Option<Grant> = self.read(GRANTS, grant_name(id), Personal::Yes).await?;
+        Ok(grant.filter(|grant| !grant.is_expired(now)))
+    }
+
+    async fn redeem_code(
+        &self,
+        id: &GrantId,
+        code: &Digest,
+        now: Timestamp,
+        idle: Duration,
+    ) -> Result<Redemption, StoreError> {
+        let (sealer, id, code) = (self.sealer.clone(), *id, code.clone());
+        self.writer
+            .write(move |transaction| {
+                let Some(mut grant) = get_grant(transaction, &sealer, &id)? else {
+                    return Ok(Done::Looked(Redemption::Gone));
+                };
+                let redemption = grant.redeem(&code, now, idle);
+                if redemption != Redemption::Redeemed {
+                    return Ok(Done::Looked(redemption));
+                }
+                put_grant(transaction, &sealer, &grant)?;
+                Ok(Done::Wrote(redemption))
+            })
+            .await
+    }
+
+    async fn rotate_refresh(
+        &self,
+        id: &GrantId,
+        presented: u64,
+        now: Timestamp,
+        rules: RotationRules,
+    ) -> Result<Rotation, StoreError> {
+        let (sealer, id) = (self.sealer.clone(), *id);
+        self.writer
+            .write(move |transaction| {
+                let Some(mut grant) = get_grant(transaction, &sealer, &id)? else {
+                    return Ok(Done::Looked(Rotation::Gone));
+                };
+                let rotation = grant.rotate(presented, now, rules);
+                match rotation {
+                    Rotation::Successor { fresh: true, .. } => put_grant(transaction, &sealer, &grant)?,
+                    Rotation::Reused => {
+                        remove(transaction, GRANTS, &grant_name(&id))?;
+                    }
+                    Rotation::Successor { fresh: false, .. } | Rotation::Gone => {
+                        return Ok(Done::Looked(rotation));
+                    }
+                }
+                Ok(Done::Wrote(rotation))
+            })
+            .await
+    }
+
+    async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
+        let name = grant_name(id);
+        self.writer
+            .write(move |transaction| {
+                let there = remove(transaction, GRANTS, &name)?;
+                Ok(if there { Done::Wrote(true) } else { Done::Looked(false) })
+            })
+            .await
+    }
+
+    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError> {
+        let name = signing_key_name(algorithm);
+        let (sealer, candidate) = (self.sealer.clone(), candidate.clone());
+        self.writer
+            .write(move |transaction| {
+                let mut table = transaction.open_table(SIGNING_KEYS).map_err(failed)?;
+                if let Some(kept) = table.get(name.as_str()).map_err(failed)? {
+                    let pem: String = codec::unseal(&sealer, &name, kept.value())?;
+                    return Ok(Done::Looked(Secret::new(pem)));
+                }
+                let body = codec::seal(&sealer, &name, &candidate.expose())?;
+                table.insert(name.as_str(), body.as_slice()).map_err(failed)?;
+                Ok(Done::Wrote(candidate))
+            })
+            .await
+    }
+
+    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let bytes = codec::encode("audit", event)?;
+        self.writer
+            .write(move |transaction| {
+                let mut table = transaction.open_table(AUDIT).map_err(failed)?;
+                let last = table.last().map_err(failed)?.map_or(0, |(number, _)| number.value());
+                table.insert(last.saturating_add(1), bytes.as_slice()).map_err(failed)?;
+                while table.len().map_err(failed)? > audit::KEPT as u64 {
+                    table.pop_first().map_err(failed)?;
+                }
+                Ok(Done::Wrote(()))
+            })
+            .await
+    }
+
+    async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
+        self.look(move |database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let table = match transaction.open_table(AUDIT) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                Err(error) => return Err(failed(error)),
+            };
+            let mut events = Vec::new();
+            for entry in table.iter().map_err(failed)?.rev().take(at_most) {
+                events.push(codec::decode("audit", entry.map_err(failed)?.1.value())?);
+            }
+            Ok(events)
+        })
+        .await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        // The writer answers, so a thread that stopped is noticed.
+        self.writer.write(|_| Ok(Done::Looked(()))).await
+    }
+}
+
+fn get_login(
+    transaction: &WriteTransaction,
+    sealer: &Sealer,
+    name: &str,
+) -> Result<Option<PendingLogin>, StoreError> {
+    let table = transaction.open_table(LOGINS).map_err(failed)?;
+    read(&table, name, Cover::Sealed(sealer))
+}
+
+fn put_login(
+    transaction: &WriteTransaction,
+    sealer: &Sealer,
+    login: &PendingLogin,
+) -> Result<(), StoreError> {
+    let name = login_name(&login.id);
+    write(transaction, LOGINS, (&name, Cover::Sealed(sealer)), login, Some(login.expires_at))
+}
+
+fn get_grant(
+    transaction: &WriteTransaction,
+    sealer: &Sealer,
+    id: &GrantId,
+) -> Result<Option<Grant>, StoreError> {
+    let table = transaction.open_table(GRANTS).map_err(failed)?;
+    read(&table, &grant_name(id), Cover::Sealed(sealer))
+}
+
+fn put_grant(transaction: &WriteTransaction, sealer: &Sealer, grant: &Grant) -> Result<(), StoreError> {
+    let name = grant_name(&grant.id);
+    let over = grant.expires_at.min(grant.ends_at);
+    write(transaction, GRANTS, (&name, Cover::Sealed(sealer)), grant, Some(over))
+}

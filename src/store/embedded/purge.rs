@@ -1,0 +1,74 @@
+//! Garbage collection. Nothing depends on it: an expired record is over whether or not it is gone.
+
+use redb::{ReadableDatabase, ReadableTable, TableError};
+
+use crate::clock::Timestamp;
+use crate::store::StoreError;
+
+use super::EmbeddedStore;
+use super::tables::{COLLECTED, Expiring, failed};
+use super::writer::Done;
+
+/// Most records removed in one transaction, so that sign-ins do not wait for the collector.
+const MOST_AT_ONCE: usize = 256;
+
+impl EmbeddedStore {
+    /// Removes what has expired by `now`; gives back how many records that were.
+    pub async fn purge_expired(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        for table in COLLECTED {
+            let expired = self.expired(table, now).await?;
+            for names in expired.chunks(MOST_AT_ONCE) {
+                removed += self.remove_expired(table, names.to_vec(), now).await?;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Finding them is a read, so that only the removals hold up the writers.
+    async fn expired(&self, table: Expiring, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.look(move |database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let table = match transaction.open_table(table) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                Err(error) => return Err(failed(error)),
+            };
+            let mut names = Vec::new();
+            for entry in table.iter().map_err(failed)? {
+                let (name, record) = entry.map_err(failed)?;
+                if record.value().0 <= now.as_unix() {
+                    names.push(name.value().to_owned());
+                }
+            }
+            Ok(names)
+        })
+        .await
+    }
+
+    async fn remove_expired(
+        &self,
+        table: Expiring,
+        names: Vec<String>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.writer
+            .write(move |transaction| {
+                let mut table = transaction.open_table(table).map_err(failed)?;
+                let mut removed = 0;
+                for name in &names {
+                    // It may have been kept alive since it was found.
+                    let still_expired = table
+                        .get(name.as_str())
+                        .map_err(failed)?
+                        .is_some_and(|record| record.value().0 <= now.as_unix());
+                    if still_expired {
+                        table.remove(name.as_str()).map_err(failed)?;
+                        removed += 1;
+                    }
+                }
+                Ok(Done::Wrote(removed))
+            })
+            .await
+    }
+}

@@ -1,0 +1,105 @@
+//! The tables, and how a record that expires is put and read.
+//!
+//! Beside each record stands its expiry in the clear: garbage collection needs no key and opens
+//! nothing. What decides is the expiry inside the record.
+
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::Timestamp;
+use crate::domain::{ClientId, GrantId, LoginId};
+use crate::secret::{Digest, Sealer};
+use crate::store::{StoreError, codec};
+
+/// Records with an expiry, by name.
+pub(super) type Expiring = TableDefinition<'static, &'static str, (u64, &'static [u8])>;
+
+pub(super) const CLIENTS: Expiring = TableDefinition::new("clients");
+pub(super) const LOGINS: Expiring = TableDefinition::new("logins");
+pub(super) const GRANTS: Expiring = TableDefinition::new("grants");
+pub(super) const SIGNING_KEYS: TableDefinition<'static, &'static str, &'static [u8]> =
+    TableDefinition::new("signing_keys");
+/// Events in the order in which they came.
+pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
+
+/// Every table that garbage collection looks at.
+pub(super) const COLLECTED: [Expiring; 3] = [CLIENTS, LOGINS, GRANTS];
+
+/// The expiry of what never expires.
+const NEVER: u64 = u64::MAX;
+
+/// Client ids come from outside, so a hash of them is the name (SEC-167).
+pub(super) fn client_name(id: &ClientId) -> String {
+    format!("client:{}", Digest::of(id.as_str()).as_str())
+}
+
+pub(super) fn login_name(id: &LoginId) -> String {
+    format!("login:{id}")
+}
+
+pub(super) fn grant_name(id: &GrantId) -> String {
+    format!("grant:{id}")
+}
+
+pub(super) fn signing_key_name(algorithm: &str) -> String {
+    format!("key:{algorithm}")
+}
+
+/// redb failed: the disk, or the file.
+pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
+    StoreError::Unavailable(format!("embedded store: {}", error.into()))
+}
+
+/// How records of one kind are written.
+#[derive(Clone, Copy)]
+pub(super) enum Cover<'a> {
+    /// Nothing personal in it.
+    Clear,
+    /// Sealed under the record's name.
+    Sealed(&'a Sealer),
+}
+
+/// Reads a record.
+pub(super) fn read<T: DeserializeOwned>(
+    table: &impl ReadableTable<&'static str, (u64, &'static [u8])>,
+    name: &str,
+    cover: Cover<'_>,
+) -> Result<Option<T>, StoreError> {
+    let Some(found) = table.get(name).map_err(failed)? else { return Ok(None) };
+    let (_, bytes) = found.value();
+    let record = match cover {
+        Cover::Clear => codec::decode(name, bytes),
+        Cover::Sealed(sealer) => codec::unseal(sealer, name, bytes),
+    };
+    record.map(Some)
+}
+
+/// Writes a record over whatever has its name.
+pub(super) fn write<T: Serialize>(
+    transaction: &WriteTransaction,
+    table: Expiring,
+    (name, cover): (&str, Cover<'_>),
+    record: &T,
+    expires_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let bytes = match cover {
+        Cover::Clear => codec::encode(name, record)?,
+        Cover::Sealed(sealer) => codec::seal(sealer, name, record)?,
+    };
+    let expires_at = expires_at.map_or(NEVER, Timestamp::as_unix);
+    let mut table = transaction.open_table(table).map_err(failed)?;
+    table.insert(name, (expires_at, bytes.as_slice())).map_err(failed)?;
+    Ok(())
+}
+
+/// Removes a record. True if it was there.
+pub(super) fn remove(
+    transaction: &WriteTransaction,
+    table: Expiring,
+    name: &str,
+) -> Result<bool, StoreError> {
+    let mut table = transaction.open_table(table).map_err(failed)?;
+    let there = table.remove(name).map_err(failed)?.is_some();
+    Ok(there)
+}

@@ -1,0 +1,129 @@
+//! The one thread that writes. Requests that wait at the same moment share a transaction, and so
+//! one flush to disk; each is answered only after that transaction is on disk.
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use redb::{Database, Durability, WriteTransaction};
+use tokio::sync::oneshot;
+
+use crate::store::StoreError;
+
+use super::tables::failed;
+
+/// Most changes in one transaction: a bound on how long the first one waits for the others.
+const MOST_TOGETHER: usize = 128;
+
+/// What a piece of work did to the store.
+pub(super) enum Done<T> {
+    /// It wrote; answer after the commit.
+    Wrote(T),
+    /// It looked and left everything as it was.
+    Looked(T),
+}
+
+/// A piece of work. An [`StoreError::Unreadable`] fails it alone, so it must come before the
+/// first write; any other error ends the whole transaction.
+trait Job: Send {
+    fn run(&mut self, transaction: &WriteTransaction) -> Result<bool, StoreError>;
+    fn answer(self: Box<Self>, committed: &Result<(), String>);
+}
+
+struct Work<T, F> {
+    run: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Work<T, F>
+where
+    T: Send,
+    F: FnOnce(&WriteTransaction) -> Result<Done<T>, StoreError> + Send,
+{
+    fn run(&mut self, transaction: &WriteTransaction) -> Result<bool, StoreError> {
+        let Some(work) = self.run.take() else { return Ok(false) };
+        let (result, wrote) = match work(transaction) {
+            Ok(Done::Wrote(value)) => (Ok(value), true),
+            Ok(Done::Looked(value)) => (Ok(value), false),
+            Err(error @ StoreError::Unreadable(_)) => (Err(error), false),
+            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+        };
+        self.result = Some(result);
+        Ok(wrote)
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<(), String>) {
+        let answer = match (committed, self.result) {
+            (Ok(()), Some(result)) => result,
+            (Ok(()), None) => Err(StoreError::Unavailable("embedded store: not reached".into())),
+            (Err(why), _) => Err(StoreError::Unavailable(why.clone())),
+        };
+        // Whoever asked may have gone away; the work is done all the same.
+        drop(self.reply.send(answer));
+    }
+}
+
+/// The handle to the writing thread. Dropping it lets the thread finish and waits for it, so that
+/// the file is free afterwards.
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(database: Arc<Database>) -> Result<Self, StoreError> {
+        let (jobs, inbox) = mpsc::channel::<Box<dyn Job>>();
+        let thread = thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || {
+                while let Ok(first) = inbox.recv() {
+                    let mut batch = vec![first];
+                    batch.extend(inbox.try_iter().take(MOST_TOGETHER - 1));
+                    let committed = commit(&database, &mut batch).map_err(|error| match error {
+                        StoreError::Unavailable(why) | StoreError::Unreadable(why) => why,
+                    });
+                    for job in batch {
+                        job.answer(&committed);
+                    }
+                }
+            })
+            .map_err(|error| StoreError::Unavailable(format!("embedded store: no thread: {error}")))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Runs `work` inside a write transaction and returns once that is on disk.
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&WriteTransaction) -> Result<Done<T>, StoreError> + Send + 'static,
+    {
+        let stopped = || StoreError::Unavailable("embedded store: the writer has stopped".into());
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Work { run: Some(work), result: None, reply });
+        self.jobs.as_ref().ok_or_else(stopped)?.send(job).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing more to write.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Everything or nothing: a failure aborts what the whole batch wrote.
+fn commit(database: &Database, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let mut transaction = database.begin_write().map_err(failed)?;
+    transaction.set_durability(Durability::Immediate).map_err(failed)?;
+    let mut wrote = false;
+    for job in batch {
+        wrote |= job.run(&transaction)?;
+    }
+    // A batch that only looked costs no flush: a replayed token is no way to keep the disk busy.
+    if wrote { transaction.commit().map_err(failed) } else { transaction.abort().map_err(failed) }
+}

@@ -1,0 +1,172 @@
+//! A store that fails on request: what the broker does when its store is away is tested with it.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::domain::{
+    AuditEvent, Client, ClientId, Grant, GrantId, LoginId, PendingLogin, Redemption, Rotation, RotationRules,
+};
+use crate::secret::{Digest, Secret};
+
+use super::{Store, StoreError};
+
+/// The operations of a [`Store`], to name the one that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the method of the same name")]
+pub enum Operation {
+    RegisterClient,
+    Client,
+    KeepClient,
+    BeginLogin,
+    Login,
+    AdvanceLogin,
+    TakeLogin,
+    OpenGrant,
+    Grant,
+    RedeemCode,
+    RotateRefresh,
+    EndGrant,
+    AdoptSigningKey,
+    AppendAudit,
+    RecentAudit,
+    Ping,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    everything: bool,
+    operations: HashSet<Operation>,
+}
+
+/// Another store, until it is told to fail.
+#[derive(Debug)]
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    faults: Mutex<Faults>,
+}
+
+impl FaultyStore {
+    /// Wraps a store; nothing fails yet.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, faults: Mutex::default() }
+    }
+
+    /// From now on this operation fails, before it reaches the store.
+    pub fn fail(&self, operation: Operation) {
+        self.change(|faults| {
+            faults.operations.insert(operation);
+        });
+    }
+
+    /// From now on everything fails.
+    pub fn fail_everything(&self) {
+        self.change(|faults| faults.everything = true);
+    }
+
+    /// From now on everything works again.
+    pub fn heal(&self) {
+        self.change(|faults| *faults = Faults::default());
+    }
+
+    fn change(&self, how: impl FnOnce(&mut Faults)) {
+        how(&mut self.faults.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The store, unless this operation is to fail.
+    fn reach(&self, operation: Operation) -> Result<&dyn Store, StoreError> {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        if faults.everything || faults.operations.contains(&operation) {
+            return Err(StoreError::Unavailable(format!("{operation:?} was told to fail")));
+        }
+        Ok(self.inner.as_ref())
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn register_client(&self, client: &Client) -> Result<(), StoreError> {
+        self.reach(Operation::RegisterClient)?.register_client(client).await
+    }
+
+    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        self.reach(Operation::Client)?.client(id, now).await
+    }
+
+    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
+        self.reach(Operation::KeepClient)?.keep_client(id, until).await
+    }
+
+    async fn begin_login(&self, login: &PendingLogin, now: Timestamp) -> Result<(), StoreError> {
+        self.reach(Operation::BeginLogin)?.begin_login(login, now).await
+    }
+
+    async fn login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
+        self.reach(Operation::Login)?.login(id, now).await
+    }
+
+    async fn advance_login(
+        &self,
+        login: &PendingLogin,
+        from: u8,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.reach(Operation::AdvanceLogin)?.advance_login(login, from, now).await
+    }
+
+    async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
+        self.reach(Operation::TakeLogin)?.take_login(id, now).await
+    }
+
+    async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {
+        self.reach(Operation::OpenGrant)?.open_grant(grant, now).await
+    }
+
+    async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError> {
+        self.reach(Operation::Grant)?.grant(id, now).await
+    }
+
+    async fn redeem_code(
+        &self,
+        id: &GrantId,
+        code: &Digest,
+        now: Timestamp,
+        idle: Duration,
+    ) -> Result<Redemption, StoreError> {
+        self.reach(Operation::RedeemCode)?.redeem_code(id, code, now, idle).await
+    }
+
+    async fn rotate_refresh(
+        &self,
+        id: &GrantId,
+        presented: u64,
+        now: Timestamp,
+        rules: RotationRules,
+    ) -> Result<Rotation, StoreError> {
+        self.reach(Operation::RotateRefresh)?.rotate_refresh(id, presented, now, rules).await
+    }
+
+    async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
+        self.reach(Operation::EndGrant)?.end_grant(id).await
+    }
+
+    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError> {
+        self.reach(Operation::AdoptSigningKey)?.adopt_signing_key(algorithm, candidate).await
+    }
+
+    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        self.reach(Operation::AppendAudit)?.append_audit(event).await
+    }
+
+    async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
+        self.reach(Operation::RecentAudit)?.recent_audit(at_most).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.reach(Operation::Ping)?.ping().await
+    }
+}

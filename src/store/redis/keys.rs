@@ -1,0 +1,68 @@
+//! Every Redis key, in one place.
+//!
+//! `{prefix}1:{kind}:{{id}}`: the `1` is the version of the layout, and the braces around the id
+//! are the Cluster hash tag, so everything about one record is in one slot. An id that comes from
+//! outside is hashed first: it can neither move to another slot nor meet another key (SEC-167).
+
+use crate::domain::{ClientId, GrantId, LoginId};
+use crate::secret::Digest;
+use crate::store::StoreError;
+
+/// Names keys under the operator's prefix.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// A prefix without braces: they would decide the slot.
+    pub(super) fn new(prefix: &str) -> Result<Self, StoreError> {
+        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '{' | '}');
+        if prefix.len() > 64 || !prefix.chars().all(plain) {
+            return Err(StoreError::Unavailable(
+                "the Redis key prefix must be at most 64 printable ASCII characters without braces".into(),
+            ));
+        }
+        Ok(Self { prefix: format!("{prefix}1:") })
+    }
+
+    pub(super) fn client(&self, id: &ClientId) -> String {
+        format!("{}client:{{{}}}", self.prefix, Digest::of(id.as_str()).as_str())
+    }
+
+    pub(super) fn login(&self, id: &LoginId) -> String {
+        format!("{}login:{{{id}}}", self.prefix)
+    }
+
+    pub(super) fn grant(&self, id: &GrantId) -> String {
+        format!("{}grant:{{{id}}}", self.prefix)
+    }
+
+    /// The signing keys, one field for each algorithm.
+    pub(super) fn signing_keys(&self) -> String {
+        format!("{}keys", self.prefix)
+    }
+
+    /// The audit stream.
+    pub(super) fn audit(&self) -> String {
+        format!("{}audit", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec_167_an_id_from_outside_decides_neither_slot_nor_shape() {
+        let keys = Keys::new("gl:").unwrap();
+        for hostile in ["{a}", "}{", "a\r\nDEL b", "", &"x".repeat(4096), "gl:1:grant:{x}"] {
+            let key = keys.client(&ClientId::new(hostile));
+            let tag = key.strip_prefix("gl:1:client:{").and_then(|rest| rest.strip_suffix('}')).unwrap();
+            assert_eq!(tag.len(), 43, "{key}");
+            assert!(tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{key}");
+        }
+        assert!(Keys::new("{slot}:").is_err());
+        assert!(Keys::new("a b").is_err());
+    }
+}

@@ -1,0 +1,258 @@
+//! The store's sentences over Redis: write a record, read its fields, or run its script.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::{AsyncCommands, Cmd};
+
+use crate::clock::Timestamp;
+use crate::domain::{
+    AuditEvent, Client, ClientId, Grant, GrantId, GrantState, LoginId, PendingLogin, Redemption, Rotation,
+    RotationRules,
+};
+use crate::secret::{Digest, Secret};
+use crate::store::{Store, StoreError, audit, codec};
+
+use super::RedisStore;
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn register_client(&self, client: &Client) -> Result<(), StoreError> {
+        let key = self.keys.client(&client.id);
+        let body = codec::encode(&key, client)?;
+        let ends = client.expires_at.map(decimal).unwrap_or_default();
+        let mut script = self.scripts.put.key(key);
+        script.arg(decimal(client.created_at)).arg(&ends).arg("exp").arg(&ends).arg("body").arg(body);
+        self.run(&script).await
+    }
+
+    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        let key = self.keys.client(id);
+        let [body, ends] = self.fields(&key, ["body", "exp"]).await?;
+        let (Some(body), Some(ends)) = (body, ends) else { return Ok(None) };
+        let mut client: Client = codec::decode(&key, &body)?;
+        client.expires_at = if ends.is_empty() { None } else { Some(timestamp(&key, &ends)?) };
+        Ok(Some(client).filter(|client| client.expires_at.is_none_or(|end| now < end)))
+    }
+
+    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
+        let mut script = self.scripts.keep_client.key(self.keys.client(id));
+        script.arg(decimal(until));
+        self.run(&script).await
+    }
+
+    async fn begin_login(&self, login: &PendingLogin, now: Timestamp) -> Result<(), StoreError> {
+        let key = self.keys.login(&login.id);
+        let body = codec::seal(&self.sealer, &key, login)?;
+        let ends = decimal(login.expires_at);
+        let mut script = self.scripts.put.key(key);
+        script.arg(decimal(now)).arg(&ends).arg("exp").arg(&ends);
+        script.arg("step").arg(login.step.ordinal()).arg("body").arg(body);
+        self.run(&script).await
+    }
+
+    async fn login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
+        let key = self.keys.login(id);
+        let [body] = self.fields(&key, ["body"]).await?;
+        self.opened_login(&key, body, now)
+    }
+
+    async fn advance_login(
+        &self,
+        login: &PendingLogin,
+        from: u8,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let key = self.keys.login(&login.id);
+        let body = codec::seal(&self.sealer, &key, login)?;
+        let mut script = self.scripts.advance_login.key(key);
+        script.arg(decimal(now)).arg(from).arg(login.step.ordinal());
+        script.arg(decimal(login.expires_at)).arg(body);
+        self.run(&script).await
+    }
+
+    async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
+        let key = self.keys.login(id);
+        let body = self.run(&self.scripts.take_login.key(&key)).await?;
+        self.opened_login(&key, body, now)
+    }
+
+    async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {
+        let key = self.keys.grant(&grant.id);
+        let body = codec::seal(&self.sealer, &key, grant)?;
+        let (generation, rotated_at) = match grant.state {
+            GrantState::AwaitingCode => (0, Timestamp::from_unix(0)),
+            GrantState::Active { generation, rotated_at } => (generation, rotated_at),
+        };
+        let expires_at = decimal(grant.expires_at);
+        let mut script = self.scripts.put.key(key);
+        script.arg(decimal(now)).arg(&expires_at).arg("exp").arg(&expires_at);
+        script.arg("ends").arg(decimal(grant.ends_at)).arg("code").arg(grant.code.as_str());
+        script.arg("gen").arg(generation.to_string()).arg("rot").arg(decimal(rotated_at));
+        script.arg("body").arg(body);
+        self.run(&script).await
+    }
+
+    async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError> {
+        let key = self.keys.grant(id);
+        let [body, expires_at, generation, rotated_at] =
+            self.fields(&key, ["body", "exp", "gen", "rot"]).await?;
+        let (Some(body), Some(expires_at), Some(generation), Some(rotated_at)) =
+            (body, expires_at, generation, rotated_at)
+        else {
+            return Ok(None);
+        };
+        // The body is as it was when the grant was opened; the fields have moved on since.
+        let mut grant: Grant = codec::unseal(&self.sealer, &key, &body)?;
+        grant.expires_at = timestamp(&key, &expires_at)?;
+        grant.state = match number(&key, &generation)? {
+            0 => GrantState::AwaitingCode,
+            generation => GrantState::Active { generation, rotated_at: timestamp(&key, &rotated_at)? },
+        };
+        Ok(Some(grant).filter(|grant| !grant.is_expired(now)))
+    }
+
+    async fn redeem_code(
+        &self,
+        id: &GrantId,
+        code: &Digest,
+        now: Timestamp,
+        idle: Duration,
+    ) -> Result<Redemption, StoreError> {
+        let key = self.keys.grant(id);
+        let mut script = self.scripts.redeem_code.key(&key);
+        script.arg(decimal(now)).arg(code.as_str()).arg(decimal(now.plus(idle)));
+        let answer: String = self.run(&script).await?;
+        match answer.as_str() {
+            "redeemed" => Ok(Redemption::Redeemed),
+            "again" => Ok(Redemption::AlreadyRedeemed),
+            "gone" => Ok(Redemption::Gone),
+            _ => Err(unreadable(&key)),
+        }
+    }
+
+    async fn rotate_refresh(
+        &self,
+        id: &GrantId,
+        presented: u64,
+        now: Timestamp,
+        rules: RotationRules,
+    ) -> Result<Rotation, StoreError> {
+        let key = self.keys.grant(id);
+        let mut script = self.scripts.rotate_refresh.key(&key);
+        script.arg(decimal(now)).arg(presented.to_string()).arg(presented.saturating_add(1).to_string());
+        script.arg(decimal(now.plus(rules.idle))).arg(earliest_in_grace(now, rules.grace));
+        let answer: Vec<String> = self.run(&script).await?;
+        match answer.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [tag @ ("fresh" | "same"), generation] => Ok(Rotation::Successor {
+                generation: number(&key, generation.as_bytes())?,
+                fresh: *tag == "fresh",
+            }),
+            ["reused"] => Ok(Rotation::Reused),
+            ["gone"] => Ok(Rotation::Gone),
+            _ => Err(unreadable(&key)),
+        }
+    }
+
+    async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
+        let mut borrowed = self.connections.borrow().await?;
+        let removed: Result<u64, _> = borrowed.connection.unlink(self.keys.grant(id)).await;
+        Ok(self.judged(&borrowed, removed)? > 0)
+    }
+
+    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError> {
+        let key = self.keys.signing_keys();
+        // The algorithm is part of the name, so that a key does not open as another algorithm's.
+        let name = format!("{key}:{algorithm}");
+        let sealed = codec::seal(&self.sealer, &name, &candidate.expose())?;
+        let mut script = self.scripts.adopt_key.key(key);
+        script.arg(algorithm).arg(sealed);
+        let kept: Vec<u8> = self.run(&script).await?;
+        let pem: String = codec::unseal(&self.sealer, &name, &kept)?;
+        Ok(Secret::new(pem))
+    }
+
+    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let bytes = codec::encode("audit", event)?;
+        let mut command = Cmd::new();
+        // Nearly capped: Redis then drops whole blocks, which costs next to nothing.
+        command.arg("XADD").arg(self.keys.audit()).arg("MAXLEN").arg("~").arg(audit::KEPT);
+        command.arg("*").arg("e").arg(bytes);
+        let mut borrowed = self.connections.borrow().await?;
+        let answer: Result<String, _> = command.query_async(&mut borrowed.connection).await;
+        self.judged(&borrowed, answer).map(drop)
+    }
+
+    async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
+        let at_most = at_most.min(audit::KEPT);
+        if at_most == 0 {
+            return Ok(Vec::new());
+        }
+        let mut command = Cmd::new();
+        command.arg("XREVRANGE").arg(self.keys.audit()).arg("+").arg("-").arg("COUNT").arg(at_most);
+        let mut borrowed = self.connections.borrow().await?;
+        let answer = command.query_async(&mut borrowed.connection).await;
+        let entries: Vec<(String, Vec<Vec<u8>>)> = self.judged(&borrowed, answer)?;
+        let value = |fields: &Vec<Vec<u8>>| fields.get(1).cloned().unwrap_or_default();
+        entries.iter().map(|(_, fields)| codec::decode("audit", &value(fields))).collect()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let mut borrowed = self.connections.borrow().await?;
+        let answer: Result<String, _> = borrowed.connection.ping().await;
+        self.judged(&borrowed, answer).map(drop)
+    }
+}
+
+impl RedisStore {
+    /// Some fields of a record, in one read.
+    async fn fields<const N: usize>(
+        &self,
+        key: &str,
+        names: [&str; N],
+    ) -> Result<[Option<Vec<u8>>; N], StoreError> {
+        let mut command = Cmd::new();
+        command.arg("HMGET").arg(key).arg(names.as_slice());
+        let mut borrowed = self.connections.borrow().await?;
+        let answer = command.query_async(&mut borrowed.connection).await;
+        let values: Vec<Option<Vec<u8>>> = self.judged(&borrowed, answer)?;
+        values.try_into().map_err(|_| unreadable(key))
+    }
+
+    fn opened_login(
+        &self,
+        key: &str,
+        body: Option<Vec<u8>>,
+        now: Timestamp,
+    ) -> Result<Option<PendingLogin>, StoreError> {
+        let Some(body) = body else { return Ok(None) };
+        let login: PendingLogin = codec::unseal(&self.sealer, key, &body)?;
+        Ok(Some(login).filter(|login| !login.is_expired(now)))
+    }
+}
+
+/// The earliest rotation whose predecessor still gets the same successor: `now - rotated_at <
+/// grace` in whole seconds, turned round so that the script only compares. Empty without grace.
+fn earliest_in_grace(now: Timestamp, grace: Duration) -> String {
+    let seconds = grace.as_secs().saturating_add(u64::from(grace.subsec_nanos() > 0));
+    match seconds.checked_sub(1) {
+        Some(back) => now.as_unix().saturating_sub(back).to_string(),
+        None => String::new(),
+    }
+}
+
+fn decimal(at: Timestamp) -> String {
+    at.as_unix().to_string()
+}
+
+fn timestamp(key: &str, digits: &[u8]) -> Result<Timestamp, StoreError> {
+    number(key, digits).map(Timestamp::from_unix)
+}
+
+fn number(key: &str, digits: &[u8]) -> Result<u64, StoreError> {
+    std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or_else(|| unreadable(key))
+}
+
+fn unreadable(key: &str) -> StoreError {
+    StoreError::Unreadable(format!("{key}: does not hold what its version says"))
+}

@@ -1,0 +1,36 @@
+//! One Lua script for each transition: Redis runs a script alone, so state, decision and lifetime
+//! change together or not at all (SEC-165). Every script touches one key.
+
+use redis::Script;
+
+/// A script with the helpers before it.
+macro_rules! script {
+    ($file:literal) => {
+        Script::new(concat!(include_str!("common.lua"), include_str!($file)))
+    };
+}
+
+/// The scripts, hashed once.
+pub(super) struct Scripts {
+    pub(super) put: Script,
+    pub(super) keep_client: Script,
+    pub(super) advance_login: Script,
+    pub(super) take_login: Script,
+    pub(super) redeem_code: Script,
+    pub(super) rotate_refresh: Script,
+    pub(super) adopt_key: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            put: script!("put.lua"),
+            keep_client: script!("keep_client.lua"),
+            advance_login: script!("advance_login.lua"),
+            take_login: script!("take_login.lua"),
+            redeem_code: script!("redeem_code.lua"),
+            rotate_refresh: script!("rotate_refresh.lua"),
+            adopt_key: script!("adopt_key.lua"),
+        }
+    }
+}

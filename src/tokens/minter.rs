@@ -1,0 +1,71 @@
+//! An authorization becomes an access token (RFC 9068).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::protocol::Issuer;
+use crate::secret::{Secret, random};
+
+use super::{AccessClaims, AccessTokenVerifier, Audience, Authorization, KeyError, SigningKey};
+
+/// A fresh access token.
+#[derive(Debug)]
+pub struct AccessToken {
+    /// The token.
+    pub token: Secret,
+    /// How long it lives.
+    pub lifetime: Duration,
+}
+
+/// Mints access tokens, and from nothing but an [`Authorization`].
+#[derive(Debug, Clone)]
+pub struct Minter {
+    issuer: Issuer,
+    key: Arc<SigningKey>,
+    lifetime: Duration,
+}
+
+impl Minter {
+    /// Mints in the name of `issuer`.
+    #[must_use]
+    pub fn new(issuer: Issuer, key: Arc<SigningKey>, lifetime: Duration) -> Self {
+        Self { issuer, key, lifetime }
+    }
+
+    /// Mints. The audience is the grant's resource, as configured, and nothing else (SEC-016);
+    /// a token never outlives its grant.
+    pub fn mint(&self, authorization: &Authorization, now: Timestamp) -> Result<AccessToken, KeyError> {
+        let grant = authorization.grant();
+        let exp = now.plus(self.lifetime).min(grant.ends_at);
+        let claims = AccessClaims {
+            iss: self.issuer.as_str().to_owned(),
+            sub: grant.identity.person().as_str().to_owned(),
+            aud: Audience::One(grant.resource.as_str().to_owned()),
+            exp,
+            iat: now,
+            nbf: None,
+            jti: random::id(),
+            client_id: grant.client_id.as_str().to_owned(),
+            scope: authorization.scopes().to_string(),
+            grant_id: Some(grant.id.to_string()),
+            email: grant.identity.email.as_ref().map(ToString::to_string),
+            name: grant.identity.name.clone(),
+        };
+        let claims = serde_json::to_vec(&claims).map_err(|_| KeyError::Generation)?;
+        let token = Secret::new(self.key.sign("at+jwt", &claims)?);
+        Ok(AccessToken { token, lifetime: exp.since(now) })
+    }
+
+    /// What verifies the tokens that are minted here.
+    #[must_use]
+    pub fn verifier(&self) -> AccessTokenVerifier {
+        AccessTokenVerifier::new(self.issuer.as_str(), self.key.key_set())
+    }
+
+    /// The public keys.
+    #[must_use]
+    pub fn jwks(&self) -> serde_json::Value {
+        self.key.jwks()
+    }
+}

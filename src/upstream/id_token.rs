@@ -1,0 +1,150 @@
+//! ID tokens (OpenID Connect Core section 3.1.3.7). Claims cannot be read before verification.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::protocol::{InvalidJws, Jws, KeySet, Members};
+
+/// How far the provider's clock may be off (SEC-050).
+const SKEW: Duration = Duration::from_secs(60);
+
+/// Why an ID token is refused. For the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum InvalidIdToken {
+    #[error("the ID token {0}")]
+    Jws(#[from] InvalidJws),
+    #[error("the ID token's {0} is missing or is not what it must be")]
+    Claim(&'static str),
+    #[error("the ID token has expired ({0} s ago by our clock)")]
+    Expired(u64),
+    #[error("the ID token is dated in the future ({0} s ahead of our clock)")]
+    NotYet(u64),
+}
+
+/// What an ID token must agree with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) issuer_aliases: &'a [&'a str],
+    pub(super) client_id: &'a str,
+    pub(super) nonce: &'a str,
+    pub(super) access_token: &'a str,
+}
+
+/// An ID token as it came.
+#[derive(Debug, Clone)]
+pub struct UnverifiedIdToken(String);
+
+/// The claims of an ID token that is the provider's, for us, for this sign-in, and in time.
+#[derive(Debug, Clone)]
+pub struct VerifiedIdToken {
+    subject: String,
+    claims: Members,
+}
+
+impl UnverifiedIdToken {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name of the key that it says it is signed with.
+    pub(super) fn key_id(&self) -> Result<Option<String>, InvalidIdToken> {
+        Ok(Jws::parse(&self.0)?.header("kid").map(str::to_owned))
+    }
+
+    /// Verifies signature and claims (SEC-043, SEC-048 to SEC-051).
+    pub(super) fn verify(
+        &self,
+        keys: &KeySet,
+        expected: Expected<'_>,
+        now: Timestamp,
+    ) -> Result<VerifiedIdToken, InvalidIdToken> {
+        let jws = Jws::parse(&self.0)?;
+        let claims = jws.verify(keys)?;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let iss = text("iss").ok_or(InvalidIdToken::Claim("iss"))?;
+        if iss != expected.issuer && !expected.issuer_aliases.contains(&iss) {
+            return Err(InvalidIdToken::Claim("iss"));
+        }
+        check_audience(&claims, expected.client_id)?;
+        check_times(&claims, now)?;
+        if text("nonce") != Some(expected.nonce) {
+            return Err(InvalidIdToken::Claim("nonce"));
+        }
+        if let Some(at_hash) = claims.get("at_hash") {
+            let hash = access_token_hash(jws.header("alg"), expected.access_token);
+            if hash.is_none() || at_hash.as_str() != hash.as_deref() {
+                return Err(InvalidIdToken::Claim("at_hash"));
+            }
+        }
+        let subject = text("sub").filter(|sub| !sub.is_empty() && sub.len() <= 255);
+        let subject = subject.ok_or(InvalidIdToken::Claim("sub"))?.to_owned();
+        Ok(VerifiedIdToken { subject, claims })
+    }
+}
+
+impl VerifiedIdToken {
+    /// The person's identifier at the provider.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Every claim.
+    #[must_use]
+    pub fn claims(&self) -> &Members {
+        &self.claims
+    }
+}
+
+/// `aud` contains us; among several, `azp` is us; `azp`, if there, is us in any case (SEC-049).
+fn check_audience(claims: &Members, client_id: &str) -> Result<(), InvalidIdToken> {
+    let several = match claims.get("aud") {
+        Some(Value::String(aud)) if aud == client_id => false,
+        Some(Value::Array(auds)) if auds.iter().any(|aud| aud == client_id) => auds.len() > 1,
+        _ => return Err(InvalidIdToken::Claim("aud")),
+    };
+    match claims.get("azp") {
+        Some(azp) if azp != client_id => Err(InvalidIdToken::Claim("azp")),
+        None if several => Err(InvalidIdToken::Claim("azp")),
+        _ => Ok(()),
+    }
+}
+
+/// `exp` and `iat` are there, whole numbers, and fit the present within 60 s (SEC-050).
+fn check_times(claims: &Members, now: Timestamp) -> Result<(), InvalidIdToken> {
+    let time = |name| claims.get(name).and_then(Value::as_u64).map(Timestamp::from_unix);
+    let exp = time("exp").ok_or(InvalidIdToken::Claim("exp"))?;
+    let iat = time("iat").ok_or(InvalidIdToken::Claim("iat"))?;
+    if now >= exp.plus(SKEW) {
+        return Err(InvalidIdToken::Expired(now.since(exp).as_secs()));
+    }
+    let latest = match claims.get("nbf") {
+        None => iat,
+        Some(_) => iat.max(time("nbf").ok_or(InvalidIdToken::Claim("nbf"))?),
+    };
+    if latest > now.plus(SKEW) {
+        return Err(InvalidIdToken::NotYet(latest.since(now).as_secs()));
+    }
+    Ok(())
+}
+
+/// The left half of the access token's hash, by the algorithm of the signature
+/// (OpenID Connect Core section 3.1.3.6). An unknown algorithm has none: fail closed (SEC-051).
+fn access_token_hash(alg: Option<&str>, access_token: &str) -> Option<String> {
+    use aws_lc_rs::digest;
+    let algorithm = match alg? {
+        "RS256" | "ES256" | "PS256" => &digest::SHA256,
+        "RS384" | "ES384" => &digest::SHA384,
+        // Ed25519 hashes with SHA-512 (RFC 8032 section 5.1).
+        "RS512" | "EdDSA" => &digest::SHA512,
+        _ => return None,
+    };
+    let hash = digest::digest(algorithm, access_token.as_bytes());
+    let half = hash.as_ref().get(..hash.as_ref().len() / 2)?;
+    Some(URL_SAFE_NO_PAD.encode(half))
+}

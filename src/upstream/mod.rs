@@ -1,0 +1,43 @@
+//! Talking to identity providers. To them the broker is one ordinary OpenID Connect client.
+//!
+//! - `presets`: what each provider does differently, as data; its trust rule.
+//! - `discovery`: the provider's metadata and keys, cached with the last good answer.
+//! - `exchange`: the authorization URL, and a code for tokens. Here the upstream is called.
+//! - `id_token`: [`UnverifiedIdToken`] becomes [`VerifiedIdToken`].
+//! - `facts`: what a verified token may decide: the domain's `Identity`.
+//! - `provider`: [`Upstream`], all of it for one provider.
+//!
+//! An error says whose fault it is: [`UpstreamError::Unavailable`] is a fault on the way,
+//! [`UpstreamError::Refused`] an answer that must not be believed.
+
+mod discovery;
+mod exchange;
+mod facts;
+mod id_token;
+mod presets;
+mod provider;
+
+pub use id_token::{UnverifiedIdToken, VerifiedIdToken};
+pub use presets::{DomainRule, Preset};
+pub use provider::{Upstream, UpstreamSettings, Upstreams};
+
+/// Why a sign-in at an identity provider did not succeed. The texts are for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The provider could not be asked, or had a fault of its own.
+    #[error("identity provider {upstream} is unavailable: {cause}")]
+    Unavailable {
+        /// Which one.
+        upstream: String,
+        /// What happened.
+        cause: String,
+    },
+    /// The provider's answer does not hold.
+    #[error("identity provider {upstream} gave an answer that is refused: {cause}")]
+    Refused {
+        /// Which one.
+        upstream: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+}

@@ -1,0 +1,99 @@
+//! Records to put into a store.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gatelodge::clock::Timestamp;
+use gatelodge::domain::{
+    AuthorizationRequest, Client, ClientAuthMethod, ClientId, ClientOrigin, Grant, GrantId, GrantState,
+    Identity, LoginId, LoginStep, PendingLogin, UpstreamId,
+};
+use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet};
+use gatelodge::secret::Digest;
+
+/// The present of every test that does not move it.
+pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+/// The code of [`grant`].
+pub(crate) const CODE: &str = "the-code";
+
+/// [`NOW`] and some seconds.
+pub(crate) fn later(seconds: u64) -> Timestamp {
+    NOW.plus(Duration::from_secs(seconds))
+}
+
+/// [`NOW`] less some seconds.
+pub(crate) fn earlier(seconds: u64) -> Timestamp {
+    Timestamp::from_unix(NOW.as_unix() - seconds)
+}
+
+/// A client that lives for an hour.
+pub(crate) fn client(id: &str) -> Client {
+    Client {
+        id: ClientId::new(id),
+        name: Some(format!("the client {id}")),
+        redirect_uris: vec![RedirectUri::parse("http://127.0.0.1/cb").unwrap()],
+        auth: ClientAuthMethod::ClientSecretBasic(Digest::of("secret")),
+        origin: ClientOrigin::Registered,
+        may_refresh: true,
+        created_at: NOW,
+        expires_at: Some(later(3600)),
+    }
+}
+
+/// A sign-in that waits for consent, for ten minutes.
+pub(crate) fn login() -> PendingLogin {
+    PendingLogin {
+        id: LoginId::generate(),
+        request: AuthorizationRequest {
+            client_id: ClientId::new("c"),
+            redirect_uri: RedirectUri::parse("http://127.0.0.1:9000/cb").unwrap(),
+            state: Some("the client's state".into()),
+            challenge: S256Challenge::of_verifier(&"v".repeat(43)),
+            resource: ResourceUri::parse("https://mcp.example.com/mcp").unwrap(),
+            scopes: ScopeSet::parse_lenient("mcp:read mcp:write"),
+            login_hint: Some("canary-hint@example.com".into()),
+        },
+        step: LoginStep::AwaitingConsent { form_token: Digest::of("form"), browser: Digest::of("browser") },
+        expires_at: later(600),
+    }
+}
+
+/// The same sign-in at an upstream.
+pub(crate) fn at_upstream(login: &PendingLogin, upstream: &str) -> PendingLogin {
+    let step = LoginStep::AwaitingUpstream {
+        upstream: UpstreamId::parse(upstream).unwrap(),
+        state: Digest::of("state"),
+        browser: Digest::of("browser"),
+        nonce: "canary-nonce".into(),
+        verifier: "canary-verifier".into(),
+    };
+    PendingLogin { step, ..login.clone() }
+}
+
+/// A grant whose code lives for a minute, and which ends after thirty days.
+pub(crate) fn grant() -> Grant {
+    Grant {
+        id: GrantId::generate(),
+        client_id: ClientId::new("c"),
+        redirect_uri: RedirectUri::parse("http://127.0.0.1:9000/cb").unwrap(),
+        challenge: S256Challenge::of_verifier(&"v".repeat(43)),
+        code: Digest::of(CODE),
+        resource: ResourceUri::parse("https://mcp.example.com/mcp").unwrap(),
+        scopes: ScopeSet::parse_lenient("mcp:read"),
+        identity: Identity {
+            upstream: UpstreamId::parse("okta").unwrap(),
+            issuer: "https://idp.example.com".into(),
+            subject: "canary-subject".into(),
+            email: Some("canary-person@example.com".parse().unwrap()),
+            domain: Some("example.com".parse().unwrap()),
+            groups: BTreeSet::from(["canary-group".to_owned()]),
+            name: Some("Canary Person".into()),
+            authenticated_at: NOW,
+        },
+        created_at: NOW,
+        ends_at: later(30 * 86_400),
+        expires_at: later(60),
+        state: GrantState::AwaitingCode,
+    }
+}

@@ -1,0 +1,450 @@
+//! The pages as a browser reads them: parsed, not searched as text.
+//!
+//! With `GATELODGE_DUMP_PAGES=<folder>` the pages of [`gallery`] are also written there, with the
+//! files that they load, to be looked at.
+
+use gatelodge::clock::Timestamp;
+use gatelodge::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin};
+use gatelodge::pages::{
+    ClientView, ConsentPage, ErrorPage, IndexPage, NoAccessPage, Problem, ReturnLink, ReturnPage, ScopeView,
+    ServerView, UpstreamView, assets, clean, csp,
+};
+use gatelodge::protocol::{ErrorCode, RedirectUri};
+use scraper::{ElementRef, Html, Selector};
+
+const HOSTILE: &str = "</bdi></h1><script>alert(1)</script><b onclick=x style=\"color:red\">\u{202E}Bank\u{200B}\u{2066}'\"&amp;\u{1b}[31m\r\nX-Evil: 1";
+const SERVER: ServerView<'static> = ServerView { name: "Acme tools", url: "https://mcp.example.com/mcp" };
+
+fn select<'a>(page: &'a Html, css: &str) -> Vec<ElementRef<'a>> {
+    let selector = Selector::parse(css).unwrap();
+    page.select(&selector).collect()
+}
+
+fn words(element: ElementRef<'_>) -> String {
+    element.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn all_words(page: &Html) -> String {
+    words(select(page, "main")[0])
+}
+
+fn attribute<'a>(element: ElementRef<'a>, name: &str) -> &'a str {
+    element.value().attr(name).unwrap_or_default()
+}
+
+fn redirect(uri: &str) -> RedirectUri {
+    RedirectUri::parse(uri).unwrap()
+}
+
+fn link(uri: &str, name: Option<&str>, parameters: &[(&str, &str)]) -> ReturnLink {
+    let client = Client {
+        id: ClientId::new("c"),
+        name: None,
+        redirect_uris: vec![redirect(uri)],
+        auth: ClientAuthMethod::None,
+        origin: ClientOrigin::Registered,
+        may_refresh: true,
+        created_at: Timestamp::from_unix(0),
+        expires_at: None,
+    };
+    ReturnLink::new(&client.trusted_return(None).unwrap(), name, parameters)
+}
+
+fn consent<'a>(redirect: &'a RedirectUri, name: Option<&'a str>) -> ConsentPage<'a> {
+    ConsentPage {
+        base: "",
+        login: "AAAAAAAAAAAAAAAAAAAAAA",
+        form_token: "form-token-1",
+        client: ClientView { id: "dyn_7Jx2PzqV0dK4", name, self_registered: true },
+        redirect,
+        server: SERVER,
+        scopes: vec![
+            ScopeView { name: "mcp:read", description: "Read documents" },
+            ScopeView { name: "mcp:write", description: "Change documents" },
+        ],
+        upstreams: vec![UpstreamView { id: "okta", name: "Okta" }],
+    }
+}
+
+/// Every page at its plainest and at its worst.
+fn gallery() -> Vec<(&'static str, String)> {
+    let [claude, local, cursor] = [
+        "https://claude.ai/api/mcp/auth_callback",
+        "http://127.0.0.1:33418/",
+        "cursor://anysphere.cursor-mcp/cb",
+    ]
+    .map(redirect);
+    let mut pages = vec![
+        ("consent", consent(&local, Some("Claude Code")).render()),
+        ("consent-trusted", {
+            let mut page = consent(&claude, Some("Claude"));
+            page.client.self_registered = false;
+            page.render()
+        }),
+        ("consent-many", consent_with_everything(&cursor)),
+        ("consent-rtl", consent(&cursor, Some("مساعد المستندات (تجريبي)")).render()),
+        ("consent-hostile", consent(&local, Some(HOSTILE)).render()),
+        ("consent-nothing", {
+            let page = ConsentPage { scopes: vec![], ..consent(&local, Some("\u{200B}\u{202E}")) };
+            page.render()
+        }),
+    ];
+    pages.extend(other_pages());
+    pages
+}
+
+fn consent_with_everything(cursor: &RedirectUri) -> String {
+    let long_url = format!("https://mcp.internal.example.com/{}", "a-rather-long-path/".repeat(9));
+    let mut page =
+        consent(cursor, Some("Cursor, the editor with a name that goes on and on until nobody reads it"));
+    page.base = "/auth";
+    page.client.id = "https://agents.cursor.example/oauth/clients/desktop/metadata.json";
+    page.server = ServerView { name: "Acme engineering knowledge base and ticket search", url: &long_url };
+    page.scopes = vec![
+        ScopeView { name: "mcp:read", description: "Read documents" },
+        ScopeView {
+            name: "mcp:write",
+            description: "Create and change documents, and move them between folders",
+        },
+        ScopeView { name: "mcp:admin", description: "Administer" },
+        ScopeView { name: "tickets:read", description: "Read tickets" },
+        ScopeView { name: "tickets:write", description: "Open, answer and close tickets in your name" },
+        ScopeView {
+            name: "https://scopes.example.com/calendar.events.readonly",
+            description: "See your calendar",
+        },
+        ScopeView { name: "search", description: "search" },
+    ];
+    page.upstreams = [
+        ("okta", "Okta"),
+        ("google", "Google"),
+        ("entra", "Microsoft Entra"),
+        ("kc-partners", "Partner sign-in (Keycloak)"),
+        ("github", "GitHub"),
+    ]
+    .map(|(id, name)| UpstreamView { id, name })
+    .to_vec();
+    page.render()
+}
+
+fn other_pages() -> Vec<(&'static str, String)> {
+    let back =
+        link("https://claude.ai/cb", Some("Claude"), &[("error", "access_denied"), ("state", "a&\"b")]);
+    let denied = NoAccessPage {
+        base: "",
+        person: "alice@example.com",
+        provider: "Okta",
+        server: SERVER,
+        reasons: vec![
+            "No rule names your email domain example.com.",
+            "None of your groups (design, everyone) is named for this server.",
+        ],
+        contact: Some("it-help@example.com"),
+        return_to: Some(back.clone()),
+    };
+    let wrong_browser = ErrorPage {
+        request_id: Some("req_01J9ZK3W8Q"),
+        return_to: Some(back),
+        ..ErrorPage::of("", Problem::WrongBrowser)
+    };
+    let upstream_failed = ErrorPage {
+        detail: Some(HOSTILE),
+        request_id: Some(HOSTILE),
+        ..ErrorPage::of("/auth", Problem::UpstreamFailed)
+    };
+    let returning = ReturnPage {
+        base: "",
+        code: ErrorCode::InvalidScope,
+        description: "None of the requested scopes exists on this server.",
+        return_to: link(
+            "https://a.example/cb",
+            Some(HOSTILE),
+            &[("error", "invalid_scope"), ("state", HOSTILE)],
+        ),
+    };
+    vec![
+        ("no-access", denied.render()),
+        (
+            "no-access-hostile",
+            NoAccessPage {
+                person: HOSTILE,
+                provider: HOSTILE,
+                reasons: vec![HOSTILE],
+                contact: Some(HOSTILE),
+                return_to: None,
+                ..denied
+            }
+            .render(),
+        ),
+        ("error", wrong_browser.render()),
+        ("error-hostile", upstream_failed.render()),
+        ("error-plain", ErrorPage::of("", Problem::NotFound).render()),
+        ("return", returning.render()),
+        ("index", IndexPage { base: "", issuer: "https://auth.example.com", servers: vec![SERVER] }.render()),
+        ("index-bare", IndexPage { base: "/a", issuer: "https://example.com/a", servers: vec![] }.render()),
+    ]
+}
+
+/// SEC-032, SEC-046, SEC-160: on every page, nothing but our own markup, and nothing from elsewhere.
+#[test]
+fn every_page_is_inert() {
+    for (name, html) in gallery() {
+        let page = Html::parse_document(&html);
+        assert_eq!(format!("{:?}", page.quirks_mode), "NoQuirks", "{name}");
+        for forbidden in ["script", "style", "iframe", "object", "embed", "base", "meta[http-equiv]", "svg"] {
+            assert!(select(&page, forbidden).is_empty(), "{name}: {forbidden}");
+        }
+        for element in select(&page, "*") {
+            for (attribute, value) in element.value().attrs() {
+                assert!(attribute != "style" && !attribute.starts_with("on"), "{name}: {attribute}");
+                let loads = matches!(attribute, "src" | "srcset" | "action" | "formaction")
+                    || (attribute == "href" && element.value().name() == "link");
+                assert!(!loads || (value.starts_with('/') && !value.starts_with("//")), "{name}: {value}");
+            }
+        }
+        let invisible = |c: char| {
+            c.is_control() && c != '\n'
+                || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
+        };
+        assert!(!html.contains(invisible), "{name}");
+    }
+}
+
+/// Readable by a screen reader: language, one title, one first heading, landmarks, no skipped level.
+#[test]
+fn every_page_has_its_landmarks() {
+    for (name, html) in gallery() {
+        let page = Html::parse_document(&html);
+        assert_eq!(attribute(select(&page, "html")[0], "lang"), "en", "{name}");
+        assert!(select(&page, "meta[name=viewport]").len() == 1, "{name}");
+        for once in ["title", "h1", "main", "header", "footer"] {
+            assert_eq!(select(&page, once).len(), 1, "{name}: {once}");
+            let spoken = words(select(&page, once)[0]);
+            assert!(!spoken.is_empty(), "{name}: {once}");
+        }
+        assert!(select(&page, "h3").is_empty() && select(&page, "img:not([alt])").is_empty(), "{name}");
+        for control in select(&page, "button, a") {
+            assert!(!words(control).is_empty(), "{name}: a control without a label");
+        }
+        for described in select(&page, "[aria-describedby], [aria-labelledby]") {
+            let id =
+                [attribute(described, "aria-describedby"), attribute(described, "aria-labelledby")].concat();
+            assert_eq!(select(&page, &format!("#{id}")).len(), 1, "{name}: {id}");
+        }
+    }
+}
+
+/// Everything that a page loads is served, under the issuer's own path.
+#[test]
+fn every_page_loads_only_what_is_served() {
+    for (name, html) in gallery() {
+        let page = Html::parse_document(&html);
+        for element in select(&page, "link, img") {
+            let path = [attribute(element, "href"), attribute(element, "src")].concat();
+            let below = ["/auth", "/a"].iter().find_map(|base| path.strip_prefix(&format!("{base}/assets")));
+            let path = below.map_or(path.clone(), |rest| format!("/assets{rest}"));
+            assert!(assets::find(&path).is_some(), "{name}: {path}");
+        }
+    }
+    assert!(assets::find("/assets/gatelodge.css").is_none());
+    let css = std::str::from_utf8(assets::stylesheet().bytes).unwrap();
+    assert!(!css.contains("url(") && !css.contains("@import"), "the stylesheet loads nothing");
+}
+
+/// SEC-033, SEC-034: one form, by POST, with exactly the fields that the consent step reads.
+#[test]
+fn the_consent_form_holds_exactly_its_fields() {
+    let local = redirect("http://127.0.0.1:1/cb");
+    let html = ConsentPage { base: "/auth", ..consent(&local, Some("x")) }.render();
+    let page = Html::parse_document(&html);
+    let [form] = select(&page, "form")[..] else { panic!("one form") };
+    assert_eq!((attribute(form, "method"), attribute(form, "action")), ("post", "/auth/oauth/consent"));
+    let fields: Vec<_> = select(&page, "form input, form button, form select, form textarea")
+        .into_iter()
+        .map(|field| {
+            let [kind, name, value] = ["type", "name", "value"].map(|key| attribute(field, key));
+            (kind, name, value, words(field))
+        })
+        .collect();
+    let expected = [
+        ("hidden", "login", "AAAAAAAAAAAAAAAAAAAAAA", ""),
+        ("hidden", "form_token", "form-token-1", ""),
+        ("submit", "upstream", "okta", "Continue with Okta"),
+        ("submit", "action", "deny", "Deny"),
+    ];
+    assert_eq!(fields, expected.map(|(kind, name, value, label)| (kind, name, value, label.to_owned())));
+    assert!(select(&page, "input, button").len() == 4, "no field outside the form");
+}
+
+/// SEC-030: name, client id (or its host), redirect host, resource, scopes, self-registered mark.
+#[test]
+fn consent_shows_who_where_and_what() {
+    let claude = redirect("https://claude.ai/api/mcp/auth_callback");
+    let mut view = consent(&claude, Some("Claude"));
+    let html = view.render();
+    let shown = all_words(&Html::parse_document(&html));
+    for part in [
+        "Allow Claude to use Acme tools?",
+        "dyn_7Jx2PzqV0dK4",
+        "claude.ai",
+        "https://mcp.example.com/mcp",
+        "Read documents",
+        "mcp:write",
+        "Self-registered. Gatelodge has not verified this name.",
+        "By continuing, you approve this application.",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    view.client = ClientView { id: "https://app.example/client.json", name: None, self_registered: false };
+    let html = view.render();
+    let shown = all_words(&Html::parse_document(&html));
+    assert!(!shown.contains("Self-registered"), "{shown}");
+    assert!(shown.contains("Described by app.example") && shown.contains(clean::UNNAMED), "{shown}");
+}
+
+/// SEC-031: destinations that any local program can claim carry a warning of their own.
+#[test]
+fn consent_warns_of_destinations_that_anyone_can_claim() {
+    for (uri, warning) in [
+        ("http://127.0.0.1:33418/", Some("an application on this computer")),
+        ("http://[::1]:1/", Some("an application on this computer")),
+        ("http://localhost/cb", Some("an application on this computer")),
+        ("cursor://anysphere.cursor-mcp/cb", Some("Any installed application may claim this address")),
+        ("https://claude.ai/cb", None),
+    ] {
+        let uri = redirect(uri);
+        let html = consent(&uri, Some("x")).render();
+        let page = Html::parse_document(&html);
+        let cautions: Vec<_> = select(&page, "dd .caution").into_iter().map(words).collect();
+        match warning {
+            Some(text) => assert!(cautions.len() == 1 && cautions[0].contains(text), "{uri:?}: {cautions:?}"),
+            None => assert!(cautions.is_empty(), "{uri:?}: {cautions:?}"),
+        }
+        let shown = all_words(&page);
+        assert!(shown.contains(&uri.destination()), "{shown}");
+    }
+}
+
+/// SEC-032: a name is text: escaped, stripped, cut.
+#[test]
+fn a_hostile_name_is_only_text() {
+    let local = redirect("http://127.0.0.1:1/");
+    let html = consent(&local, Some(HOSTILE)).render();
+    let page = Html::parse_document(&html);
+    let name = words(select(&page, "h1 bdi")[0]);
+    assert!(name.starts_with("</bdi></h1><script>alert(1)</script><b onclick=x"), "{name}");
+    assert!(name.chars().count() <= clean::LONGEST_NAME && name.ends_with('…'), "{name}");
+    let html = consent(&local, Some(&"x".repeat(10_000))).render();
+    assert!(html.len() < 8_000, "{}", html.len());
+}
+
+/// SEC-003, SEC-013: a way back leads to the checked redirect and nowhere else, state and all.
+#[test]
+fn a_way_back_is_the_checked_redirect() {
+    let state = "\"><script>\r\n&";
+    let back =
+        link("https://a.example/cb?x=1", Some("Claude"), &[("error", "access_denied"), ("state", state)]);
+    let html = ErrorPage { return_to: Some(back), ..ErrorPage::of("", Problem::FormReplayed) }.render();
+    let page = Html::parse_document(&html);
+    let [back] = select(&page, "main a")[..] else { panic!("one link") };
+    let url = attribute(back, "href");
+    assert_eq!(url, "https://a.example/cb?x=1&error=access_denied&state=%22%3E%3Cscript%3E%0D%0A%26");
+    assert_eq!((words(back), attribute(back, "rel")), ("Return to Claude".to_owned(), "noreferrer"));
+}
+
+/// SEC-019: the page before the way back names the error and the destination, and needs a click.
+#[test]
+fn the_return_page_needs_a_click() {
+    let page = ReturnPage {
+        base: "",
+        code: ErrorCode::InvalidScope,
+        description: "No such scope.",
+        return_to: link("https://a.example/cb", None, &[("error", "invalid_scope")]),
+    };
+    let html = page.render();
+    let page = Html::parse_document(&html);
+    let shown = all_words(&page);
+    for part in ["invalid_scope", "No such scope.", "a.example", "Return to the application", "not verified"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(select(&page, "meta[http-equiv], form").is_empty());
+}
+
+/// Whom to ask becomes a link only where the link can be nothing else.
+#[test]
+fn a_contact_is_a_link_only_if_it_is_plainly_one() {
+    for (contact, href) in [
+        ("it-help@example.com", Some("mailto:it-help@example.com")),
+        ("https://help.example.com/?a=1&b=\"x\"", Some("https://help.example.com/?a=1&b=\"x\"")),
+        ("javascript:alert(1)", None),
+        ("a@example.com?bcc=b@evil.example", None),
+        ("the platform team, room 4", None),
+        ("  ", None),
+    ] {
+        let page = NoAccessPage {
+            base: "",
+            person: "a",
+            provider: "b",
+            server: SERVER,
+            reasons: vec![],
+            contact: Some(contact),
+            return_to: None,
+        };
+        let html = page.render();
+        let page = Html::parse_document(&html);
+        let links: Vec<_> = select(&page, "main a").into_iter().map(|a| attribute(a, "href")).collect();
+        assert_eq!(links, href.into_iter().collect::<Vec<_>>(), "{contact}");
+        assert!(all_words(&page).contains(contact.trim()), "{contact}");
+    }
+}
+
+/// Every problem has a page with words of its own, and a status that is an error.
+#[test]
+fn every_problem_has_its_words() {
+    let mut titles = std::collections::HashSet::new();
+    for problem in Problem::ALL {
+        let page = ErrorPage::of("", problem);
+        assert!(titles.insert(page.title), "{problem:?}");
+        assert!(page.explanation.len() > 20 && page.advice.len() > 20, "{problem:?}");
+        assert!(problem.status() >= 400, "{problem:?}");
+        let shown = all_words(&Html::parse_document(&page.render()));
+        for part in [page.title, page.explanation, page.advice] {
+            assert!(shown.contains(part), "{problem:?}: the page cut {part}");
+        }
+    }
+}
+
+/// SEC-035, SEC-160, INT-71: the policies; why consent has no `form-action` stands in `pages::csp`.
+#[test]
+fn policies_name_no_host_and_only_consent_may_lead_away() {
+    for policy in [csp::PLAIN, csp::CONSENT] {
+        for part in ["default-src 'none'", "style-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.split("; ").any(|directive| directive == part), "{policy}");
+        }
+        assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{policy}");
+    }
+    assert!(csp::PLAIN.contains("form-action 'none'") && !csp::CONSENT.contains("form-action"));
+    for (name, html) in gallery() {
+        let page = Html::parse_document(&html);
+        let has_form = !select(&page, "form").is_empty();
+        assert_eq!(has_form, name.starts_with("consent"), "{name}: a page with a form needs csp::CONSENT");
+    }
+}
+
+/// Writes the gallery where someone can look at it; does nothing unless asked.
+#[test]
+fn the_gallery_can_be_looked_at() {
+    let Some(folder) = std::env::var_os("GATELODGE_DUMP_PAGES") else { return };
+    let folder = std::path::PathBuf::from(folder);
+    for base in ["", "auth", "a"] {
+        for asset in [assets::stylesheet(), assets::mark()] {
+            let file = folder.join(base).join(asset.path.trim_start_matches('/'));
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, asset.bytes).unwrap();
+        }
+    }
+    for (name, html) in gallery() {
+        std::fs::write(folder.join(format!("{name}.html")), html).unwrap();
+    }
+}

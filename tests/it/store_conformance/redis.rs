@@ -1,0 +1,157 @@
+//! What only Redis has: fields that somebody with access could move, lifetimes, a connection.
+
+use std::time::Duration;
+
+use gatelodge::domain::Grant;
+use gatelodge::secret::{Digest, MasterSecret, Secret};
+use gatelodge::store::{RedisStore, Store, StoreError};
+use redis::{Cmd, Connection, FromRedisValue};
+
+use crate::harness::redis_server::{self, RedisServer};
+use crate::harness::sample::{CODE, NOW, at_upstream, client, grant, later, login};
+
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// A store under its own prefix, and a plain connection beside it.
+async fn beside(server: &RedisServer) -> (RedisStore, String, Connection) {
+    let prefix = redis_server::fresh_prefix();
+    let sealer = MasterSecret::generate().sealer();
+    let store = RedisStore::connect(&server.url(), &prefix, sealer).await.unwrap();
+    let raw = redis::Client::open(server.url().expose()).unwrap().get_connection().unwrap();
+    (store, prefix, raw)
+}
+
+fn ask<T: FromRedisValue>(raw: &mut Connection, words: &[&[u8]]) -> T {
+    let mut command = Cmd::new();
+    for word in words {
+        command.arg(*word);
+    }
+    command.query(raw).unwrap()
+}
+
+async fn redeemed(store: &RedisStore) -> Grant {
+    let opened = grant();
+    store.open_grant(&opened, NOW).await.unwrap();
+    store.redeem_code(&opened.id, &Digest::of(CODE), NOW, IDLE).await.unwrap();
+    opened
+}
+
+/// SEC-166: one person's sealed part over another's does not open.
+#[tokio::test]
+async fn sec_166_swapped_bodies_do_not_open() {
+    let Some(server) = redis_server::shared() else { return };
+    let (store, prefix, mut raw) = beside(server).await;
+    let (one, two) = (redeemed(&store).await, redeemed(&store).await);
+    let key = |grant: &Grant| format!("{prefix}1:grant:{{{}}}", grant.id).into_bytes();
+    let body: Vec<u8> = ask(&mut raw, &[b"HGET", &key(&one), b"body"]);
+    assert!(!body.is_empty());
+    let _: i64 = ask(&mut raw, &[b"HSET", &key(&two), b"body", &body]);
+    assert!(store.grant(&one.id, NOW).await.unwrap().is_some());
+    assert!(matches!(store.grant(&two.id, NOW).await, Err(StoreError::Unreadable(_))));
+}
+
+/// SEC-166: nothing personal and no secret stands in anything that Redis has of ours.
+#[tokio::test]
+async fn sec_166_redis_holds_no_canary() {
+    let Some(server) = redis_server::shared() else { return };
+    let (store, prefix, mut raw) = beside(server).await;
+    store.register_client(&client("a")).await.unwrap();
+    store.begin_login(&at_upstream(&login(), "okta"), NOW).await.unwrap();
+    store.adopt_signing_key("ES256", &Secret::new("canary-pem".into())).await.unwrap();
+    redeemed(&store).await;
+
+    let keys: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}*").as_bytes()]);
+    assert_eq!(keys.len(), 4);
+    let mut bytes = Vec::new();
+    for key in keys {
+        bytes.extend(ask::<Vec<u8>>(&mut raw, &[b"DUMP", &key]));
+        bytes.extend(key);
+    }
+    let contains = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
+    assert!(contains("the client a"), "a client's name is in the clear: the search can find");
+    assert!(!contains("canary") && !contains("Canary"));
+}
+
+/// SEC-165: the lifetime is set in the same step as the state, a little behind the record's end.
+#[tokio::test]
+async fn sec_165_every_record_has_a_lifetime() {
+    let Some(server) = redis_server::shared() else { return };
+    let (store, prefix, mut raw) = beside(server).await;
+    let mut lifetime = |key: String| ask::<i64>(&mut raw, &[b"TTL", format!("{prefix}1:{key}").as_bytes()]);
+    let near = |seconds: i64, end: i64| (end..=end + 60).contains(&seconds);
+
+    let known = client("a");
+    store.register_client(&known).await.unwrap();
+    let key = format!("client:{{{}}}", Digest::of("a").as_str());
+    assert!(near(lifetime(key.clone()), 3600));
+    store.keep_client(&known.id, later(7200)).await.unwrap();
+    assert!(near(lifetime(key.clone()), 7200));
+    store.keep_client(&known.id, later(60)).await.unwrap();
+    assert!(near(lifetime(key), 7200));
+
+    let begun = login();
+    store.begin_login(&begun, NOW).await.unwrap();
+    assert!(near(lifetime(format!("login:{{{}}}", begun.id)), 600));
+
+    let opened = grant();
+    store.open_grant(&opened, NOW).await.unwrap();
+    let key = format!("grant:{{{}}}", opened.id);
+    assert!(near(lifetime(key.clone()), 60));
+    store.redeem_code(&opened.id, &Digest::of(CODE), NOW, IDLE).await.unwrap();
+    assert!(near(lifetime(key), 3600));
+}
+
+/// A broken connection costs the calls that were on it, and no later ones: the next call makes a
+/// new one. Redis itself cuts the connections here.
+#[tokio::test]
+async fn a_broken_connection_is_replaced() {
+    if !redis_server::installed() {
+        return;
+    }
+    let server = RedisServer::start();
+    let (store, _, mut raw) = beside(&server).await;
+    store.ping().await.unwrap();
+    let cut: i64 = ask(&mut raw, &[b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes"]);
+    assert!(cut >= 1);
+    let mut failed = 0;
+    for _ in 0..10 {
+        failed += i32::from(store.ping().await.is_err());
+    }
+    assert!(failed <= 2, "at most one failure for each shared connection: {failed}");
+    store.ping().await.unwrap();
+}
+
+/// PRIN-5: without Redis every call is told so, soon, and without the password.
+#[tokio::test]
+async fn without_redis_the_store_is_unavailable_and_the_password_is_not_shown() {
+    if !redis_server::installed() {
+        return;
+    }
+    let server = RedisServer::start();
+    let (store, _, _) = beside(&server).await;
+    let address = server.url().expose().trim_start_matches("redis://").to_owned();
+    drop(server);
+    for _ in 0..4 {
+        assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+    }
+    let sealer = || MasterSecret::generate().sealer();
+    let url = Secret::new(format!("redis://user:canary-password@{address}"));
+    let error = RedisStore::connect(&url, "gl:", sealer()).await.unwrap_err().to_string();
+    assert!(error.contains(address.trim_end_matches('/')), "{error}");
+    assert!(!error.contains("canary"), "{error}");
+    let url = Secret::new("http://user:canary-password@127.0.0.1/".into());
+    let error = RedisStore::connect(&url, "gl:", sealer()).await.unwrap_err().to_string();
+    assert!(error.contains("the Redis URL cannot be used"), "{error}");
+    assert!(!error.contains("canary"), "{error}");
+}
+
+/// A wrong password is told at start, by name and without the password.
+#[tokio::test]
+async fn a_wrong_password_is_told_at_start() {
+    let Some(server) = redis_server::shared() else { return };
+    let url = server.url().expose().replace("redis://", "redis://nobody:canary-password@");
+    let sealer = MasterSecret::generate().sealer();
+    let error = RedisStore::connect(&Secret::new(url), "gl:", sealer).await.unwrap_err().to_string();
+    assert!(error.contains("WRONGPASS") || error.contains("authentication"), "{error}");
+    assert!(!error.contains("canary"), "{error}");
+}
