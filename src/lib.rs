@@ -2,7 +2,9 @@
 #![recursion_limit = "256"]
 
 pub mod access;
+pub mod app;
 pub mod broker;
+pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod config;
@@ -17,5 +19,6 @@ pub mod policy;
 pub mod protocol;
 pub mod secret;
 pub mod store;
+pub mod telemetry;
 pub mod tokens;
 pub mod upstream;

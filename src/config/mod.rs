@@ -64,8 +64,13 @@ pub fn parse(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) 
         }
     };
     let (config, found) = check::config(&raw, env);
-    // What is wrong in its shape is not also called missing.
-    let is_new = |fault: &Fault| !faults.iter().any(|known| known.path == fault.path);
+    // What is wrong in its shape is not also called missing, and a mapping with an unknown key not
+    // also empty.
+    let follows = |fault: &Fault, known: &Fault| {
+        let parent = known.path.rsplit_once('.').map(|(parent, _)| parent);
+        known.path == fault.path || parent == Some(fault.path.as_str())
+    };
+    let is_new = |fault: &Fault| !faults.iter().any(|known| follows(fault, known));
     let found: Vec<Fault> = found.into_iter().filter(is_new).collect();
     faults.extend(found);
     match config {

@@ -1,7 +1,9 @@
 //! The file as it is written: every key, its description for the schema, and nothing checked.
 //!
 //! Which keys exist is decided here and nowhere else: the schema is made from these types, and
-//! `shape` refuses every key that the schema does not have.
+//! `shape` refuses every key that the schema does not have. Every field may be absent here, also
+//! those that the schema requires: `check` says better what is missing. (`serde(default)` stands
+//! where schemars does not see for itself that a field may be absent.)
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -107,6 +109,7 @@ pub(super) struct RawResource {
     #[schemars(required)]
     pub(super) scopes: Option<Located<Pairs>>,
     /// Is this the server that a request without `resource` means? A single server always is.
+    #[serde(default)]
     #[schemars(schema_with = "flag", extend("default" = false))]
     pub(super) default: Option<Text>,
 }
@@ -149,21 +152,27 @@ pub(super) struct RawRule {
 #[schemars(deny_unknown_fields)]
 pub(super) struct RawTokens {
     /// Access tokens; 1m to 24h.
+    #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::ACCESS_LIFETIME))]
     pub(super) access_lifetime: Option<Text>,
     /// A grant that nobody refreshes; at least `access_lifetime`.
+    #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::REFRESH_IDLE))]
     pub(super) refresh_idle: Option<Text>,
     /// A grant, however often it is refreshed; at least `refresh_idle`.
+    #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::REFRESH_ABSOLUTE))]
     pub(super) refresh_absolute: Option<Text>,
     /// How long a refresh token that was just used is answered once more; 0s to 1h.
+    #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::REFRESH_GRACE))]
     pub(super) refresh_grace: Option<Text>,
     /// Authorization codes; 1s to 60s.
+    #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::CODE_LIFETIME))]
     pub(super) code_lifetime: Option<Text>,
     /// A sign-in under way; 1m to 10m.
+    #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::LOGIN_LIFETIME))]
     pub(super) login_lifetime: Option<Text>,
 }
@@ -173,6 +182,7 @@ pub(super) struct RawTokens {
 #[schemars(deny_unknown_fields)]
 pub(super) struct RawSigning {
     /// The algorithm.
+    #[serde(default)]
     #[schemars(schema_with = "algorithm", extend("default" = defaults::ALGORITHM))]
     pub(super) algorithm: Option<Text>,
     /// Your own private key (PEM). Without it the broker makes a key and keeps it in the store.
@@ -184,9 +194,11 @@ pub(super) struct RawSigning {
 #[schemars(deny_unknown_fields)]
 pub(super) struct RawRegistration {
     /// May clients register themselves?
+    #[serde(default)]
     #[schemars(schema_with = "flag", extend("default" = true))]
     pub(super) open: Option<Text>,
     /// How long a registration that nobody uses is kept; 1h to 365d.
+    #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::UNUSED_LIFETIME))]
     pub(super) unused_lifetime: Option<Text>,
     /// Redirect hosts whose clients get a secret when they name no authentication method.
@@ -211,6 +223,7 @@ pub(super) struct RawClient {
     /// A file that holds `secret`.
     pub(super) secret_file: Option<Text>,
     /// How it sends its secret.
+    #[serde(default)]
     #[schemars(schema_with = "client_auth", extend("default" = defaults::CLIENT_AUTH))]
     pub(super) auth: Option<Text>,
 }
@@ -220,6 +233,7 @@ pub(super) struct RawClient {
 #[schemars(deny_unknown_fields)]
 pub(super) struct RawLogs {
     /// The shape of a line.
+    #[serde(default)]
     #[schemars(schema_with = "log_format", extend("default" = defaults::LOG_FORMAT))]
     pub(super) format: Option<Text>,
     /// A tracing filter, such as `info` or `info,gatelodge=debug`.

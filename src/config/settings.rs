@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::{DomainName, EmailAddress, UpstreamId};
+pub use crate::protocol::SigningAlgorithm;
 use crate::protocol::{Issuer, RedirectUri, ResourceUri, Scope, ScopeSet};
 use crate::secret::{MasterSecret, Secret};
 
@@ -194,32 +195,6 @@ pub struct SigningConfig {
     pub algorithm: SigningAlgorithm,
     /// The operator's own private key (PEM); without it the broker makes and keeps one.
     pub key_file: Option<PathBuf>,
-}
-
-/// A signature algorithm (RFC 7518 section 3.1, RFC 8037).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SigningAlgorithm {
-    /// ECDSA on P-256.
-    Es256,
-    /// RSA.
-    Rs256,
-    /// Ed25519.
-    EdDsa,
-}
-
-impl SigningAlgorithm {
-    /// Every algorithm, the default first.
-    pub const ALL: [Self; 3] = [Self::Es256, Self::Rs256, Self::EdDsa];
-
-    /// Its registered name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
 }
 
 /// How clients register themselves.

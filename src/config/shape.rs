@@ -12,6 +12,10 @@ use serde_saphyr::options::NonFiniteFloatPolicy;
 
 use super::fault::{Fault, Place};
 
+/// What usually causes what the parser stumbles over.
+const SYNTAX: &str = "look at indentation, colons and quotes here and on the line above; quote a text that begins \
+                      with one of @ ` % & * ! | > [ ] { }, holds `: ` or ` #`, or holds ${VAR} inside [ ] or { }";
+
 /// What stands at a place.
 enum Node {
     Mapping(Vec<(Spanned<String>, Spanned<Node>)>),
@@ -52,23 +56,22 @@ pub(super) fn faults(text: &str, schema: &Value) -> Result<Vec<Fault>, Fault> {
     Ok(walk.faults)
 }
 
-/// An error of the YAML reader, in words that cannot quote the file's values.
+/// An error of the YAML reader, in words that cannot quote the file's values: serde's own errors
+/// can, so only the parser's, which are fixed sentences, are passed on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "sixty kinds of error, of which a file causes few")]
 pub(super) fn syntax(error: &serde_saphyr::Error) -> Fault {
     use serde_saphyr::Error as E;
     let place = Place { path: String::new(), spot: error.location().map_or(Place::root().spot, Into::into) };
     let (problem, instead) = match error.without_snippet() {
         E::DuplicateMappingKey { key: Some(key), .. } => {
-            (format!("the key `{key}` is given twice"), "keep one of them")
+            (format!("the key `{}` is given twice", key.escape_debug()), "keep one of them")
         }
         E::DuplicateMappingKey { key: None, .. } => ("a key is given twice".to_owned(), "keep one of them"),
         E::MultipleDocuments { .. } => ("a second document begins here".to_owned(), "remove the `---`"),
         E::UnknownAnchor { .. } => ("an alias `*name` has no anchor `&name`".to_owned(), ""),
         E::UnsupportedTag { .. } => ("a tag `!name` is not known here".to_owned(), "remove the tag"),
-        _ => (
-            "this is not valid YAML".to_owned(),
-            "look at indentation, colons and quotes on this line and the one above; quote a text that \
-             begins with one of @ ` % & * ! | > [ ] { } or holds `: ` or ` #`",
-        ),
+        E::ExternalMessage { msg, .. } => (format!("this is not valid YAML: {msg}"), SYNTAX),
+        _ => ("this is not valid YAML".to_owned(), SYNTAX),
     };
     place.fault(problem, instead)
 }
@@ -87,11 +90,10 @@ impl Walk {
                     self.node(&item.value, item_schema, &place.item(i, item.referenced.into()));
                 }
             }
-            Node::Text if accepts(schema, "string") => {}
             Node::Other if accepts(schema, "array") && accepts(schema, "string") => {
                 self.faults.push(place.fault("is read as a number or boolean", "write it in quotes"));
             }
-            Node::Other if accepts(schema, "string") => {}
+            Node::Text | Node::Other if accepts(schema, "string") => {}
             Node::Nothing => {
                 let fault =
                     place.fault("has no value", format!("write {}, or remove the key", wanted(schema)));

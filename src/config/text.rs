@@ -11,6 +11,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
+use super::fault::Place;
+
 /// A line and a column of the file, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Spot {
@@ -69,6 +71,13 @@ pub(super) struct Texts {
     pub(super) list: Vec<Text>,
     /// Where it begins.
     pub(super) spot: Spot,
+}
+
+impl Texts {
+    /// Where an item stands; a single value is not called an item.
+    pub(super) fn place_of(&self, list: &Place, index: usize, item: &Text) -> Place {
+        if item.spot == self.spot { list.clone() } else { list.item(index, item.spot) }
+    }
 }
 
 impl<'de> Deserialize<'de> for Texts {

@@ -19,11 +19,29 @@ const MOST_MARKS: usize = 3;
 /// What a client without a presentable name is called.
 pub const UNNAMED: &str = "an application without a name";
 
-/// A name: at most [`LONGEST_NAME`] characters, and [`UNNAMED`] if nothing can be read in it.
+/// A client's name: as a [`label`], and [`UNNAMED`] if nothing can be read in it.
 #[must_use]
-pub fn name(raw: &str) -> String {
-    let shown = text(raw, LONGEST_NAME);
+pub fn client_name(raw: &str) -> String {
+    let shown = label(raw);
     if shown.is_empty() { UNNAMED.to_owned() } else { shown }
+}
+
+/// A few words: at most [`LONGEST_NAME`] characters.
+#[must_use]
+pub fn label(raw: &str) -> String {
+    text(raw, LONGEST_NAME)
+}
+
+/// A sentence or two.
+#[must_use]
+pub fn sentence(raw: &str) -> String {
+    text(raw, LONGEST_SENTENCE)
+}
+
+/// A URL or an identifier: whole, because its end may be what matters.
+#[must_use]
+pub fn identifier(raw: &str) -> String {
+    text(raw, LONGEST_IDENTIFIER)
 }
 
 /// Text of at most `longest` characters, without what cannot be seen, on one line.
@@ -97,30 +115,6 @@ fn is_combining_mark(c: char) -> bool {
         | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}')
 }
 
-/// The same, as the templates call it.
-#[expect(unreachable_pub, reason = "askama's macro writes a `pub` method for each filter")]
-pub(super) mod filters {
-    use askama::{Result, Values, filter_fn};
-
-    /// Someone's or something's name.
-    #[filter_fn]
-    pub(crate) fn name<T: AsRef<str>>(raw: T, _: &dyn Values) -> Result<String> {
-        Ok(super::text(raw.as_ref(), super::LONGEST_NAME))
-    }
-
-    /// A sentence or two.
-    #[filter_fn]
-    pub(crate) fn sentence<T: AsRef<str>>(raw: T, _: &dyn Values) -> Result<String> {
-        Ok(super::text(raw.as_ref(), super::LONGEST_SENTENCE))
-    }
-
-    /// A URL or an identifier.
-    #[filter_fn]
-    pub(crate) fn identifier<T: AsRef<str>>(raw: T, _: &dyn Values) -> Result<String> {
-        Ok(super::text(raw.as_ref(), super::LONGEST_IDENTIFIER))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,32 +128,32 @@ mod tests {
         ];
         for run in hidden {
             for c in run.chars() {
-                assert_eq!(name(&c.to_string()), UNNAMED, "{c:?}");
-                let around = name(&format!("Cl{c}aude"));
+                assert_eq!(client_name(&c.to_string()), UNNAMED, "{c:?}");
+                let around = client_name(&format!("Cl{c}aude"));
                 assert!(around == "Claude" || (c.is_whitespace() && around == "Cl aude"), "{c:?}: {around}");
             }
-            assert_eq!(name(run), UNNAMED);
+            assert_eq!(client_name(run), UNNAMED);
         }
-        assert_eq!(name("\u{202E}edualC\u{202C}"), "edualC");
+        assert_eq!(client_name("\u{202E}edualC\u{202C}"), "edualC");
     }
 
     #[test]
     fn sec_032_one_line_and_single_spaces() {
-        assert_eq!(name("  A\r\n\t b\u{a0}\u{2003}c\u{2028}d\u{3000} "), "A b c d");
-        assert_eq!(name(" \r\n "), UNNAMED);
-        assert_eq!(name(""), UNNAMED);
+        assert_eq!(client_name("  A\r\n\t b\u{a0}\u{2003}c\u{2028}d\u{3000} "), "A b c d");
+        assert_eq!(client_name(" \r\n "), UNNAMED);
+        assert_eq!(client_name(""), UNNAMED);
     }
 
     #[test]
     fn sec_032_long_text_is_cut_on_a_character() {
         for unit in ["x", "é", "漢", "🙂", "a ", "אב"] {
-            let cut = name(&unit.repeat(10_000));
+            let cut = client_name(&unit.repeat(10_000));
             assert!(cut.chars().count() <= LONGEST_NAME, "{cut}");
             assert!(cut.ends_with('…') && !cut.ends_with(" …"), "{cut}");
         }
         let exact = "x".repeat(LONGEST_NAME);
-        assert_eq!(name(&exact), exact);
-        assert_eq!(name(&format!("{exact}  \u{200B}")), exact);
+        assert_eq!(client_name(&exact), exact);
+        assert_eq!(client_name(&format!("{exact}  \u{200B}")), exact);
         assert_eq!(text("abc", 1), "…");
         assert_eq!(text("abc", 0), "…");
     }
@@ -167,16 +161,16 @@ mod tests {
     #[test]
     fn sec_032_marks_do_not_pile_up() {
         let piled = format!("a{}b", "\u{301}".repeat(500));
-        assert_eq!(name(&piled), "a\u{301}\u{301}\u{301}b");
-        assert_eq!(name("\u{301}\u{489}"), UNNAMED);
-        assert_eq!(name("é e\u{301} \u{301}x"), "é e\u{301} x");
+        assert_eq!(client_name(&piled), "a\u{301}\u{301}\u{301}b");
+        assert_eq!(client_name("\u{301}\u{489}"), UNNAMED);
+        assert_eq!(client_name("é e\u{301} \u{301}x"), "é e\u{301} x");
     }
 
     #[test]
     fn names_of_every_script_stay_as_they_are() {
         for kept in ["Claude", "Müller & Söhne", "שלום", "تطبيق", "応用", "हिन्दी", "Ứng dụng", "🙂 <b>\"'"]
         {
-            assert_eq!(name(kept), kept);
+            assert_eq!(client_name(kept), kept);
         }
     }
 }

@@ -4,7 +4,6 @@ use askama::Template;
 use url::Url;
 
 use super::{ServerView, assets, clean, print};
-use crate::pages::clean::filters;
 use crate::protocol::RedirectUri;
 
 /// The consent page. Its form posts to `/oauth/consent` with `login`, `form_token` and the button:
@@ -48,7 +47,7 @@ pub struct ClientView<'a> {
 impl ClientView<'_> {
     /// The name, made harmless; never empty.
     fn shown_name(&self) -> String {
-        clean::name(self.name.unwrap_or_default())
+        clean::client_name(self.name.unwrap_or_default())
     }
 
     /// The host of a client whose id is a URL (a metadata document): that much is proven.

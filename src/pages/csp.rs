@@ -9,10 +9,10 @@
 //! |---|---|---|
 //! | `'self'` | any that leaves our origin | stopped at our own 303 |
 //! | `'self'`, provider, client | provider → callback → client | works |
-//! | the same | the provider hops over a host of its own (every larger company has one) | stopped half-way |
-//! | the same | the client's redirect URI redirects on (`claude.ai`, `vscode.dev` may) | stopped, the code already sent |
+//! | the same | the provider hops over another host, as in larger companies | stopped half-way |
+//! | the same | the client's redirect URI redirects on | stopped, the code already sent |
 //! | the same | client on `http://[::1]:port` | stopped: a source cannot name an IPv6 address |
-//! | `'self'` and `https:` | a loopback or http host anywhere | stopped |
+//! | `'self'`, `https:` | an http host or a private scheme anywhere | stopped |
 //! | left out | any | works |
 //!
 //! A page that the provider shows on the way ends the chain, so lists fail only for people who

@@ -2,8 +2,7 @@
 
 use askama::Template;
 
-use super::{ReturnLink, assets, print};
-use crate::pages::clean::filters;
+use super::{ReturnLink, assets, clean, print};
 
 /// An error page. [`ErrorPage::of`] fills in the words of a [`Problem`].
 #[derive(Debug, Template)]

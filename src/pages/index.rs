@@ -2,8 +2,7 @@
 
 use askama::Template;
 
-use super::{ServerView, assets, print};
-use crate::pages::clean::filters;
+use super::{ServerView, assets, clean, print};
 
 /// What this is, its issuer URL and where its metadata stand. No secrets.
 #[derive(Debug, Template)]

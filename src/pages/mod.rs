@@ -12,7 +12,7 @@
 //! mark, [`csp`] the policies that each page is sent with (SEC-160, INT-71).
 //!
 //! Templates (`templates/`) escape every value and pass every text that someone else wrote
-//! through a filter of [`clean`]; none says `safe`. A page links to a client only through a
+//! through [`clean`]; none says `safe`. A page links to a client only through a
 //! [`ReturnLink`], which only a checked redirect can become. Sending the pages (status, headers) is
 //! `http`'s work.
 

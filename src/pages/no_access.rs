@@ -2,9 +2,8 @@
 
 use askama::Template;
 
-use super::{ReturnLink, ServerView, assets, print};
+use super::{ReturnLink, ServerView, assets, clean, print};
 use crate::domain::EmailAddress;
-use crate::pages::clean::filters;
 
 /// The page for a person to whom policy grants nothing on this server.
 #[derive(Debug, Template)]

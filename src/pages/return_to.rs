@@ -4,7 +4,6 @@ use askama::Template;
 
 use super::{assets, clean, print};
 use crate::domain::TrustedReturn;
-use crate::pages::clean::filters;
 use crate::protocol::{ErrorCode, RedirectUri};
 
 /// A link back to a client. Only a checked redirect can become one, so no page of ours can be
@@ -20,7 +19,7 @@ impl ReturnLink {
     /// A link to where `to` allows, with the answer's parameters; `client_name` is hostile.
     #[must_use]
     pub fn new(to: &TrustedReturn, client_name: Option<&str>, parameters: &[(&str, &str)]) -> Self {
-        let name = clean::name(client_name.unwrap_or_default());
+        let name = clean::client_name(client_name.unwrap_or_default());
         Self { name, redirect: to.uri().clone(), url: to.uri().with_query(parameters) }
     }
 

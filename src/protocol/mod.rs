@@ -13,6 +13,7 @@
 //! | [`metadata`] | the discovery documents | RFC 8414, RFC 9728 |
 //! | [`registration`] | what a client sends to register and is answered | RFC 7591 |
 
+mod algorithm;
 mod error;
 mod issuer;
 mod jws;
@@ -24,6 +25,7 @@ pub mod registration;
 mod resource;
 mod scope;
 
+pub use algorithm::SigningAlgorithm;
 pub use error::{ErrorCode, OAuthError};
 pub use issuer::{InvalidIssuer, Issuer, is_loopback_host};
 pub use jws::{InvalidJws, Jws, KeySet, Members, install_crypto};

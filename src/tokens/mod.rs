@@ -19,4 +19,4 @@ pub use authorization::Authorization;
 pub use code::AuthorizationCode;
 pub use minter::{AccessToken, Minter};
 pub use refresh_token::{RefreshToken, RefreshTokens};
-pub use signing::{KeyError, SigningAlgorithm, SigningKey};
+pub use signing::{KeyError, SigningKey};

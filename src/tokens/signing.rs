@@ -14,37 +14,14 @@ use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
-use crate::protocol::{KeySet, install_crypto};
+use crate::protocol::{KeySet, SigningAlgorithm, install_crypto};
 use crate::secret::Secret;
 
-/// The signature algorithms that the broker can use (RFC 7518 section 3.1, RFC 8037).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SigningAlgorithm {
-    /// ECDSA on P-256: small and fast.
-    Es256,
-    /// RSA, for servers that know nothing else.
-    Rs256,
-    /// Ed25519.
-    EdDsa,
-}
-
-impl SigningAlgorithm {
-    /// The registered name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    const fn jwt(self) -> Algorithm {
-        match self {
-            Self::Es256 => Algorithm::ES256,
-            Self::Rs256 => Algorithm::RS256,
-            Self::EdDsa => Algorithm::EdDSA,
-        }
+const fn jwt_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
+    match algorithm {
+        SigningAlgorithm::Es256 => Algorithm::ES256,
+        SigningAlgorithm::Rs256 => Algorithm::RS256,
+        SigningAlgorithm::EdDsa => Algorithm::EdDSA,
     }
 }
 
@@ -129,7 +106,7 @@ impl SigningKey {
             }
         };
         let encoding = encoding.map_err(|_| wrong())?;
-        let mut public = Jwk::from_encoding_key(&encoding, algorithm.jwt()).map_err(|_| wrong())?;
+        let mut public = Jwk::from_encoding_key(&encoding, jwt_algorithm(algorithm)).map_err(|_| wrong())?;
         // RFC 7638: the name follows from the key, so replicas agree on it.
         let kid = public.thumbprint(ThumbprintHash::SHA256).map_err(|_| wrong())?;
         public.common.key_id = Some(kid.clone());

@@ -1,19 +1,13 @@
 //! The pages as a browser reads them: parsed, not searched as text.
-//!
-//! With `GATELODGE_DUMP_PAGES=<folder>` the pages of [`gallery`] are also written there, with the
-//! files that they load, to be looked at.
 
-use gatelodge::clock::Timestamp;
-use gatelodge::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin};
+mod gallery;
+
+use gallery::{HOSTILE, SERVER, consent, gallery, link, redirect};
 use gatelodge::pages::{
-    ClientView, ConsentPage, ErrorPage, IndexPage, NoAccessPage, Problem, ReturnLink, ReturnPage, ScopeView,
-    ServerView, UpstreamView, assets, clean, csp,
+    ClientView, ConsentPage, ErrorPage, NoAccessPage, Problem, ReturnPage, assets, clean, csp,
 };
-use gatelodge::protocol::{ErrorCode, RedirectUri};
+use gatelodge::protocol::ErrorCode;
 use scraper::{ElementRef, Html, Selector};
-
-const HOSTILE: &str = "</bdi></h1><script>alert(1)</script><b onclick=x style=\"color:red\">\u{202E}Bank\u{200B}\u{2066}'\"&amp;\u{1b}[31m\r\nX-Evil: 1";
-const SERVER: ServerView<'static> = ServerView { name: "Acme tools", url: "https://mcp.example.com/mcp" };
 
 fn select<'a>(page: &'a Html, css: &str) -> Vec<ElementRef<'a>> {
     let selector = Selector::parse(css).unwrap();
@@ -30,159 +24,6 @@ fn all_words(page: &Html) -> String {
 
 fn attribute<'a>(element: ElementRef<'a>, name: &str) -> &'a str {
     element.value().attr(name).unwrap_or_default()
-}
-
-fn redirect(uri: &str) -> RedirectUri {
-    RedirectUri::parse(uri).unwrap()
-}
-
-fn link(uri: &str, name: Option<&str>, parameters: &[(&str, &str)]) -> ReturnLink {
-    let client = Client {
-        id: ClientId::new("c"),
-        name: None,
-        redirect_uris: vec![redirect(uri)],
-        auth: ClientAuthMethod::None,
-        origin: ClientOrigin::Registered,
-        may_refresh: true,
-        created_at: Timestamp::from_unix(0),
-        expires_at: None,
-    };
-    ReturnLink::new(&client.trusted_return(None).unwrap(), name, parameters)
-}
-
-fn consent<'a>(redirect: &'a RedirectUri, name: Option<&'a str>) -> ConsentPage<'a> {
-    ConsentPage {
-        base: "",
-        login: "AAAAAAAAAAAAAAAAAAAAAA",
-        form_token: "form-token-1",
-        client: ClientView { id: "dyn_7Jx2PzqV0dK4", name, self_registered: true },
-        redirect,
-        server: SERVER,
-        scopes: vec![
-            ScopeView { name: "mcp:read", description: "Read documents" },
-            ScopeView { name: "mcp:write", description: "Change documents" },
-        ],
-        upstreams: vec![UpstreamView { id: "okta", name: "Okta" }],
-    }
-}
-
-/// Every page at its plainest and at its worst.
-fn gallery() -> Vec<(&'static str, String)> {
-    let [claude, local, cursor] = [
-        "https://claude.ai/api/mcp/auth_callback",
-        "http://127.0.0.1:33418/",
-        "cursor://anysphere.cursor-mcp/cb",
-    ]
-    .map(redirect);
-    let mut pages = vec![
-        ("consent", consent(&local, Some("Claude Code")).render()),
-        ("consent-trusted", {
-            let mut page = consent(&claude, Some("Claude"));
-            page.client.self_registered = false;
-            page.render()
-        }),
-        ("consent-many", consent_with_everything(&cursor)),
-        ("consent-rtl", consent(&cursor, Some("مساعد المستندات (تجريبي)")).render()),
-        ("consent-hostile", consent(&local, Some(HOSTILE)).render()),
-        ("consent-nothing", {
-            let page = ConsentPage { scopes: vec![], ..consent(&local, Some("\u{200B}\u{202E}")) };
-            page.render()
-        }),
-    ];
-    pages.extend(other_pages());
-    pages
-}
-
-fn consent_with_everything(cursor: &RedirectUri) -> String {
-    let long_url = format!("https://mcp.internal.example.com/{}", "a-rather-long-path/".repeat(9));
-    let mut page =
-        consent(cursor, Some("Cursor, the editor with a name that goes on and on until nobody reads it"));
-    page.base = "/auth";
-    page.client.id = "https://agents.cursor.example/oauth/clients/desktop/metadata.json";
-    page.server = ServerView { name: "Acme engineering knowledge base and ticket search", url: &long_url };
-    page.scopes = vec![
-        ScopeView { name: "mcp:read", description: "Read documents" },
-        ScopeView {
-            name: "mcp:write",
-            description: "Create and change documents, and move them between folders",
-        },
-        ScopeView { name: "mcp:admin", description: "Administer" },
-        ScopeView { name: "tickets:read", description: "Read tickets" },
-        ScopeView { name: "tickets:write", description: "Open, answer and close tickets in your name" },
-        ScopeView {
-            name: "https://scopes.example.com/calendar.events.readonly",
-            description: "See your calendar",
-        },
-        ScopeView { name: "search", description: "search" },
-    ];
-    page.upstreams = [
-        ("okta", "Okta"),
-        ("google", "Google"),
-        ("entra", "Microsoft Entra"),
-        ("kc-partners", "Partner sign-in (Keycloak)"),
-        ("github", "GitHub"),
-    ]
-    .map(|(id, name)| UpstreamView { id, name })
-    .to_vec();
-    page.render()
-}
-
-fn other_pages() -> Vec<(&'static str, String)> {
-    let back =
-        link("https://claude.ai/cb", Some("Claude"), &[("error", "access_denied"), ("state", "a&\"b")]);
-    let denied = NoAccessPage {
-        base: "",
-        person: "alice@example.com",
-        provider: "Okta",
-        server: SERVER,
-        reasons: vec![
-            "No rule names your email domain example.com.",
-            "None of your groups (design, everyone) is named for this server.",
-        ],
-        contact: Some("it-help@example.com"),
-        return_to: Some(back.clone()),
-    };
-    let wrong_browser = ErrorPage {
-        request_id: Some("req_01J9ZK3W8Q"),
-        return_to: Some(back),
-        ..ErrorPage::of("", Problem::WrongBrowser)
-    };
-    let upstream_failed = ErrorPage {
-        detail: Some(HOSTILE),
-        request_id: Some(HOSTILE),
-        ..ErrorPage::of("/auth", Problem::UpstreamFailed)
-    };
-    let returning = ReturnPage {
-        base: "",
-        code: ErrorCode::InvalidScope,
-        description: "None of the requested scopes exists on this server.",
-        return_to: link(
-            "https://a.example/cb",
-            Some(HOSTILE),
-            &[("error", "invalid_scope"), ("state", HOSTILE)],
-        ),
-    };
-    vec![
-        ("no-access", denied.render()),
-        (
-            "no-access-hostile",
-            NoAccessPage {
-                person: HOSTILE,
-                provider: HOSTILE,
-                reasons: vec![HOSTILE],
-                contact: Some(HOSTILE),
-                return_to: None,
-                ..denied
-            }
-            .render(),
-        ),
-        ("error", wrong_browser.render()),
-        ("error-hostile", upstream_failed.render()),
-        ("error-plain", ErrorPage::of("", Problem::NotFound).render()),
-        ("return", returning.render()),
-        ("index", IndexPage { base: "", issuer: "https://auth.example.com", servers: vec![SERVER] }.render()),
-        ("index-bare", IndexPage { base: "/a", issuer: "https://example.com/a", servers: vec![] }.render()),
-    ]
 }
 
 /// SEC-032, SEC-046, SEC-160: on every page, nothing but our own markup, and nothing from elsewhere.
@@ -429,22 +270,5 @@ fn policies_name_no_host_and_only_consent_may_lead_away() {
         let page = Html::parse_document(&html);
         let has_form = !select(&page, "form").is_empty();
         assert_eq!(has_form, name.starts_with("consent"), "{name}: a page with a form needs csp::CONSENT");
-    }
-}
-
-/// Writes the gallery where someone can look at it; does nothing unless asked.
-#[test]
-fn the_gallery_can_be_looked_at() {
-    let Some(folder) = std::env::var_os("GATELODGE_DUMP_PAGES") else { return };
-    let folder = std::path::PathBuf::from(folder);
-    for base in ["", "auth", "a"] {
-        for asset in [assets::stylesheet(), assets::mark()] {
-            let file = folder.join(base).join(asset.path.trim_start_matches('/'));
-            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, asset.bytes).unwrap();
-        }
-    }
-    for (name, html) in gallery() {
-        std::fs::write(folder.join(format!("{name}.html")), html).unwrap();
     }
 }

@@ -115,7 +115,7 @@ impl Checker<'_> {
                 upstream.allowed_domains.is_empty() || upstream.allowed_domains.contains(domain)
             };
             if !meant.iter().any(allows) {
-                let at = place.key("domains", raw.spot).item(i, text.spot);
+                let at = raw.place_of(&place.key("domains", raw.spot), i, text);
                 let problem = format!(
                     "the rule can never match `{}`: no upstream that it is for allows this domain",
                     text.written.escape_debug()

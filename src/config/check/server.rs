@@ -1,7 +1,7 @@
 //! The broker itself: its name, its addresses, its secret, its store, its logs.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -117,8 +117,9 @@ impl Checker<'_> {
         let file = text.strip_prefix("file://").or_else(|| text.strip_prefix("file:"));
         let path = file.unwrap_or(text);
         let begins_as_path = ["/", "./", "../"].iter().any(|start| path.starts_with(start));
+        let has_db_ending = Path::new(path).extension().is_some_and(|ending| ending == "db");
         // `redis:6379` or `postgres://…` would otherwise become a file of that name.
-        let is_path = file.is_some() || begins_as_path || (path.ends_with(".db") && !path.contains("://"));
+        let is_path = file.is_some() || begins_as_path || (has_db_ending && !path.contains("://"));
         let names_a_file = !path.is_empty() && !path.ends_with('/') && !path.starts_with('~');
         if is_path && names_a_file {
             return Ok(StoreConfig::Embedded { path: PathBuf::from(path) });

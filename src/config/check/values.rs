@@ -132,7 +132,7 @@ impl<'a> Checker<'a> {
         let mut checked = Vec::with_capacity(raw.list.len());
         let mut failed = None;
         for (i, text) in raw.list.iter().enumerate() {
-            let value = self.value(place.item(i, text.spot), text);
+            let value = self.value(raw.place_of(&place, i, text), text);
             match value.and_then(|value| check(self, &value)) {
                 Ok(good) => checked.push(good),
                 Err(reported) => failed = Some(reported),

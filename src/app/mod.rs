@@ -1,0 +1,20 @@
+//! Configuration → broker → router: the only place that wires.
+//!
+//! - `wiring`: a checked configuration and a store become a [`Broker`].
+//! - `state`: which store, which secret, which signing key.
+//! - `serve`: a listener, the router, housekeeping, and a graceful end.
+
+mod serve;
+mod state;
+mod wiring;
+
+pub use serve::{ServeError, serve, serve_on};
+pub use state::{StartError, State};
+pub use wiring::wire;
+
+/// Chooses the cryptography of TLS and of JWTs, once per process: aws-lc for both.
+pub fn install_crypto() {
+    // An error only says that somebody chose before; there is one provider in this build.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    crate::protocol::install_crypto();
+}

@@ -1,0 +1,111 @@
+//! A listener, the router, housekeeping, and a graceful end.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::http::router;
+
+use super::{StartError, State, wire};
+
+/// How often expired records and idle counters are collected.
+const HOUSEKEEPING: Duration = Duration::from_secs(300);
+
+/// How long open requests may go on after the end was asked for.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Why serving ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It never began.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which address.
+        address: String,
+        /// What happened.
+        source: io::Error,
+    },
+    /// The listener broke.
+    #[error("serving failed: {0}")]
+    Serve(#[from] io::Error),
+}
+
+/// Serves until SIGTERM or Ctrl-C.
+pub async fn serve(config: &Config) -> Result<(), ServeError> {
+    let listener = TcpListener::bind(config.listen).await;
+    let listener =
+        listener.map_err(|source| ServeError::Listen { address: config.listen.to_string(), source })?;
+    serve_on(config, listener, Arc::new(SystemClock), end_asked()).await
+}
+
+/// Serves on a listener until `end`.
+pub async fn serve_on(
+    config: &Config,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let state = State::open(config).await?;
+    let broker = Arc::new(wire(config, &state, Arc::clone(&clock))?);
+    tracing::info!(issuer = %config.issuer, listen = ?listener.local_addr().ok(), "gatelodge serves");
+    let keeper = {
+        let broker = Arc::clone(&broker);
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(HOUSEKEEPING);
+            loop {
+                tick.tick().await;
+                broker.tokens.authenticator.collect_garbage();
+                if let Some(embedded) = &state.embedded
+                    && let Err(fault) = embedded.purge_expired(clock.now()).await
+                {
+                    tracing::warn!(%fault, "expired records could not be collected");
+                }
+            }
+        })
+    };
+    let (ending, ended) = tokio::sync::oneshot::channel();
+    let server = axum::serve(listener, router(broker)).with_graceful_shutdown(async move {
+        end.await;
+        tracing::info!("ending: open requests are finished first");
+        let _ = ending.send(());
+    });
+    let drained = async {
+        let _ = ended.await;
+        // Past this, whoever still holds a connection is cut off.
+        let never = std::future::pending::<()>();
+        let _ = tokio::time::timeout(DRAIN, never).await;
+    };
+    let served = tokio::select! {
+        served = server => served,
+        () = drained => Ok(()),
+    };
+    keeper.abort();
+    Ok(served?)
+}
+
+/// SIGTERM or Ctrl-C.
+async fn end_asked() {
+    let interrupted = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
+}

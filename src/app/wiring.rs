@@ -1,0 +1,156 @@
+//! A checked configuration and a store become a broker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::broker::Broker;
+use crate::clients::{Authenticator, Clients, ConfiguredClient, Registration, RegistrationRules};
+use crate::clock::Clock;
+use crate::config::{AccessConfig, ClientAuth, ClientConfig, Config, Preset as Named, UpstreamConfig};
+use crate::domain::{ClientAuthMethod, Resource, Resources, RotationRules};
+use crate::grants::{GrantRules, TokenEndpoint};
+use crate::login::{Login, LoginRules};
+use crate::outbound::Outbound;
+use crate::policy::{Conditions, Policy, Rule};
+use crate::protocol::{Issuer, ScopeSet};
+use crate::secret::Digest;
+use crate::tokens::{Minter, RefreshTokens};
+use crate::upstream::{Preset, Upstream, UpstreamSettings, Upstreams};
+
+use super::{StartError, State};
+
+/// How much longer than its newest grant a client is remembered (INT-36).
+const CLIENT_SLACK: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Wires a broker.
+pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Broker, StartError> {
+    let outbound = Outbound::new()?;
+    let store = Arc::clone(&state.store);
+    let resources = Arc::new(resources(config)?);
+    let policy = Arc::new(policy(config));
+    let clients = Clients::new(config.clients.iter().map(configured).collect(), Arc::clone(&store));
+    let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.key), config.tokens.access_lifetime);
+    let upstreams = config
+        .upstreams
+        .iter()
+        .map(|upstream| Upstream::new(settings(upstream, &config.issuer), outbound.clone()));
+    let login = Login {
+        issuer: config.issuer.clone(),
+        clients: clients.clone(),
+        store: Arc::clone(&store),
+        upstreams: Upstreams::new(upstreams.collect()),
+        policy: Arc::clone(&policy),
+        resources: Arc::clone(&resources),
+        rules: LoginRules {
+            login: config.tokens.login_lifetime,
+            code: config.tokens.code_lifetime,
+            grant: config.tokens.refresh_absolute,
+        },
+        clock: Arc::clone(&clock),
+    };
+    let jwks = minter.jwks();
+    let tokens = TokenEndpoint {
+        authenticator: Authenticator::new(clients, Arc::clone(&clock)),
+        store: Arc::clone(&store),
+        policy,
+        resources: Arc::clone(&resources),
+        minter,
+        refresh_tokens: RefreshTokens::new(&state.secret),
+        rules: GrantRules {
+            rotation: RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle },
+            keep_client: config.tokens.refresh_absolute + CLIENT_SLACK,
+        },
+        clock: Arc::clone(&clock),
+    };
+    let rules = RegistrationRules {
+        open: config.registration.open,
+        unused_lifetime: config.registration.unused_lifetime,
+        secret_hosts: config.registration.secret_hosts.clone(),
+    };
+    Ok(Broker {
+        issuer: config.issuer.clone(),
+        allowed_hosts: config.allowed_hosts.clone(),
+        contact: config.access.contact.clone(),
+        registration: Registration::new(rules, resources.scope_set(), Arc::clone(&store), clock),
+        resources,
+        login,
+        tokens,
+        store,
+        jwks,
+    })
+}
+
+fn resources(config: &Config) -> Result<Resources, StartError> {
+    let all = config.resources.iter().map(|resource| Resource {
+        url: resource.url.clone(),
+        name: resource.name.clone(),
+        scopes: resource.scopes.clone(),
+    });
+    let default = config.resources.iter().find(|resource| resource.default);
+    let default = default.map(|resource| resource.url.clone());
+    Resources::new(all.collect(), default).ok_or(StartError::NoResource)
+}
+
+/// The short form and the rules become one list.
+fn policy(config: &Config) -> Policy {
+    let AccessConfig { default_scopes, admin_users, admin_scopes, rules, .. } = &config.access;
+    let mut list = Vec::new();
+    let mut add = |name: String, when: Conditions, scopes: &ScopeSet| {
+        if !scopes.is_empty() {
+            list.push(Rule { name, when, scopes: scopes.clone() });
+        }
+    };
+    add("access.default_scopes".into(), Conditions::default(), default_scopes);
+    if !admin_users.is_empty() {
+        let when = Conditions { emails: admin_users.clone(), ..Conditions::default() };
+        add("access.admin_users".into(), when, admin_scopes);
+    }
+    for (at, rule) in rules.iter().enumerate() {
+        let when = Conditions {
+            upstreams: rule.upstreams.clone(),
+            domains: rule.domains.clone(),
+            groups: rule.groups.clone(),
+            emails: Vec::new(),
+            resources: rule.resources.clone(),
+        };
+        add(format!("access.rules[{at}] (line {})", rule.line), when, &rule.scopes);
+    }
+    let domains = config.upstreams.iter();
+    let domains = domains.map(|upstream| (upstream.id.clone(), upstream.allowed_domains.clone()));
+    Policy::new(domains.collect(), list)
+}
+
+fn configured(client: &ClientConfig) -> ConfiguredClient {
+    let digest = client.secret.as_ref().map(|secret| Digest::of(secret.expose()));
+    let auth = match (client.auth, digest) {
+        (ClientAuth::ClientSecretBasic, Some(digest)) => ClientAuthMethod::ClientSecretBasic(digest),
+        (ClientAuth::ClientSecretPost, Some(digest)) => ClientAuthMethod::ClientSecretPost(digest),
+        _ => ClientAuthMethod::None,
+    };
+    ConfiguredClient {
+        id: client.id.clone(),
+        name: client.name.clone(),
+        redirect_uris: client.redirect_uris.clone(),
+        auth,
+    }
+}
+
+fn settings(upstream: &UpstreamConfig, issuer: &Issuer) -> UpstreamSettings {
+    UpstreamSettings {
+        id: upstream.id.clone(),
+        label: upstream.name.clone(),
+        preset: match upstream.preset {
+            Named::Google => Preset::GOOGLE,
+            Named::Okta => Preset::OKTA,
+            Named::Keycloak => Preset::KEYCLOAK,
+            Named::Clerk => Preset::CLERK,
+            Named::Oidc => Preset::OIDC,
+        },
+        issuer: upstream.issuer.clone(),
+        client_id: upstream.client_id.clone(),
+        client_secret: upstream.client_secret.clone(),
+        redirect_uri: issuer.url(&format!("/oauth/callback/{}", upstream.id)),
+        scopes: upstream.scopes.clone(),
+        groups_claim: upstream.groups_claim.clone(),
+    }
+}

@@ -1,0 +1,60 @@
+//! The command line, one file per command.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+
+mod check;
+mod schema;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+
+/// Gatelodge: a federated OAuth broker for MCP. Corporate sign-in for every MCP server.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the broker until SIGTERM or Ctrl-C.
+    Serve(ConfigFile),
+    /// Check a configuration file and report every fault at once.
+    Check(ConfigFile),
+    /// Print the JSON schema of the configuration file.
+    Schema,
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file (YAML).
+    #[arg(long, short, env = "GATELODGE_CONFIG", value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl ConfigFile {
+    /// The checked configuration; faults go to standard error.
+    fn load(&self) -> Result<Config, ExitCode> {
+        config::load(&self.config, &|name| std::env::var(name).ok()).map_err(|faults| {
+            eprintln!("{faults}");
+            ExitCode::from(2)
+        })
+    }
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn run(cli: &Cli) -> ExitCode {
+    crate::app::install_crypto();
+    match &cli.command {
+        Command::Serve(file) => serve::run(file),
+        Command::Check(file) => check::run(file),
+        Command::Schema => schema::run(),
+    }
+}

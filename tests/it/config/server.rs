@@ -1,0 +1,163 @@
+//! The broker itself: issuer, addresses, store, lifetimes, signing, clients, logs.
+
+use gatelodge::config::{ClientAuth, SecretSource, StoreConfig};
+
+use super::{good, only_fault, plus, with};
+
+const ISSUER: &str = "issuer: https://auth.example.com";
+
+/// SEC-168: plain http is for loopback; one spelling only.
+#[test]
+fn sec_168_the_issuer_is_https_and_normal() {
+    for (issuer, problem) in [
+        ("http://auth.example.com", "must be https"),
+        ("https://auth.example.com/", "not in its normal form"),
+        ("https://AUTH.example.com:443", "not in its normal form"),
+        ("https://auth.example.com?x", "must have no query"),
+        ("auth.example.com", "not an absolute URL"),
+        ("''", "is empty"),
+    ] {
+        only_fault(&with(ISSUER, &format!("issuer: {issuer}")), 1, "issuer", problem);
+    }
+    only_fault(&with(ISSUER, "allowed_hosts: [a]"), 1, "issuer", "is missing");
+    assert!(good(&with(ISSUER, "issuer: http://127.0.0.1:9400")).issuer.is_loopback_http());
+}
+
+/// Addresses and host names.
+#[test]
+fn addresses() {
+    for listen in ["localhost:9400", "'9400'", "0.0.0.0"] {
+        only_fault(&plus(&format!("listen: {listen}\n")), 18, "listen", "not an address with a port");
+    }
+    for host in ["'*.example.com'", "https://a.example", "a.example/x", "a b", "a:99999"] {
+        only_fault(&plus(&format!("allowed_hosts: [{host}]\n")), 18, "allowed_hosts[0]", "not a host name");
+    }
+    let config = good(&plus("allowed_hosts: [Gate.internal:9400, '[::1]:9400', health]\n"));
+    assert_eq!(config.allowed_hosts, ["gate.internal:9400", "[::1]:9400", "health"]);
+}
+
+/// Each way to write a store, and the secret that follows from it.
+#[test]
+fn stores() {
+    let store = |text: &str| good(&with("store: memory", text));
+    assert!(matches!(store("store: memory").secret, SecretSource::Ephemeral));
+    for (text, file) in [
+        ("listen: 127.0.0.1:1", "./gatelodge.db"),
+        ("store: /var/lib/gatelodge/state", "/var/lib/gatelodge/state"),
+        ("store: file:data.redb", "data.redb"),
+        ("store: file:///var/x", "/var/x"),
+    ] {
+        let config = store(text);
+        assert_eq!(config.store, StoreConfig::Embedded { path: file.into() });
+        let SecretSource::KeptBeside(path) = config.secret else { panic!("{text}") };
+        assert_eq!(path.to_str(), Some(format!("{file}.secret").as_str()));
+    }
+    let redis = store("secret: ${SECRET}\nstore: rediss://u:${SHORT}@r:6380/1\nstore_prefix: 'x:'");
+    let StoreConfig::Redis { url, prefix } = redis.store else { panic!("{:?}", redis.store) };
+    assert_eq!((url.expose(), prefix.as_str()), ("rediss://u:c4n4ry@r:6380/1", "x:"));
+}
+
+/// Stores that are none, and a Redis store without a secret.
+#[test]
+fn store_faults() {
+    for store in ["redis", "redis:6379", "postgres://a/b.db", "~/x.db", "./data/", "'file:'"] {
+        only_fault(&with("store: memory", &format!("store: {store}")), 2, "store", "is not a store");
+    }
+    let redis = |rest: &str| with("store: memory", &format!("store: redis://{rest}"));
+    only_fault(&format!("{}secret: ${{SECRET}}\n", redis("h/name")), 2, "store", "is not a Redis URL");
+    only_fault(&redis("h:6379"), 1, "secret", "every replica needs the same secret");
+    only_fault(&plus("store_prefix: 'gl:'\n"), 18, "store_prefix", "has no effect");
+    let braces = format!("{}secret: ${{SECRET}}\nstore_prefix: '{{gl}}:'\n", redis("h"));
+    only_fault(&braces, 19, "store_prefix", "is not a key prefix");
+}
+
+/// Lifetimes: spelling, bounds, and each against the others.
+#[test]
+fn lifetimes_keep_their_bounds() {
+    for (key, value, problem) in [
+        ("access_lifetime", "30s", "is out of range"),
+        ("access_lifetime", "25h", "is out of range"),
+        ("refresh_grace", "2h", "is out of range"),
+        ("code_lifetime", "61s", "is out of range"),
+        ("code_lifetime", "0s", "is out of range"),
+        ("login_lifetime", "11m", "is out of range"),
+        ("code_lifetime", "60", "is not a duration"),
+        ("code_lifetime", "1.5m", "is not a duration"),
+        ("refresh_idle", "91d", "refresh_idle is longer than refresh_absolute"),
+        ("refresh_absolute", "29d", "refresh_idle is longer than refresh_absolute"),
+        ("refresh_idle", "20m", "access_lifetime is longer than refresh_idle"),
+    ] {
+        let text = plus(&format!("tokens:\n  {key}: {value}\n"));
+        only_fault(&text, 19, &format!("tokens.{key}"), problem);
+    }
+    only_fault(
+        &plus("registration: { unused_lifetime: 5m }\n"),
+        18,
+        "registration.unused_lifetime",
+        "out of range",
+    );
+    assert_eq!(good(&plus("tokens: { refresh_grace: 0s }\n")).tokens.refresh_grace.as_secs(), 0);
+}
+
+/// Words from a short list, log filters, and settings that would be ignored.
+#[test]
+fn words() {
+    only_fault(&plus("signing: { algorithm: HS256 }\n"), 18, "signing.algorithm", "`HS256` is not known");
+    only_fault(&plus("logs: { format: xml }\n"), 18, "logs.format", "`xml` is not known");
+    only_fault(&plus("registration: { open: 'yes' }\n"), 18, "registration.open", "`yes` is not known");
+    for level in ["inof", "'info,gatelodge=loud'", "loud"] {
+        only_fault(&plus(&format!("logs: {{ level: {level} }}\n")), 18, "logs.level", "is not a log filter");
+    }
+    let ignored = plus("registration: { open: false, secret_hosts: [a.example] }\n");
+    only_fault(&ignored, 18, "registration.secret_hosts", "has no effect");
+    assert_eq!(good(&plus("logs: { level: 'info,gatelodge=debug' }\n")).logs.level, "info,gatelodge=debug");
+}
+
+/// A signing key must be there and be a private key.
+#[test]
+fn a_signing_key_must_be_readable() {
+    only_fault(&plus("signing: { key_file: /nonexistent }\n"), 18, "signing.key_file", "cannot be read");
+    only_fault(&plus("signing: { key_file: Cargo.toml }\n"), 18, "signing.key_file", "holds no private key");
+}
+
+const CLIENT: &str = "\
+clients:
+  - id: report
+    name: Report
+    redirect_uris: https://app.example/cb
+";
+
+/// Clients that are known beforehand, public and confidential.
+#[test]
+fn clients() {
+    let public = good(&plus(CLIENT));
+    assert_eq!(public.clients[0].auth, ClientAuth::None);
+    assert_eq!(public.clients[0].redirect_uris[0].as_str(), "https://app.example/cb");
+    let basic = good(&plus(&format!("{CLIENT}    secret: ${{SECRET}}\n")));
+    assert_eq!(basic.clients[0].auth, ClientAuth::ClientSecretBasic);
+    let post = good(&plus(&format!("{CLIENT}    secret: ${{SECRET}}\n    auth: client_secret_post\n")));
+    assert_eq!(post.clients[0].auth, ClientAuth::ClientSecretPost);
+}
+
+/// SEC-168: wildcard and dangerous redirects; twins; identifiers of persons (SEC-114).
+#[test]
+fn sec_168_client_faults() {
+    let redirect = |uri: &str| plus(&CLIENT.replace("https://app.example/cb", uri));
+    for uri in [
+        "https://*.example/cb",
+        "javascript:alert(1)",
+        "http://app.example/cb",
+        "/cb",
+        "https://a.example/#f",
+    ] {
+        only_fault(&redirect(&format!("'{uri}'")), 21, "clients[0].redirect_uris", uri);
+    }
+    only_fault(&plus("clients: [{ id: a, name: A }]\n"), 18, "clients[0].redirect_uris", "is missing");
+    only_fault(&plus(&CLIENT.replace("report", "p_1")), 19, "clients[0].id", "like a person's identifier");
+    let twin = format!("{CLIENT}  - id: report\n    name: B\n    redirect_uris: https://b.example/cb\n");
+    only_fault(&plus(&twin), 22, "clients[1].id", "another client has this id");
+    let auth = format!("{CLIENT}    auth: client_secret_post\n");
+    only_fault(&plus(&auth), 22, "clients[0].auth", "has no effect without a secret");
+    let auth = format!("{CLIENT}    secret: ${{SECRET}}\n    auth: none\n");
+    only_fault(&plus(&auth), 23, "clients[0].auth", "`none` is not known");
+}
