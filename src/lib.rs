@@ -1,12 +1,14 @@
 //! Gatelodge: a federated OAuth broker for MCP. Corporate sign-in for every MCP server.
 #![recursion_limit = "256"]
 
+pub mod access;
 pub mod app;
 pub mod broker;
 pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod grants;
 pub mod http;

@@ -9,6 +9,8 @@
 )]
 
 mod config;
+mod demo_mcp;
+mod demo_provider;
 mod harness;
 mod pages;
 mod sign_in;
