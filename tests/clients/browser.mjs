@@ -80,6 +80,11 @@ export class Tab {
     );
   }
 
+  /** The page's address without its query, for messages. */
+  get address() {
+    return this.page.url().split('?')[0];
+  }
+
   get document() {
     return this.#documents.at(-1);
   }
@@ -94,7 +99,7 @@ export class Tab {
     try {
       await Promise.all([this.page.waitForEvent('load'), act(element)]);
     } catch (error) {
-      throw new Error(`${selector} at ${this.page.url()} led nowhere: ${[...this.faults, error.message].join('; ')}`);
+      throw new Error(`${selector} at ${this.address} led nowhere: ${[...this.faults, error.message].join('; ')}`);
     }
   }
 
@@ -135,7 +140,7 @@ export class Tab {
     const heading = this.page.locator('h1').first();
     return {
       page: {
-        url: url.href,
+        url: this.address,
         status: this.document?.status,
         heading: (await heading.count()) ? (await heading.innerText()).trim() : '',
         text: (await this.page.locator('body').innerText()).trim(),
@@ -144,7 +149,7 @@ export class Tab {
   }
 
   assertClean() {
-    assert.deepEqual(this.faults, [], `the browser complained at ${this.page.url()}`);
+    assert.deepEqual(this.faults, [], `the browser complained at ${this.address}`);
   }
 }
 
