@@ -136,11 +136,11 @@ await main(timeoutMs, trace, async () => {
         assert.match(tab.document.headers['cache-control'] ?? '', /no-store/);
         await tab.screenshot('consent');
         await assertReadable(tab);
-        await tab.leave(continueButton);
+        await tab.approve();
         assert(!atBroker(tab.page.url()), `the button led to ${tab.address}`);
         await tab.screenshot('provider');
         await assertReadable(tab);
-        await tab.leave('button[name=person][value=alice]');
+        await tab.become('alice');
         const query = await returnedTo(whom, tab, before);
         assert(query.get('code'), 'no code');
         assert.match(query.get('code'), /^[A-Za-z0-9._~-]+$/, 'the code needs encoding (INT-49)');
@@ -172,7 +172,8 @@ await main(timeoutMs, trace, async () => {
       const other = await openTab(context, 'second-get-other');
       await other.goto(url);
       assert.equal((await trace.fetch(url)).status, 200);
-      await tab.approve('alice');
+      await tab.approve();
+      await tab.become('alice');
       assert((await returnedTo(client, tab, before)).get('code'), 'no code');
       tab.assertClean();
       other.assertClean();
@@ -253,7 +254,7 @@ await main(timeoutMs, trace, async () => {
       assertUnderstandable(page);
       await tab.screenshot('page');
       if (!atBroker(page.url)) {
-        await tab.leave('button[name=person][value=alice]');
+        await tab.become('alice');
       }
       const got = codes(client.callback) - before;
       assert(got <= 1, `${got} codes`);
@@ -268,7 +269,8 @@ await main(timeoutMs, trace, async () => {
       const used = await tab.page
         .locator(consentForm)
         .evaluate(form => [...form.querySelectorAll('input[type=hidden]')].map(({ name, value }) => ({ name, value })));
-      await tab.approve('alice');
+      await tab.approve();
+      await tab.become('alice');
       assert((await returnedTo(client, tab, before)).get('code'), 'no code');
       await tab.page.goBack({ waitUntil: 'load' });
       await tab.page.goBack({ waitUntil: 'load' });
@@ -304,7 +306,8 @@ await main(timeoutMs, trace, async () => {
     inTab('no-access', async tab => {
       const before = client.callback.received.length;
       await tab.goto(client.authorizeUrl());
-      await tab.approve('eve');
+      await tab.approve();
+      await tab.become('eve');
       const { returned, page } = await tab.outcome(client.redirectUri);
       assert(!returned, 'eve was sent to the client');
       assert(atBroker(page.url), `eve ended at ${page.url}`);

@@ -120,10 +120,13 @@ export class Tab {
     await this.page.emulateMedia({ colorScheme: looks[0].colorScheme });
   }
 
-  /** Approves on our page, signs in on the provider's, and says where that led. */
-  async approve(person) {
+  /** The button of our page, which is the approval. */
+  async approve() {
     await this.leave('button[name=upstream][value=demo]');
-    await this.screenshot('provider');
+  }
+
+  /** The button of the demo provider's page. */
+  async become(person) {
     await this.leave(`button[name=person][value=${person}]`);
   }
 
@@ -165,7 +168,9 @@ export async function signIn(authorizeUrl, { person = 'alice', approve = true, s
     await tab.goto(String(authorizeUrl));
     await tab.screenshot('consent');
     if (approve) {
-      await tab.approve(person);
+      await tab.approve();
+      await tab.screenshot('provider');
+      await tab.become(person);
     } else {
       await tab.deny();
     }
