@@ -8,7 +8,7 @@ mod serve;
 mod state;
 mod wiring;
 
-pub use serve::{ServeError, serve, serve_on};
+pub use serve::{ServeError, end_asked, serve, serve_on};
 pub use state::{StartError, State};
 pub use wiring::wire;
 

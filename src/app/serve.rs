@@ -92,7 +92,7 @@ pub async fn serve_on(
 }
 
 /// SIGTERM or Ctrl-C.
-async fn end_asked() {
+pub async fn end_asked() {
     let interrupted = async {
         let _ = tokio::signal::ctrl_c().await;
     };

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod check;
+mod demo;
 mod schema;
 mod serve;
 
@@ -25,6 +26,8 @@ pub struct Cli {
 enum Command {
     /// Serve the broker until SIGTERM or Ctrl-C.
     Serve(ConfigFile),
+    /// Run broker, identity provider and MCP server on this machine, to try everything out.
+    Demo(demo::Demo),
     /// Check a configuration file and report every fault at once.
     Check(ConfigFile),
     /// Print the JSON schema of the configuration file.
@@ -54,6 +57,7 @@ pub fn run(cli: &Cli) -> ExitCode {
     crate::app::install_crypto();
     match &cli.command {
         Command::Serve(file) => serve::run(file),
+        Command::Demo(options) => demo::run(options),
         Command::Check(file) => check::run(file),
         Command::Schema => schema::run(),
     }

@@ -5,9 +5,7 @@
 //!
 //! - `keys`: the broker's public keys, fetched when they are needed.
 //! - `needs`: which scopes a JSON-RPC message needs.
-//! - `cors`: what browsers may do.
 
-mod cors;
 mod guard;
 mod keys;
 mod needs;
@@ -27,6 +25,7 @@ use serde_json::{Value, json};
 
 use crate::access::Guarded;
 use crate::clock::Clock;
+use crate::http::cors;
 use crate::protocol::metadata::ProtectedResourceMetadata;
 use crate::protocol::{ResourceUri, ScopeSet};
 
