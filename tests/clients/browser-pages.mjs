@@ -115,6 +115,8 @@ async function keyTo(tab, selector) {
  * the browser then follows only the second.
  */
 async function doubleClick(tab, selector, requests, fetchOptions) {
+  // A click at a point reaches only what is on the screen.
+  await tab.page.locator(selector).scrollIntoViewIfNeeded();
   const { x, y, width, height } = await tab.page.locator(selector).boundingBox();
   const click = () => tab.page.mouse.click(x + width / 2, y + height / 2);
   let settle;
