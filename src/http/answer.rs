@@ -59,7 +59,19 @@ impl IntoResponse for Failure {
             ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             ErrorCode::SlowDown => StatusCode::TOO_MANY_REQUESTS,
-            _ => StatusCode::BAD_REQUEST,
+            ErrorCode::InvalidRequest
+            | ErrorCode::InvalidGrant
+            | ErrorCode::UnauthorizedClient
+            | ErrorCode::UnsupportedGrantType
+            | ErrorCode::UnsupportedResponseType
+            | ErrorCode::InvalidScope
+            | ErrorCode::InvalidTarget
+            | ErrorCode::UnsupportedTokenType
+            | ErrorCode::InvalidRedirectUri
+            | ErrorCode::InvalidClientMetadata
+            | ErrorCode::RequestNotSupported
+            | ErrorCode::RequestUriNotSupported
+            | ErrorCode::LoginRequired => StatusCode::BAD_REQUEST,
         });
         match error.cause() {
             Some(cause) => tracing::error!(code = error.code().as_str(), %cause, "{}", error.description()),
@@ -115,13 +127,7 @@ pub(super) fn go(url: &str) -> Response {
 /// What went wrong in front of a person, as a page.
 pub(super) fn problem(broker: &Broker, error: &PageError, request: &RequestId) -> Response {
     let (problem, detail, back) = words(error);
-    match error {
-        PageError::Unavailable(fault) => tracing::error!(%fault, "a store fault in front of a person"),
-        PageError::UpstreamUnavailable(_, fault) | PageError::UpstreamRefused(_, fault) => {
-            tracing::warn!(%fault, "a sign-in failed");
-        }
-        other => tracing::info!(problem = ?other, "a page of error"),
-    }
+    log(error, problem);
     let shown = ErrorPage {
         detail: detail.as_deref(),
         request_id: Some(&request.0),
@@ -130,6 +136,17 @@ pub(super) fn problem(broker: &Broker, error: &PageError, request: &RequestId) -
     };
     let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::BAD_REQUEST);
     page(status, csp::PLAIN, shown.render())
+}
+
+/// A fault of ours or of an upstream is for the operator; the rest is everyday life.
+fn log(error: &PageError, problem: Problem) {
+    if let PageError::Unavailable(fault) = error {
+        tracing::error!(%fault, "a store fault in front of a person");
+    } else if let PageError::UpstreamUnavailable(_, fault) | PageError::UpstreamRefused(_, fault) = error {
+        tracing::warn!(%fault, "a sign-in failed");
+    } else {
+        tracing::info!(?problem, "a page of error");
+    }
 }
 
 /// Which page, what somebody else said about it, and the way back.
@@ -142,8 +159,8 @@ fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) 
         PageError::LoginOver => (Problem::SignInExpired, None, None),
         PageError::WrongBrowser => (Problem::WrongBrowser, None, None),
         PageError::UnknownUpstream => (Problem::NotFound, None, None),
-        PageError::UpstreamUnavailable(back, _) => (Problem::UpstreamUnavailable, None, back.as_ref()),
-        PageError::UpstreamRefused(back, _) => (Problem::UpstreamFailed, None, back.as_ref()),
+        PageError::UpstreamUnavailable(back, _) => (Problem::UpstreamUnavailable, None, back.as_deref()),
+        PageError::UpstreamRefused(back, _) => (Problem::UpstreamFailed, None, back.as_deref()),
         PageError::UpstreamReported { code, text, return_to } => {
             let said = text.as_ref().map_or_else(|| code.clone(), |text| format!("{code}: {text}"));
             (Problem::UpstreamFailed, Some(said), Some(return_to))

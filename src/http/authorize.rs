@@ -161,7 +161,7 @@ fn show_consent(broker: &Broker, asked: &ConsentAsked) -> Response {
 fn show_no_access(broker: &Broker, no_access: &NoAccess) -> Response {
     let other;
     let reasons: Vec<&str> = match &no_access.reason {
-        NoAccessReason::Nothing(refusals) => refusals.iter().map(String::as_str).collect(),
+        NoAccessReason::Nothing(why) => vec![why.as_str()],
         NoAccessReason::NotWhatWasAsked { asked, granted } => {
             other = format!("The application asks for {asked}; you may have {granted}.");
             vec![&other]

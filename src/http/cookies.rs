@@ -2,7 +2,7 @@
 //! `gl_login_…`, one per login and set only after approval, binds the upstream's answer to it
 //! (SEC-028, SEC-029).
 //!
-//! `__Host-`, Secure, HttpOnly, SameSite=Lax (SEC-159). Plain http on loopback gets the plain
+//! `__Host-`, `Secure`, `HttpOnly`, `SameSite=Lax` (SEC-159). Plain http on loopback gets the plain
 //! name: browsers refuse the prefix there.
 
 use cookie::{Cookie, SameSite};

@@ -65,8 +65,8 @@ pub struct NoAccess {
 /// What policy said.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NoAccessReason {
-    /// It grants this person nothing there.
-    Nothing(Vec<String>),
+    /// It grants this person nothing there; why, in words for the person.
+    Nothing(String),
     /// It grants something, but none of what the client asked for.
     NotWhatWasAsked {
         /// What the client asked for.
@@ -94,9 +94,9 @@ pub enum PageError {
     /// There is no such identity provider.
     UnknownUpstream,
     /// The identity provider could not be asked; the way back says `temporarily_unavailable`.
-    UpstreamUnavailable(Option<ClientReturn>, UpstreamError),
+    UpstreamUnavailable(Option<Box<ClientReturn>>, UpstreamError),
     /// The identity provider's answer does not hold; the way back says `access_denied`.
-    UpstreamRefused(Option<ClientReturn>, UpstreamError),
+    UpstreamRefused(Option<Box<ClientReturn>>, UpstreamError),
     /// The identity provider itself reported an error (its code and text are hostile data).
     UpstreamReported {
         /// Its error code.
@@ -104,7 +104,7 @@ pub enum PageError {
         /// Its text.
         text: Option<String>,
         /// The way back.
-        return_to: ClientReturn,
+        return_to: Box<ClientReturn>,
     },
     /// A store fault: ours, not theirs (PRIN-5).
     Unavailable(StoreError),
@@ -119,7 +119,7 @@ pub enum AuthorizeError {
     /// Tell the client.
     Return {
         /// By its own redirect, with error, state and iss.
-        back: ClientReturn,
+        back: Box<ClientReturn>,
         /// What it calls itself.
         client_name: Option<String>,
         /// What is wrong.

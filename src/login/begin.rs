@@ -34,7 +34,7 @@ impl Login {
         match self.check(&client, &to, params) {
             Ok(request) => self.show_consent(client, request, browser, now).await,
             Err(error) => {
-                let back = ClientReturn::error(to, &self.issuer, state, &error);
+                let back = Box::new(ClientReturn::error(to, &self.issuer, state, &error));
                 Err(AuthorizeError::Return { back, client_name: client.name, error })
             }
         }

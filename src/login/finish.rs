@@ -1,47 +1,55 @@
 //! The last step: policy, then a grant and its code.
 
-use crate::clock::Timestamp;
-use crate::domain::{
-    AuditEvent, AuditKind, Grant, GrantId, GrantState, Identity, PendingLogin, TrustedReturn,
-};
+use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, GrantState, Identity, Resource};
+use crate::policy::Verdict;
 use crate::protocol::{ErrorCode, OAuthError, ScopeSet};
 use crate::store::audit;
 use crate::tokens::AuthorizationCode;
-use crate::upstream::Upstream;
 
+use super::upstream_return::Arrival;
 use super::{ClientReturn, Login, NoAccess, NoAccessReason, PageError, Step};
+
+/// Who gets nothing, where, and why.
+struct Denied {
+    identity: Identity,
+    resource: String,
+    reason: NoAccessReason,
+    for_the_log: String,
+}
+
+impl Denied {
+    fn by(verdict: &Verdict, identity: Identity, resource: &Resource, asked: &ScopeSet) -> Self {
+        let granted = verdict.scopes.clone();
+        let (reason, for_the_log) = if granted.is_empty() {
+            (NoAccessReason::Nothing(verdict.refusal_for_person()), verdict.refusals().join("; "))
+        } else {
+            let text = format!("asked for {asked}, policy grants {granted}");
+            (NoAccessReason::NotWhatWasAsked { asked: asked.clone(), granted }, text)
+        };
+        Self { identity, resource: resource.name.clone(), reason, for_the_log }
+    }
+}
 
 impl Login {
     /// What was asked and what policy grants become a grant. Nothing in common: the person sees
     /// why, and the client gets nothing.
-    pub(super) async fn finish(
-        &self,
-        login: &PendingLogin,
-        to: &TrustedReturn,
-        upstream: &Upstream,
-        identity: Identity,
-        now: Timestamp,
-    ) -> Result<Step, PageError> {
+    pub(super) async fn finish(&self, arrival: &Arrival<'_>, identity: Identity) -> Result<Step, PageError> {
+        let Arrival { login, to, now, .. } = *arrival;
         let request = &login.request;
-        let verdict = self.resources.find(&request.resource).map(|resource| {
-            let name = resource.name.clone();
-            (name, self.policy.decide(&identity, resource))
-        });
-        let (name, granted, refusals) = match verdict {
-            Some((name, verdict)) => (name, verdict.scopes.clone(), verdict.refusals()),
-            None => {
-                let gone = "this server is no longer protected here".to_owned();
-                (request.resource.to_string(), ScopeSet::default(), vec![gone])
-            }
-        };
-        let scopes = granted.intersect(&request.scopes);
-        if scopes.is_empty() {
-            let reason = if granted.is_empty() {
-                NoAccessReason::Nothing(refusals)
-            } else {
-                NoAccessReason::NotWhatWasAsked { asked: request.scopes.clone(), granted }
+        let Some(resource) = self.resources.find(&request.resource) else {
+            let denied = Denied {
+                identity,
+                resource: request.resource.to_string(),
+                reason: NoAccessReason::Nothing("this server is no longer protected here".into()),
+                for_the_log: "the resource is not configured any more".into(),
             };
-            return Ok(self.no_access(login, to, upstream, (identity, name, reason), now).await);
+            return Ok(self.no_access(arrival, denied).await);
+        };
+        let verdict = self.policy.decide(&identity, resource);
+        let scopes = verdict.narrow(&request.scopes);
+        if scopes.is_empty() {
+            let denied = Denied::by(&verdict, identity, resource, &request.scopes);
+            return Ok(self.no_access(arrival, denied).await);
         }
         let id = GrantId::generate();
         let (code, digest) = AuthorizationCode::generate(id);
@@ -68,37 +76,26 @@ impl Login {
         Ok(Step::ReturnToClient(ClientReturn::new(to.clone(), &self.issuer, state, parameters)))
     }
 
-    async fn no_access(
-        &self,
-        login: &PendingLogin,
-        to: &TrustedReturn,
-        upstream: &Upstream,
-        (identity, resource, reason): (Identity, String, NoAccessReason),
-        now: Timestamp,
-    ) -> Step {
+    async fn no_access(&self, arrival: &Arrival<'_>, denied: Denied) -> Step {
+        let Arrival { login, to, upstream, now } = *arrival;
         let mut event = AuditEvent::new(AuditKind::SignInDenied, now)
             .client(&login.request.client_id)
-            .person(identity.person())
-            .upstream(upstream.id());
+            .person(denied.identity.person())
+            .upstream(upstream.id())
+            .because(denied.for_the_log);
         event.resource = Some(login.request.resource.to_string());
-        event.reason = Some(match &reason {
-            NoAccessReason::Nothing(refusals) => refusals.join("; "),
-            NoAccessReason::NotWhatWasAsked { asked, granted } => {
-                format!("asked for {asked}, policy grants {granted}")
-            }
-        });
         audit::record(self.store.as_ref(), event).await;
         let client = self.clients.find(&login.request.client_id, now).await.ok().flatten();
         let state = login.request.state.as_deref();
         let said = "the organisation's policy grants this person nothing of what was asked";
-        let denied = OAuthError::new(ErrorCode::AccessDenied, said);
+        let error = OAuthError::new(ErrorCode::AccessDenied, said);
         Step::ShowNoAccess(Box::new(NoAccess {
-            person: identity.label(),
+            person: denied.identity.label(),
             upstream: upstream.label().to_owned(),
-            resource,
+            resource: denied.resource,
             resource_url: login.request.resource.clone(),
-            reason,
-            return_to: ClientReturn::error(to.clone(), &self.issuer, state, &denied),
+            reason: denied.reason,
+            return_to: ClientReturn::error(to.clone(), &self.issuer, state, &error),
             client_name: client.and_then(|client| client.name),
         }))
     }

@@ -72,7 +72,7 @@ impl Login {
         let client = self.clients.find(&request.client_id, now).await?;
         let client = client.ok_or(PageError::UnknownClient)?;
         let trusted = client.trusted_return(Some(request.redirect_uri.as_str()));
-        trusted.map_err(|mismatch| PageError::BadRedirect(mismatch))
+        trusted.map_err(PageError::BadRedirect)
     }
 
     async fn record(&self, kind: AuditKind, login: &PendingLogin, reason: Option<&str>, now: Timestamp) {

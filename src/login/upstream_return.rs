@@ -18,6 +18,15 @@ pub struct UpstreamAnswer<'a> {
     pub cookie: &'a (dyn Fn(&LoginId) -> Option<String> + Sync),
 }
 
+/// A login whose answer has come from its upstream, in its browser, for its client.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival<'a> {
+    pub(super) login: &'a PendingLogin,
+    pub(super) to: &'a TrustedReturn,
+    pub(super) upstream: &'a Upstream,
+    pub(super) now: Timestamp,
+}
+
 /// The secrets of one login towards its upstream.
 struct Proofs {
     nonce: String,
@@ -44,9 +53,10 @@ impl Login {
             return Err(PageError::LoginOver);
         }
         let to = self.way_back(&login, now).await?;
+        let arrival = Arrival { login: &login, to: &to, upstream, now };
         match (error, code) {
-            (Some(error), _) => self.reported(&login, &to, error, one("error_description")?, now).await,
-            (None, Some(code)) => self.exchange(login, &to, upstream, code, proofs, now).await,
+            (Some(error), _) => self.reported(&arrival, error, one("error_description")?).await,
+            (None, Some(code)) => self.exchange(&arrival, code, proofs).await,
             (None, None) => {
                 let text = "the identity provider's answer has neither code nor error";
                 Err(PageError::BadRequest(text.into()))
@@ -79,18 +89,11 @@ impl Login {
         Ok((login, proofs))
     }
 
-    async fn exchange(
-        &self,
-        login: PendingLogin,
-        to: &TrustedReturn,
-        upstream: &Upstream,
-        code: &str,
-        proofs: Proofs,
-        now: Timestamp,
-    ) -> Result<Step, PageError> {
+    async fn exchange(&self, arrival: &Arrival<'_>, code: &str, proofs: Proofs) -> Result<Step, PageError> {
+        let Arrival { login, to, upstream, now } = *arrival;
         match upstream.sign_in(code, (&proofs.nonce, &proofs.verifier), now).await {
-            Ok(identity) => self.finish(&login, to, upstream, identity, now).await,
-            Err(fault) => Err(self.failed(&login, Some(to), fault, now).await),
+            Ok(identity) => self.finish(arrival, identity).await,
+            Err(fault) => Err(self.failed(login, Some(to), fault, now).await),
         }
     }
 
@@ -98,12 +101,11 @@ impl Login {
     /// is worth reading.
     async fn reported(
         &self,
-        login: &PendingLogin,
-        to: &TrustedReturn,
+        arrival: &Arrival<'_>,
         error: &str,
         text: Option<&str>,
-        now: Timestamp,
     ) -> Result<Step, PageError> {
+        let Arrival { login, to, now, .. } = *arrival;
         let reason = format!("the identity provider said {}", error.escape_debug());
         self.record(AuditKind::SignInDenied, login, Some(&reason), now).await;
         let state = login.request.state.as_deref();
@@ -116,7 +118,7 @@ impl Login {
         Err(PageError::UpstreamReported {
             code: error.to_owned(),
             text: text.map(str::to_owned),
-            return_to: back,
+            return_to: Box::new(back),
         })
     }
 
@@ -130,7 +132,8 @@ impl Login {
         self.record(AuditKind::SignInDenied, login, Some(&fault.to_string()), now).await;
         let back = |code, text| {
             let state = login.request.state.as_deref();
-            to.map(|to| ClientReturn::error(to.clone(), &self.issuer, state, &OAuthError::new(code, text)))
+            let error = OAuthError::new(code, text);
+            to.map(|to| Box::new(ClientReturn::error(to.clone(), &self.issuer, state, &error)))
         };
         match fault {
             UpstreamError::Unavailable { .. } => PageError::UpstreamUnavailable(

@@ -32,7 +32,16 @@ impl Verdict {
         self.scopes.intersect(asked)
     }
 
-    /// Why there is nothing, for the person and the log: what did not apply.
+    /// Why there is nothing, in words for the person: never who else is named in a rule.
+    #[must_use]
+    pub fn refusal_for_person(&self) -> String {
+        match self.trace.first() {
+            Some(gate) if !gate.applied => gate.reason.clone(),
+            _ => "no rule of the organisation's policy gives this account anything here".to_owned(),
+        }
+    }
+
+    /// Why there is nothing, for the log: every rule that did not apply.
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         let refused = self.trace.iter().filter(|outcome| !outcome.applied);

@@ -162,10 +162,12 @@ impl Upstream {
         Ok(profile)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "causes are made on the spot")]
     fn unavailable(&self, cause: impl ToString) -> UpstreamError {
         UpstreamError::Unavailable { upstream: self.settings.id.to_string(), cause: cause.to_string() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "causes are made on the spot")]
     fn refused(&self, cause: impl ToString) -> UpstreamError {
         UpstreamError::Refused { upstream: self.settings.id.to_string(), cause: cause.to_string() }
     }

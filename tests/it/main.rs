@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod architecture;
 mod config;
 mod demo_mcp;
 mod demo_provider;

@@ -134,6 +134,7 @@ impl TestBroker {
     }
 
     /// A new browser, without cookies.
+    #[expect(clippy::unused_self, reason = "reads as a sentence")]
     pub(crate) fn browser(&self) -> Browser {
         Browser::new()
     }
