@@ -232,7 +232,7 @@ await main(timeoutMs, trace, async () => {
     }),
   );
 
-  await step('a double click gives at most one code (SEC-039)', () =>
+  await step('a double click gives at most one code', () =>
     inTab('double-click', async tab => {
       const before = codes(client.callback);
       await tab.goto(client.authorizeUrl());
