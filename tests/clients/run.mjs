@@ -133,7 +133,11 @@ async function freeTriple() {
 async function startDemo(binary) {
   const port = await freeTriple();
   const cwd = mkdtempSync(path.join(tmpdir(), 'gatelodge-demo-'));
-  const child = spawn(binary, ['demo', '--port', String(port)], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(binary, ['demo', '--port', String(port)], {
+    cwd,
+    env: { ...process.env, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const log = [];
   child.stderr.setEncoding('utf8').on('data', text => log.push(text));
   const lines = createInterface({ input: child.stdout });
@@ -169,7 +173,7 @@ async function startDemo(binary) {
       reject(new Error(`gatelodge demo ended with ${code ?? signal}`));
     }, reject);
   });
-  const tail = () => log.join('').split('\n').slice(-60).join('\n');
+  const tail = () => log.join('').split('\n').slice(-25).join('\n');
   try {
     await ready;
   } catch (error) {
