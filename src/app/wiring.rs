@@ -41,6 +41,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         upstreams: Upstreams::new(upstreams.collect()),
         policy: Arc::clone(&policy),
         resources: Arc::clone(&resources),
+        key: state.secret.mac_key("gatelodge login v1"),
         rules: LoginRules {
             login: config.tokens.login_lifetime,
             code: config.tokens.code_lifetime,

@@ -62,19 +62,38 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
 }
 
+/// What proves that a form was sent from our page, in the browser that it was shown in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormProof {
+    /// Digest of the one-time token in the form (SEC-033).
+    pub token: Digest,
+    /// Digest of that browser's cookie.
+    pub browser: Digest,
+}
+
+impl FormProof {
+    /// Is this form ours, and from that browser? In constant time.
+    #[must_use]
+    pub fn holds(&self, token: &str, browser: Option<&str>) -> bool {
+        browser.is_some_and(|cookie| self.browser.is_of(cookie)) & self.token.is_of(token)
+    }
+}
+
 /// How far a sign-in has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "at", rename_all = "snake_case")]
 pub enum LoginStep {
     /// Our page is shown; no upstream knows of it yet (SEC-027, SEC-028).
     AwaitingConsent {
-        /// Digest of the one-time token in the form (SEC-033).
-        form_token: Digest,
-        /// Digest of the cookie of the browser that the page was shown in.
-        browser: Digest,
+        /// What the page's form must bring.
+        form: FormProof,
     },
     /// The person approved and is at the identity provider.
     AwaitingUpstream {
+        /// What the form brought, to recognise the second half of a double click (SEC-039).
+        form: FormProof,
+        /// When the person approved.
+        approved_at: Timestamp,
         /// Which one; its callback path must agree (SEC-045).
         upstream: UpstreamId,
         /// Digest of the whole `state` that we sent (SEC-042).

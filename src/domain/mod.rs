@@ -22,5 +22,5 @@ pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMisma
 pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
 pub use grant::{Grant, GrantId, GrantState, Redemption, Rotation, RotationRules};
 pub use identity::{Identity, PersonId, UpstreamId};
-pub use login::{AuthorizationRequest, LoginId, LoginStep, PendingLogin};
+pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin};
 pub use resource::{Resource, Resources};

@@ -156,7 +156,7 @@ fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) 
         PageError::BadRedirect(mismatch) => (Problem::BadRedirect, Some(mismatch.to_string()), None),
         PageError::BadRequest(text) => (Problem::BadRequest, Some(text.clone()), None),
         PageError::FormNotValid => (Problem::FormReplayed, None, None),
-        PageError::LoginOver => (Problem::SignInExpired, None, None),
+        PageError::LoginOver => (Problem::SignInOver, None, None),
         PageError::WrongBrowser => (Problem::WrongBrowser, None, None),
         PageError::UnknownUpstream => (Problem::NotFound, None, None),
         PageError::UpstreamUnavailable(back, _) => (Problem::UpstreamUnavailable, None, back.as_deref()),

@@ -1,7 +1,8 @@
 //! `GET /oauth/authorize`: is this a request that we can serve? No upstream learns of it yet.
 
 use crate::domain::{
-    AuthorizationRequest, Client, ClientId, LoginId, LoginStep, PendingLogin, Resource, TrustedReturn,
+    AuthorizationRequest, Client, ClientId, FormProof, LoginId, LoginStep, PendingLogin, Resource,
+    TrustedReturn,
 };
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, S256Challenge, ScopeSet};
 use crate::secret::{Digest, Secret, random};
@@ -95,8 +96,10 @@ impl Login {
             id: LoginId::generate(),
             request: request.clone(),
             step: LoginStep::AwaitingConsent {
-                form_token: Digest::of(form_token.expose()),
-                browser: Digest::of(browser.expose()),
+                form: FormProof {
+                    token: Digest::of(form_token.expose()),
+                    browser: Digest::of(browser.expose()),
+                },
             },
             expires_at: now.plus(self.rules.login),
         };

@@ -1,13 +1,28 @@
 //! `POST /oauth/consent`: the answer to our page. The button is the consent, and only after it
 //! does an upstream learn of the login (SEC-027, SEC-028).
 
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::clock::Timestamp;
-use crate::domain::{AuditKind, LoginId, LoginStep, PendingLogin};
+use crate::domain::{AuditKind, LoginId, LoginStep, PendingLogin, UpstreamId};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::secret::{Digest, Secret, random};
-use crate::upstream::UpstreamError;
+use crate::secret::{Digest, Secret};
 
 use super::{ClientReturn, Login, PageError, Step};
+
+/// The same button within this time is a double click.
+const DOUBLE_CLICK: Duration = Duration::from_secs(5);
+
+/// The secrets of one login towards its upstream and its browser.
+struct Secrets {
+    state: Secret,
+    nonce: String,
+    verifier: String,
+    cookie: Secret,
+}
 
 /// What the form and the browser bring.
 #[derive(Debug, Clone, Copy)]
@@ -23,22 +38,91 @@ pub struct ConsentForm<'a> {
 }
 
 impl Login {
-    /// Takes the answer. It counts once, from the browser that the page was shown in (SEC-033).
+    /// Takes the answer. It counts once, from the browser that the page was shown in (SEC-033);
+    /// both halves of a double click are one answer (SEC-039).
     pub async fn consent(&self, form: ConsentForm<'_>) -> Result<Step, PageError> {
+        // The other half may have come in between; then the login is read once more.
+        match self.answer(form).await? {
+            Some(step) => Ok(step),
+            None => self.answer(form).await?.ok_or(PageError::FormNotValid),
+        }
+    }
+
+    /// Nothing, if somebody else moved the login on in the meantime.
+    async fn answer(&self, form: ConsentForm<'_>) -> Result<Option<Step>, PageError> {
         let now = self.clock.now();
         let not_valid = || PageError::FormNotValid;
         let id = LoginId::parse(form.login).ok_or_else(not_valid)?;
         let login = self.store.login(&id, now).await?.ok_or_else(not_valid)?;
-        let LoginStep::AwaitingConsent { form_token, browser } = &login.step else {
-            return Err(not_valid());
+        let (proof, is_answered) = match &login.step {
+            LoginStep::AwaitingConsent { form } => (form, false),
+            LoginStep::AwaitingUpstream { form: answered, approved_at, upstream, .. } => {
+                // The browser throws the first click's answer away; without this the person
+                // would be stuck (SEC-039). Anything else is a replay.
+                let again = form.upstream == Some(upstream.as_str());
+                if !again || now.since(*approved_at) >= DOUBLE_CLICK {
+                    return Err(not_valid());
+                }
+                (answered, true)
+            }
         };
-        let same_browser = form.browser.is_some_and(|cookie| browser.is_of(cookie));
-        if !same_browser || !form_token.is_of(form.form_token) {
+        if !proof.holds(form.form_token, form.browser) {
             return Err(not_valid());
         }
-        match form.upstream {
-            Some(upstream) => self.approve(login, upstream, now).await,
-            None => self.deny(&login, now).await,
+        let Some(upstream) = form.upstream else { return self.deny(&login, now).await.map(Some) };
+        let upstream = self.upstreams.find(upstream).ok_or(PageError::UnknownUpstream)?;
+        let secrets = self.secrets_of(&login.id, form.form_token);
+        // Before the login moves on: an upstream that is down leaves the page as it is, and the
+        // person can choose another.
+        let hint = login.request.login_hint.as_deref();
+        let proofs = (secrets.nonce.as_str(), secrets.verifier.as_str());
+        let url = upstream.authorization_url(secrets.state.expose(), proofs, hint, now).await;
+        let url = url.map_err(|error| PageError::UpstreamUnavailable(None, error))?;
+        let (id, cookie) = (login.id.clone(), secrets.cookie.clone());
+        if !is_answered && !self.approve(login, upstream.id().clone(), secrets, now).await? {
+            return Ok(None);
+        }
+        Ok(Some(Step::GoUpstream { url, login: id, cookie }))
+    }
+
+    /// Moves the login on; false if somebody else did.
+    async fn approve(
+        &self,
+        mut login: PendingLogin,
+        upstream: UpstreamId,
+        secrets: Secrets,
+        now: Timestamp,
+    ) -> Result<bool, PageError> {
+        let from = login.step.ordinal();
+        let LoginStep::AwaitingConsent { form } = login.step else { return Ok(false) };
+        login.step = LoginStep::AwaitingUpstream {
+            form,
+            approved_at: now,
+            upstream,
+            state: Digest::of(secrets.state.expose()),
+            browser: Digest::of(secrets.cookie.expose()),
+            nonce: secrets.nonce,
+            verifier: secrets.verifier,
+        };
+        let moved = self.store.advance_login(&login, from, now).await?;
+        if moved {
+            self.record(AuditKind::ConsentGiven, &login, None, now).await;
+        }
+        Ok(moved)
+    }
+
+    /// The secrets towards the upstream follow from the page's one-time token, which is random,
+    /// and a key that only we have: both halves of a double click get the same ones.
+    fn secrets_of(&self, login: &LoginId, form_token: &str) -> Secrets {
+        let derive = |purpose: &str| {
+            let message = format!("{purpose}\n{login}\n{form_token}");
+            URL_SAFE_NO_PAD.encode(self.key.tag(message.as_bytes()))
+        };
+        Secrets {
+            state: Secret::new(format!("{login}.{}", derive("state"))),
+            nonce: derive("nonce"),
+            verifier: derive("verifier"),
+            cookie: Secret::new(derive("cookie")),
         }
     }
 
@@ -51,36 +135,5 @@ impl Login {
         let state = login.request.state.as_deref();
         let error = OAuthError::new(ErrorCode::AccessDenied, "the person declined");
         Ok(Step::ReturnToClient(ClientReturn::error(to, &self.issuer, state, &error)))
-    }
-
-    async fn approve(
-        &self,
-        mut login: PendingLogin,
-        upstream: &str,
-        now: Timestamp,
-    ) -> Result<Step, PageError> {
-        let known = self.upstreams.find(upstream);
-        let upstream = known.ok_or(PageError::UnknownUpstream)?;
-        let state = Secret::new(format!("{}.{}", login.id, random::token()));
-        let (nonce, verifier) = (random::token(), random::token());
-        let cookie = Secret::new(random::token());
-        // Before the login moves on: an upstream that is down leaves the page as it is, and the
-        // person can choose another.
-        let hint = login.request.login_hint.as_deref();
-        let url = upstream.authorization_url(state.expose(), (&nonce, &verifier), hint, now).await;
-        let url = url.map_err(|error: UpstreamError| PageError::UpstreamUnavailable(None, error))?;
-        let from = login.step.ordinal();
-        login.step = LoginStep::AwaitingUpstream {
-            upstream: upstream.id().clone(),
-            state: Digest::of(state.expose()),
-            browser: Digest::of(cookie.expose()),
-            nonce,
-            verifier,
-        };
-        if !self.store.advance_login(&login, from, now).await? {
-            return Err(PageError::FormNotValid);
-        }
-        self.record(AuditKind::ConsentGiven, &login, None, now).await;
-        Ok(Step::GoUpstream { url, login: login.id, cookie })
     }
 }

@@ -26,6 +26,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::domain::{AuditEvent, AuditKind, PendingLogin, Resources, TrustedReturn};
 use crate::policy::Policy;
 use crate::protocol::Issuer;
+use crate::secret::MacKey;
 use crate::store::{Store, audit};
 use crate::upstream::Upstreams;
 
@@ -59,6 +60,8 @@ pub struct Login {
     pub policy: Arc<Policy>,
     /// For which servers.
     pub resources: Arc<Resources>,
+    /// Derives the secrets of a login.
+    pub key: MacKey,
     /// For how long.
     pub rules: LoginRules,
     /// The present.

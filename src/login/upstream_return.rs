@@ -74,7 +74,8 @@ impl Login {
         let sent = answer.params.one("state").ok().flatten().ok_or_else(over)?;
         let id = sent.split_once('.').and_then(|(id, _)| LoginId::parse(id)).ok_or_else(over)?;
         let login = self.store.login(&id, now).await?.ok_or_else(over)?;
-        let LoginStep::AwaitingUpstream { upstream, state, browser, nonce, verifier } = &login.step else {
+        let LoginStep::AwaitingUpstream { upstream, state, browser, nonce, verifier, .. } = &login.step
+        else {
             return Err(over());
         };
         if upstream.as_str() != answer.upstream || !state.is_of(sent) {

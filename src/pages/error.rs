@@ -48,10 +48,9 @@ pub enum Problem {
     BadRedirect,
     /// 400: anything else about the request that cannot be told to the client.
     BadRequest,
-    /// 400: the sign-in took too long, or was never known here (SEC-042).
-    SignInExpired,
-    /// 400: the sign-in has been used already (SEC-057).
-    SignInUsed,
+    /// 400: the sign-in was used already, took too long, or was never known here (SEC-042,
+    /// SEC-057).
+    SignInOver,
     /// 400: the sign-in was begun in another browser (SEC-029).
     WrongBrowser,
     /// 403: the form was sent before, or is not ours (SEC-033).
@@ -70,12 +69,11 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::UnknownClient,
         Self::BadRedirect,
         Self::BadRequest,
-        Self::SignInExpired,
-        Self::SignInUsed,
+        Self::SignInOver,
         Self::WrongBrowser,
         Self::FormReplayed,
         Self::NotFound,
@@ -92,8 +90,7 @@ impl Problem {
             Self::UnknownClient
             | Self::BadRedirect
             | Self::BadRequest
-            | Self::SignInExpired
-            | Self::SignInUsed
+            | Self::SignInOver
             | Self::WrongBrowser => 400,
             Self::FormReplayed => 403,
             Self::NotFound => 404,
@@ -121,14 +118,9 @@ impl Problem {
                 "The application that sent you here left something out, or sent something that does not fit.",
                 "Go back to the application and connect again. If it keeps happening, show this page to your administrator.",
             ],
-            Self::SignInExpired => [
-                "This sign-in has expired",
-                "A sign-in must be finished within a few minutes. This one was left for too long, or is not known here any more.",
-                "Go back to the application and connect again.",
-            ],
-            Self::SignInUsed => [
-                "This sign-in is already finished",
-                "Each sign-in works once. This can happen after going back in the browser or reloading a page.",
+            Self::SignInOver => [
+                "This sign-in is over",
+                "Each sign-in works once, and only for a few minutes. This one is finished already, or was left for too long. That can happen after going back in the browser or reloading a page.",
                 "Look at the application first: it may be connected already. If it is not, connect again.",
             ],
             Self::WrongBrowser => [

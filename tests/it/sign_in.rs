@@ -53,3 +53,37 @@ async fn a_person_of_another_domain_sees_why_and_whom_to_ask() {
     assert!(page.text("main").contains("it@example.com"));
     assert!(!page.body.contains("code="), "{}", page.body);
 }
+
+/// SEC-039: two clicks on one button, one after the other and both at once, lead to one code:
+/// a browser throws the first answer away and shows the second.
+#[tokio::test]
+async fn sec_039_a_double_click_gives_one_code() {
+    let broker = TestBroker::start().await;
+    let client = TestClient::register(&broker).await;
+    for at_once in [false, true] {
+        let browser = broker.browser();
+        let consent = browser.get(&client.authorize_url(&broker)).await;
+        let click = || browser.press(&consent, "upstream", "idp");
+        let (first, second) =
+            if at_once { tokio::join!(click(), click()) } else { (click().await, click().await) };
+        assert_eq!((first.status, second.status), (303, 303), "{}", second.body);
+        assert_eq!(first.location(), second.location(), "it does not matter which answer is shown");
+        let done = browser.follow(second, &client.redirect).await;
+        assert!(done.location().is_some_and(|to| to.contains("code=")), "{}", done.body);
+        let other = browser.follow(first, &client.redirect).await;
+        assert_eq!(other.status, 400, "the same sign-in once more gives no second code");
+    }
+}
+
+/// SEC-033, SEC-039: later than a double click, or for another choice, it is a replay.
+#[tokio::test]
+async fn sec_033_a_form_that_is_sent_again_is_refused() {
+    let broker = TestBroker::start().await;
+    let client = TestClient::register(&broker).await;
+    let browser = broker.browser();
+    let consent = browser.get(&client.authorize_url(&broker)).await;
+    assert_eq!(browser.press(&consent, "upstream", "idp").await.status, 303);
+    assert_eq!(browser.press(&consent, "action", "deny").await.status, 403);
+    broker.clock.advance(Duration::from_secs(5));
+    assert_eq!(browser.press(&consent, "upstream", "idp").await.status, 403);
+}

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
-    AuthorizationRequest, Client, ClientAuthMethod, ClientId, ClientOrigin, Grant, GrantId, GrantState,
-    Identity, LoginId, LoginStep, PendingLogin, UpstreamId,
+    AuthorizationRequest, Client, ClientAuthMethod, ClientId, ClientOrigin, FormProof, Grant, GrantId,
+    GrantState, Identity, LoginId, LoginStep, PendingLogin, UpstreamId,
 };
 use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet};
 use gatelodge::secret::Digest;
@@ -54,7 +54,7 @@ pub(crate) fn login() -> PendingLogin {
             scopes: ScopeSet::parse_lenient("mcp:read mcp:write"),
             login_hint: Some("canary-hint@example.com".into()),
         },
-        step: LoginStep::AwaitingConsent { form_token: Digest::of("form"), browser: Digest::of("browser") },
+        step: LoginStep::AwaitingConsent { form: form() },
         expires_at: later(600),
     }
 }
@@ -62,6 +62,8 @@ pub(crate) fn login() -> PendingLogin {
 /// The same sign-in at an upstream.
 pub(crate) fn at_upstream(login: &PendingLogin, upstream: &str) -> PendingLogin {
     let step = LoginStep::AwaitingUpstream {
+        form: form(),
+        approved_at: NOW,
         upstream: UpstreamId::parse(upstream).unwrap(),
         state: Digest::of("state"),
         browser: Digest::of("browser"),
@@ -96,4 +98,8 @@ pub(crate) fn grant() -> Grant {
         expires_at: later(60),
         state: GrantState::AwaitingCode,
     }
+}
+
+fn form() -> FormProof {
+    FormProof { token: Digest::of("form"), browser: Digest::of("browser") }
 }
