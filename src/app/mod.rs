@@ -1,6 +1,6 @@
 //! Configuration → broker → router: the only place that wires.
 //!
-//! - `wiring`: a checked configuration and a store become a [`Broker`].
+//! - `wiring`: a checked configuration and a store become a `Broker`.
 //! - `state`: which store, which secret, which signing key.
 //! - `serve`: a listener, the router, housekeeping, and a graceful end.
 

@@ -12,6 +12,7 @@ mod architecture;
 mod config;
 mod demo_mcp;
 mod demo_provider;
+mod docs;
 mod harness;
 mod pages;
 mod sign_in;

@@ -1,0 +1,81 @@
+//! What the documents say is true: their YAML loads, their links lead somewhere, their commands
+//! exist.
+
+use std::fs;
+use std::path::Path;
+
+use gatelodge::config;
+
+const PAGES: [&str; 5] =
+    ["README.md", "docs/architecture.md", "docs/clients.md", "docs/configuration.md", "docs/threat-model.md"];
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let marker = format!("```{language}\n");
+    let after = text.split(&marker).skip(1);
+    after.filter_map(|rest| rest.split_once("```")).map(|(block, _)| block.to_owned()).collect()
+}
+
+/// Each provider's lines load, once they stand in a whole file.
+#[test]
+fn the_readme_s_yaml_loads() {
+    let rest = "issuer: https://auth.example.com\nresources:\n  - url: https://mcp.example.com/mcp\n    \
+                name: Tools\n    scopes: { mcp:read: Read }\naccess: { default_scopes: [mcp:read] }\n";
+    let blocks = blocks(&read("README.md"), "yaml");
+    assert_eq!(blocks.len(), 5);
+    for block in blocks {
+        let text =
+            if block.contains("issuer: https://auth.example.com") { block } else { format!("{rest}{block}") };
+        let env = |name: &str| Some(format!("{name}-a-value-for-the-test"));
+        let loaded = config::parse(&text, "README.md", &env);
+        assert!(
+            loaded.is_ok(),
+            "{}\n{text}",
+            loaded.err().map(|faults| faults.to_string()).unwrap_or_default()
+        );
+    }
+}
+
+#[test]
+fn links_between_the_pages_lead_somewhere() {
+    for page in PAGES {
+        let folder = Path::new(page).parent().expect("a folder");
+        for link in read(page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !link.starts_with("http") {
+                let target = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(link);
+                assert!(target.exists(), "{page} links to {link}");
+            }
+        }
+    }
+}
+
+/// Source files that the pages name in code font are there.
+#[test]
+fn files_that_the_pages_name_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for page in PAGES {
+        for name in read(page).split('`').skip(1).step_by(2) {
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+            let is_file =
+                Path::new(name).extension().is_some_and(|ending| ending == "rs" || ending == "yaml");
+            if plain && is_file && name.contains('/') {
+                let found = root.join(name).exists() || root.join("src").join(name).exists();
+                assert!(found, "{page} names {name}");
+            }
+        }
+    }
+}
+
+/// The commands that the README prints are commands of the program.
+#[test]
+fn the_commands_exist() {
+    let binary = env!("CARGO_BIN_EXE_gatelodge");
+    for arguments in [&["serve", "--help"][..], &["demo", "--help"], &["check", "--help"], &["schema"]] {
+        let ran = std::process::Command::new(binary).args(arguments).output().expect("the program runs");
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
