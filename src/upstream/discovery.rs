@@ -24,6 +24,10 @@ const FRESH: Duration = Duration::from_secs(3600);
 /// How long the last good answer serves while the provider does not answer.
 const LAST_GOOD: Duration = Duration::from_secs(24 * 3600);
 
+/// How long the last good answer serves before the next attempt at a provider that is down:
+/// otherwise every sign-in would wait for it.
+const RETRY: Duration = Duration::from_secs(30);
+
 /// An unknown `kid` asks for new keys at most this often (SEC-052).
 const REFETCH: Duration = Duration::from_secs(30);
 
@@ -58,6 +62,7 @@ pub(super) struct Known {
     pub(super) metadata: Metadata,
     pub(super) keys: KeySet,
     fetched_at: Timestamp,
+    renew_at: Timestamp,
     keys_fetched_at: Timestamp,
 }
 
@@ -84,14 +89,15 @@ impl Discovery {
     /// What is known of the provider, fetched if need be.
     pub(super) async fn known(&self, now: Timestamp) -> Result<Known, String> {
         let mut slot = self.known.lock().await;
-        if let Some(known) = slot.as_ref().filter(|known| now.since(known.fetched_at) < FRESH) {
+        if let Some(known) = slot.as_ref().filter(|known| now < known.renew_at) {
             return Ok(known.clone());
         }
         match self.fetch(now).await {
             Ok(known) => Ok(slot.insert(known).clone()),
-            Err(fault) => match slot.as_ref() {
+            Err(fault) => match slot.as_mut() {
                 Some(old) if now.since(old.fetched_at) < LAST_GOOD => {
                     tracing::warn!(issuer = %self.issuer, fault, "provider metadata could not be renewed; the last good one serves");
+                    old.renew_at = now.plus(RETRY);
                     Ok(old.clone())
                 }
                 _ => Err(fault),
@@ -122,7 +128,7 @@ impl Discovery {
         let fetched = Metadata::discover_async(issuer, &self.client).await;
         let metadata = fetched.map_err(|error| error.to_string())?;
         let keys = key_set(metadata.jwks());
-        Ok(Known { metadata, keys, fetched_at: now, keys_fetched_at: now })
+        Ok(Known { metadata, keys, fetched_at: now, renew_at: now.plus(FRESH), keys_fetched_at: now })
     }
 }
 

@@ -1,6 +1,7 @@
 //! One identity provider, whole.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -15,6 +16,9 @@ use super::exchange::{self, ExchangeError, Request};
 use super::facts::Source;
 use super::id_token::Expected;
 use super::{Preset, UpstreamError};
+
+/// How long all calls of one sign-in may take together.
+const ALL_HOPS: Duration = Duration::from_secs(10);
 
 /// What the operator says of a provider.
 #[derive(Debug, Clone)]
@@ -100,8 +104,19 @@ impl Upstream {
         }
     }
 
-    /// Exchanges the code, verifies the ID token, and keeps what may decide.
+    /// Exchanges the code, verifies the ID token, and keeps what may decide. All hops together
+    /// take at most 10 s (INT-67).
     pub async fn sign_in(
+        &self,
+        code: &str,
+        proofs: (&str, &str),
+        now: Timestamp,
+    ) -> Result<Identity, UpstreamError> {
+        let whole = tokio::time::timeout(ALL_HOPS, self.sign_in_unbounded(code, proofs, now));
+        whole.await.unwrap_or_else(|_| Err(self.unavailable("it did not answer within 10 s")))
+    }
+
+    async fn sign_in_unbounded(
         &self,
         code: &str,
         (nonce, verifier): (&str, &str),
