@@ -9,7 +9,9 @@
 )]
 
 mod architecture;
+mod authorize;
 mod config;
+mod consent;
 mod demo_mcp;
 mod demo_provider;
 mod docs;
