@@ -11,6 +11,8 @@ use gatelodge::config::{self, Config};
 use gatelodge::store::Store;
 use gatelodge::store::faulty::FaultyStore;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::browser::Browser;
 use super::clock::TestClock;
@@ -74,7 +76,8 @@ pub(crate) struct TestBroker {
     pub(crate) parts: Arc<Broker>,
     /// What it was wired from.
     pub(crate) config: Config,
-    server: tokio::task::AbortHandle,
+    ending: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl TestBroker {
@@ -123,14 +126,25 @@ impl TestBroker {
             wire(&config, &state, Arc::clone(&clock) as Arc<dyn Clock>).expect("the broker is wired");
         let parts = Arc::new(broker);
         let router = gatelodge::http::router(Arc::clone(&parts));
-        let server = tokio::spawn(async move { axum::serve(listener, router).await });
-        let server = server.abort_handle();
-        Self { issuer, clock, provider, other, store, parts, config, server }
+        let (ending, ended) = oneshot::channel::<()>();
+        let server = axum::serve(listener, router).with_graceful_shutdown(async {
+            let _ = ended.await;
+        });
+        let server = Some(tokio::spawn(server.into_future()));
+        Self { issuer, clock, provider, other, store, parts, config, ending: Some(ending), server }
     }
 
     /// The URL of a path below the issuer.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
+    }
+
+    /// Ends the broker gracefully: nothing holds its store afterwards.
+    pub(crate) async fn stop(mut self) {
+        drop(self.ending.take());
+        if let Some(server) = self.server.take() {
+            server.await.expect("the server ends").expect("without a fault");
+        }
     }
 
     /// A new browser, without cookies.
@@ -142,7 +156,9 @@ impl TestBroker {
 
 impl Drop for TestBroker {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(server) = &self.server {
+            server.abort();
+        }
     }
 }
 
