@@ -94,9 +94,12 @@ pub(super) async fn callback(
     let cookie = |login: &LoginId| cookies::read(&headers, &cookies::login_name(&broker.issuer, login));
     let arrived = UpstreamAnswer { upstream: &upstream, params: &params, cookie: &cookie };
     let step = broker.login.upstream_return(arrived).await;
+    let over = step.as_ref().map_or_else(PageError::is_after_the_login, |_| true);
     let mut response =
         step.map_or_else(|error| answer::problem(&broker, &error, &request), |step| follow(&broker, step));
-    // The login is over either way; its cookie is of no more use.
+    if !over {
+        return response;
+    }
     let state = params.one("state").ok().flatten();
     let login = state.and_then(|state| state.split_once('.')).and_then(|(id, _)| LoginId::parse(id));
     let name = login.map(|login| cookies::login_name(&broker.issuer, &login));

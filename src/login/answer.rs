@@ -127,6 +127,20 @@ pub enum AuthorizeError {
     },
 }
 
+impl PageError {
+    /// Did this come after the login was taken out of the store? Then its cookie is of no more
+    /// use; before that, it may still bring the person home.
+    #[must_use]
+    pub fn is_after_the_login(&self) -> bool {
+        matches!(
+            self,
+            Self::UpstreamReported { .. }
+                | Self::UpstreamUnavailable(Some(_), _)
+                | Self::UpstreamRefused(Some(_), _)
+        )
+    }
+}
+
 impl From<StoreError> for PageError {
     fn from(fault: StoreError) -> Self {
         Self::Unavailable(fault)

@@ -21,3 +21,4 @@ mod pages;
 mod sign_in;
 mod store_conformance;
 mod token_endpoint;
+mod upstream;

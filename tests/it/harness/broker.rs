@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     pub(crate) store: String,
     /// The operator's secret: replicas share it.
     pub(crate) secret: String,
+    /// The preset of the providers.
+    pub(crate) preset: String,
     /// A second provider, named `other`.
     pub(crate) two_upstreams: bool,
     /// Lines of `resources:`.
@@ -51,6 +53,7 @@ impl Default for Setup {
             issuer_path: String::new(),
             store: "store: memory\n".into(),
             secret: "Zq8vXw3nT5yKb2Lr9sJd4Hf7Gc1Pm6Ea0Uo".into(),
+            preset: "oidc".into(),
             two_upstreams: false,
             resources: format!(
                 "  - url: {RESOURCE}\n    name: Example tools\n    scopes:\n      \
@@ -168,8 +171,9 @@ fn yaml(setup: &Setup, issuer: &str, provider: &TestProvider, other: Option<&Tes
     for (id, name, provider) in named.into_iter().flatten() {
         write!(
             text,
-            "  - id: {id}\n    name: {name}\n    preset: oidc\n    issuer: {}\n    client_id: {}\n    \
+            "  - id: {id}\n    name: {name}\n    preset: {}\n    issuer: {}\n    client_id: {}\n    \
              client_secret: {}\n    allowed_domains: [example.com]\n",
+            setup.preset,
             provider.issuer(),
             provider.client_id(),
             provider.client_secret()
