@@ -13,7 +13,11 @@ mod config;
 mod demo_mcp;
 mod demo_provider;
 mod docs;
+
 mod harness;
+
 mod pages;
+
 mod sign_in;
 mod store_conformance;
+mod upstream;

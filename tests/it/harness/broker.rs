@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use super::browser::Browser;
 use super::clock::TestClock;
 use super::provider::{Person, TestProvider};
+use super::recorder::{self, Recorder};
 
 /// The server that tests protect.
 pub(crate) const RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -36,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) two_upstreams: bool,
     /// Lines of `resources:`.
     pub(crate) resources: String,
+    /// The preset of the providers.
+    pub(crate) preset: &'static str,
 }
 
 impl Default for Setup {
@@ -54,6 +57,7 @@ impl Default for Setup {
                 "  - url: {RESOURCE}\n    name: Example tools\n    scopes:\n      \
                  mcp:read: Read notes\n      mcp:write: Write notes\n      mcp:admin: Erase notes\n"
             ),
+            preset: "oidc",
         }
     }
 }
@@ -72,6 +76,8 @@ pub(crate) struct TestBroker {
     pub(crate) store: Arc<FaultyStore>,
     /// Its parts.
     pub(crate) parts: Arc<Broker>,
+    /// What it was asked and answered.
+    pub(crate) exchanges: Arc<Recorder>,
     /// What it was wired from.
     pub(crate) config: Config,
     server: tokio::task::AbortHandle,
@@ -122,10 +128,12 @@ impl TestBroker {
         let broker =
             wire(&config, &state, Arc::clone(&clock) as Arc<dyn Clock>).expect("the broker is wired");
         let parts = Arc::new(broker);
-        let router = gatelodge::http::router(Arc::clone(&parts));
+        let exchanges = Arc::new(Recorder::default());
+        let recording = axum::middleware::from_fn_with_state(Arc::clone(&exchanges), recorder::record);
+        let router = gatelodge::http::router(Arc::clone(&parts)).layer(recording);
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
         let server = server.abort_handle();
-        Self { issuer, clock, provider, other, store, parts, config, server }
+        Self { issuer, clock, provider, other, store, parts, exchanges, config, server }
     }
 
     /// The URL of a path below the issuer.
@@ -152,8 +160,9 @@ fn yaml(setup: &Setup, issuer: &str, provider: &TestProvider, other: Option<&Tes
     for (id, name, provider) in named.into_iter().flatten() {
         write!(
             text,
-            "  - id: {id}\n    name: {name}\n    preset: oidc\n    issuer: {}\n    client_id: {}\n    \
+            "  - id: {id}\n    name: {name}\n    preset: {}\n    issuer: {}\n    client_id: {}\n    \
              client_secret: {}\n    allowed_domains: [example.com]\n",
+            setup.preset,
             provider.issuer(),
             provider.client_id(),
             provider.client_secret()
