@@ -11,7 +11,7 @@ use crate::domain::{ClientAuthMethod, Resource, Resources, RotationRules};
 use crate::grants::{GrantRules, TokenEndpoint};
 use crate::login::{Login, LoginRules};
 use crate::outbound::Outbound;
-use crate::policy::{Conditions, Policy, Rule};
+use crate::policy::{Admission, Conditions, Policy, Rule};
 use crate::protocol::{Issuer, ScopeSet};
 use crate::secret::Digest;
 use crate::tokens::{Minter, RefreshTokens};
@@ -116,9 +116,12 @@ fn policy(config: &Config) -> Policy {
         };
         add(format!("access.rules[{at}] (line {})", rule.line), when, &rule.scopes);
     }
-    let domains = config.upstreams.iter();
-    let domains = domains.map(|upstream| (upstream.id.clone(), upstream.allowed_domains.clone()));
-    Policy::new(domains.collect(), list)
+    let admissions = config.upstreams.iter().map(|upstream| Admission {
+        upstream: upstream.id.clone(),
+        issuer: upstream.issuer.clone(),
+        domains: upstream.allowed_domains.clone(),
+    });
+    Policy::new(admissions.collect(), list)
 }
 
 fn configured(client: &ClientConfig) -> ConfiguredClient {

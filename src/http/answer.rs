@@ -142,7 +142,9 @@ pub(super) fn problem(broker: &Broker, error: &PageError, request: &RequestId) -
 fn log(error: &PageError, problem: Problem) {
     if let PageError::Unavailable(fault) = error {
         tracing::error!(%fault, "a store fault in front of a person");
-    } else if let PageError::UpstreamUnavailable(_, fault) | PageError::UpstreamRefused(_, fault) = error {
+    } else if let PageError::UpstreamUnavailable(_, fault) = error {
+        tracing::warn!(%fault, "a sign-in failed");
+    } else if let PageError::UpstreamRefused(_, fault) = error {
         tracing::warn!(%fault, "a sign-in failed");
     } else {
         tracing::info!(?problem, "a page of error");
@@ -160,7 +162,7 @@ fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) 
         PageError::WrongBrowser => (Problem::WrongBrowser, None, None),
         PageError::UnknownUpstream => (Problem::NotFound, None, None),
         PageError::UpstreamUnavailable(back, _) => (Problem::UpstreamUnavailable, None, back.as_deref()),
-        PageError::UpstreamRefused(back, _) => (Problem::UpstreamFailed, None, back.as_deref()),
+        PageError::UpstreamRefused(back, _) => (Problem::UpstreamFailed, None, Some(back)),
         PageError::UpstreamReported { code, text, return_to } => {
             let said = text.as_ref().map_or_else(|| code.clone(), |text| format!("{code}: {text}"));
             (Problem::UpstreamFailed, Some(said), Some(return_to))

@@ -96,7 +96,7 @@ pub enum PageError {
     /// The identity provider could not be asked; the way back says `temporarily_unavailable`.
     UpstreamUnavailable(Option<Box<ClientReturn>>, UpstreamError),
     /// The identity provider's answer does not hold; the way back says `access_denied`.
-    UpstreamRefused(Option<Box<ClientReturn>>, UpstreamError),
+    UpstreamRefused(Box<ClientReturn>, UpstreamError),
     /// The identity provider itself reported an error (its code and text are hostile data).
     UpstreamReported {
         /// Its error code.
@@ -134,9 +134,7 @@ impl PageError {
     pub fn is_after_the_login(&self) -> bool {
         matches!(
             self,
-            Self::UpstreamReported { .. }
-                | Self::UpstreamUnavailable(Some(_), _)
-                | Self::UpstreamRefused(Some(_), _)
+            Self::UpstreamReported { .. } | Self::UpstreamUnavailable(Some(_), _) | Self::UpstreamRefused(..)
         )
     }
 }

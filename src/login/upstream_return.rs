@@ -46,7 +46,7 @@ impl Login {
         };
         let (code, error, iss) = (one("code")?, one("error")?, one("iss")?);
         if let Err(fault) = upstream.check_response_issuer(iss, now).await {
-            return Err(self.failed(&login, None, fault, now).await);
+            return Err(self.not_theirs(&login, fault, now).await);
         }
         // From here on the login is used up, whatever happens (SEC-057).
         if self.store.take_login(&login.id, now).await?.is_none() {
@@ -91,10 +91,10 @@ impl Login {
     }
 
     async fn exchange(&self, arrival: &Arrival<'_>, code: &str, proofs: Proofs) -> Result<Step, PageError> {
-        let Arrival { login, to, upstream, now } = *arrival;
+        let Arrival { upstream, now, .. } = *arrival;
         match upstream.sign_in(code, (&proofs.nonce, &proofs.verifier), now).await {
             Ok(identity) => self.finish(arrival, identity).await,
-            Err(fault) => Err(self.failed(login, Some(to), fault, now).await),
+            Err(fault) => Err(self.failed(arrival, fault).await),
         }
     }
 
@@ -123,22 +123,30 @@ impl Login {
         })
     }
 
-    async fn failed(
-        &self,
-        login: &PendingLogin,
-        to: Option<&TrustedReturn>,
-        fault: UpstreamError,
-        now: Timestamp,
-    ) -> PageError {
+    /// The answer is not from the provider that was asked: a bad request, and nothing that the
+    /// client is told (SEC-045). The login stays: the true answer may still come.
+    async fn not_theirs(&self, login: &PendingLogin, fault: UpstreamError, now: Timestamp) -> PageError {
+        self.record(AuditKind::SignInDenied, login, Some(&fault.to_string()), now).await;
+        match fault {
+            UpstreamError::Unavailable { .. } => PageError::UpstreamUnavailable(None, fault),
+            UpstreamError::Refused { .. } => {
+                let text = "the answer did not come from the identity provider that was asked";
+                PageError::BadRequest(text.into())
+            }
+        }
+    }
+
+    async fn failed(&self, arrival: &Arrival<'_>, fault: UpstreamError) -> PageError {
+        let Arrival { login, to, now, .. } = *arrival;
         self.record(AuditKind::SignInDenied, login, Some(&fault.to_string()), now).await;
         let back = |code, text| {
             let state = login.request.state.as_deref();
             let error = OAuthError::new(code, text);
-            to.map(|to| Box::new(ClientReturn::error(to.clone(), &self.issuer, state, &error)))
+            Box::new(ClientReturn::error(to.clone(), &self.issuer, state, &error))
         };
         match fault {
             UpstreamError::Unavailable { .. } => PageError::UpstreamUnavailable(
-                back(ErrorCode::TemporarilyUnavailable, "the identity provider is unavailable"),
+                Some(back(ErrorCode::TemporarilyUnavailable, "the identity provider is unavailable")),
                 fault,
             ),
             UpstreamError::Refused { .. } => PageError::UpstreamRefused(

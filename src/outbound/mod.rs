@@ -11,9 +11,22 @@ use url::Url;
 
 use crate::protocol::is_loopback_host;
 
-const CONNECT: Duration = Duration::from_secs(3);
-const TOTAL: Duration = Duration::from_secs(10);
-const LARGEST_BODY: usize = 1024 * 1024;
+/// What one call may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Until the connection stands.
+    pub connect: Duration,
+    /// Until the whole answer has been read.
+    pub total: Duration,
+    /// Bytes of the answer's body.
+    pub largest_body: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(3), total: Duration::from_secs(10), largest_body: 1024 * 1024 }
+    }
+}
 
 /// Why a call gave no answer. The text names no secret and no body.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +42,8 @@ pub enum OutboundError {
         /// What went wrong.
         source: reqwest::Error,
     },
-    /// More than 1 MiB.
-    #[error("the answer of {0} is larger than 1 MiB")]
+    /// More than [`Limits::largest_body`].
+    #[error("the answer of {0} is larger than is read")]
     TooLarge(String),
     /// Not a success, where only a success will do.
     #[error("{host} answered with status {status}")]
@@ -46,21 +59,27 @@ pub enum OutboundError {
 #[derive(Debug, Clone)]
 pub struct Outbound {
     client: reqwest::Client,
+    largest_body: usize,
 }
 
 impl Outbound {
-    /// Builds the client. Fails where the machine has no CA certificates.
-    #[expect(clippy::disallowed_methods, reason = "the one place that builds a client")]
+    /// Builds the client with the usual limits. Fails where the machine has no CA certificates.
     pub fn new() -> Result<Self, reqwest::Error> {
+        Self::within(Limits::default())
+    }
+
+    /// Builds the client with other limits.
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds a client")]
+    pub fn within(limits: Limits) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
-            .connect_timeout(CONNECT)
-            .timeout(TOTAL)
+            .connect_timeout(limits.connect)
+            .timeout(limits.total)
             .user_agent(concat!("gatelodge/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client })
+        Ok(Self { client, largest_body: limits.largest_body })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -76,7 +95,7 @@ impl Outbound {
         let mut answer = self.client.execute(request).await.map_err(failed)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > LARGEST_BODY {
+            if body.len() + chunk.len() > self.largest_body {
                 return Err(OutboundError::TooLarge(host));
             }
             body.extend_from_slice(&chunk);

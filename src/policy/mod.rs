@@ -10,4 +10,4 @@ mod rule;
 mod scope;
 
 pub use rule::{Conditions, Rule};
-pub use scope::{Policy, RuleOutcome, Verdict};
+pub use scope::{Admission, Policy, RuleOutcome, Verdict};

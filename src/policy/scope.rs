@@ -49,19 +49,31 @@ impl Verdict {
     }
 }
 
+/// Whom one identity provider may bring.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// The provider's name.
+    pub upstream: UpstreamId,
+    /// Its issuer: an identity that another issuer vouched for under the same name is not its own
+    /// (SEC-055).
+    pub issuer: String,
+    /// People of these domains; an empty list brings everybody.
+    pub domains: Vec<DomainName>,
+}
+
 /// The whole policy.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    allowed_domains: Vec<(UpstreamId, Vec<DomainName>)>,
+    admissions: Vec<Admission>,
     rules: Vec<Rule>,
 }
 
 impl Policy {
-    /// A policy: which domains each upstream may bring (an upstream that is not listed brings
-    /// nobody, an empty list brings everybody), and the rules.
+    /// A policy: whom each upstream may bring (one that is not listed brings nobody), and the
+    /// rules.
     #[must_use]
-    pub fn new(allowed_domains: Vec<(UpstreamId, Vec<DomainName>)>, rules: Vec<Rule>) -> Self {
-        Self { allowed_domains, rules }
+    pub fn new(admissions: Vec<Admission>, rules: Vec<Rule>) -> Self {
+        Self { admissions, rules }
     }
 
     /// Decides. A person who is not admitted gets nothing, whatever the rules say; otherwise
@@ -88,13 +100,16 @@ impl Policy {
 
     fn admit(&self, identity: &Identity) -> RuleOutcome {
         let rule = format!("allowed_domains of {}", identity.upstream);
-        let listed = self.allowed_domains.iter().find(|(upstream, _)| *upstream == identity.upstream);
+        let listed = self.admissions.iter().find(|admission| admission.upstream == identity.upstream);
         let (applied, reason) = match (listed, &identity.domain) {
             (None, _) => (false, "this identity provider is not configured".to_owned()),
-            (Some((_, domains)), _) if domains.is_empty() => {
+            (Some(admission), _) if admission.issuer != identity.issuer => {
+                (false, "this identity provider has another issuer now".to_owned())
+            }
+            (Some(Admission { domains, .. }), _) if domains.is_empty() => {
                 (true, "every account of this identity provider is admitted".to_owned())
             }
-            (Some((_, domains)), Some(domain)) if domains.contains(domain) => {
+            (Some(Admission { domains, .. }), Some(domain)) if domains.contains(domain) => {
                 (true, format!("{domain} is allowed"))
             }
             (Some(_), Some(domain)) => (false, format!("{domain} is not an allowed domain")),
@@ -147,7 +162,11 @@ mod tests {
     fn policy() -> Policy {
         let rule = |name: &str, when, list| Rule { name: name.into(), when, scopes: scopes(list) };
         Policy::new(
-            vec![(upstream(), vec!["example.com".parse().unwrap()])],
+            vec![Admission {
+                upstream: upstream(),
+                issuer: "https://acme.okta.example".into(),
+                domains: vec!["example.com".parse().unwrap()],
+            }],
             vec![
                 rule("default_scopes", Conditions::default(), "mcp:read other:scope"),
                 rule(

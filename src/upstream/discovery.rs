@@ -89,7 +89,8 @@ impl Discovery {
     /// What is known of the provider, fetched if need be.
     pub(super) async fn known(&self, now: Timestamp) -> Result<Known, String> {
         let mut slot = self.known.lock().await;
-        if let Some(known) = slot.as_ref().filter(|known| now < known.renew_at) {
+        let serves = |known: &&Known| now < known.renew_at && now.since(known.fetched_at) < LAST_GOOD;
+        if let Some(known) = slot.as_ref().filter(serves) {
             return Ok(known.clone());
         }
         match self.fetch(now).await {

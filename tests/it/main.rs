@@ -7,7 +7,6 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
-
 mod architecture;
 mod authorize;
 mod config;

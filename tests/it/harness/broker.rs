@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::browser::Browser;
 use super::clock::TestClock;
 use super::provider::{Person, TestProvider};
+use super::recorder::{self, Recorder};
 
 /// The server that tests protect.
 pub(crate) const RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -34,12 +35,12 @@ pub(crate) struct Setup {
     pub(crate) store: String,
     /// The operator's secret: replicas share it.
     pub(crate) secret: String,
-    /// The preset of the providers.
-    pub(crate) preset: String,
     /// A second provider, named `other`.
     pub(crate) two_upstreams: bool,
     /// Lines of `resources:`.
     pub(crate) resources: String,
+    /// The preset of the providers.
+    pub(crate) preset: &'static str,
 }
 
 impl Default for Setup {
@@ -53,12 +54,12 @@ impl Default for Setup {
             issuer_path: String::new(),
             store: "store: memory\n".into(),
             secret: "Zq8vXw3nT5yKb2Lr9sJd4Hf7Gc1Pm6Ea0Uo".into(),
-            preset: "oidc".into(),
             two_upstreams: false,
             resources: format!(
                 "  - url: {RESOURCE}\n    name: Example tools\n    scopes:\n      \
                  mcp:read: Read notes\n      mcp:write: Write notes\n      mcp:admin: Erase notes\n"
             ),
+            preset: "oidc",
         }
     }
 }
@@ -77,6 +78,8 @@ pub(crate) struct TestBroker {
     pub(crate) store: Arc<FaultyStore>,
     /// Its parts.
     pub(crate) parts: Arc<Broker>,
+    /// What it was asked and answered.
+    pub(crate) exchanges: Arc<Recorder>,
     /// What it was wired from.
     pub(crate) config: Config,
     ending: Option<oneshot::Sender<()>>,
@@ -128,13 +131,15 @@ impl TestBroker {
         let broker =
             wire(&config, &state, Arc::clone(&clock) as Arc<dyn Clock>).expect("the broker is wired");
         let parts = Arc::new(broker);
-        let router = gatelodge::http::router(Arc::clone(&parts));
+        let exchanges = Arc::new(Recorder::default());
+        let recording = axum::middleware::from_fn_with_state(Arc::clone(&exchanges), recorder::record);
+        let router = gatelodge::http::router(Arc::clone(&parts)).layer(recording);
         let (ending, ended) = oneshot::channel::<()>();
         let server = axum::serve(listener, router).with_graceful_shutdown(async {
             let _ = ended.await;
         });
         let server = Some(tokio::spawn(server.into_future()));
-        Self { issuer, clock, provider, other, store, parts, config, ending: Some(ending), server }
+        Self { issuer, clock, provider, other, store, parts, exchanges, config, ending: Some(ending), server }
     }
 
     /// The URL of a path below the issuer.

@@ -4,6 +4,7 @@
 //! - [`clock`]: time that a test moves by hand.
 //! - [`keys`]: signing keys that sign whatever they are told to.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
+//! - [`recorder`]: everything that a broker was asked and answered.
 //! - [`redis_server`]: a real `redis-server`, and the one place that decides what happens without.
 //! - [`sample`]: records to put into a store.
 //! - [`temp_dir`]: folders that vanish.
@@ -14,6 +15,7 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod keys;
 pub(crate) mod provider;
+pub(crate) mod recorder;
 pub(crate) mod redis_server;
 pub(crate) mod sample;
 pub(crate) mod temp_dir;
