@@ -13,5 +13,6 @@ mod demo_mcp;
 mod demo_provider;
 mod harness;
 mod pages;
+mod replicas;
 mod sign_in;
 mod store_conformance;
