@@ -120,7 +120,8 @@ pub(super) fn problem(broker: &Broker, error: &PageError, request: &RequestId) -
         PageError::UpstreamUnavailable(_, fault) | PageError::UpstreamRefused(_, fault) => {
             tracing::warn!(%fault, "a sign-in failed");
         }
-        other => tracing::info!(problem = ?other, "a page of error"),
+        // The error itself can hold a way back, and with it the client's `state` (SEC-162).
+        _ => tracing::info!(?problem, detail, "a page of error"),
     }
     let shown = ErrorPage {
         detail: detail.as_deref(),

@@ -1,5 +1,7 @@
 //! What a step of the sign-in leads to.
 
+use std::fmt;
+
 use crate::domain::{AuthorizationRequest, LoginId, RedirectMismatch, TrustedReturn};
 use crate::protocol::{Issuer, OAuthError, ResourceUri, ScopeSet};
 use crate::secret::Secret;
@@ -140,10 +142,18 @@ impl From<StoreError> for AuthorizeError {
 }
 
 /// The client's redirect with an answer in it: made from a [`TrustedReturn`] and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientReturn {
     to: TrustedReturn,
     parameters: Vec<(&'static str, String)>,
+}
+
+/// The values stay out: codes and the client's `state` are among them (SEC-162).
+impl fmt::Debug for ClientReturn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.parameters.iter().map(|(name, _)| *name).collect();
+        f.debug_struct("ClientReturn").field("to", &self.to).field("parameters", &names).finish()
+    }
 }
 
 impl ClientReturn {

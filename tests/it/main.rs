@@ -12,6 +12,7 @@ mod config;
 mod demo_mcp;
 mod demo_provider;
 mod harness;
+mod logs;
 mod pages;
 mod replicas;
 mod sign_in;

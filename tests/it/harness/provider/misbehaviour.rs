@@ -71,6 +71,8 @@ pub(crate) enum TokenAnswer {
     ServerError,
     /// With 400 `invalid_grant`.
     InvalidGrant,
+    /// With 400 `invalid_grant` and this description.
+    Error(String),
     /// Not at all, until the caller hangs up.
     Hang,
     /// With tokens and three MiB of padding.
