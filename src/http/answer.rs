@@ -117,7 +117,9 @@ pub(super) fn problem(broker: &Broker, error: &PageError, request: &RequestId) -
     let (problem, detail, back) = words(error);
     match error {
         PageError::Unavailable(fault) => tracing::error!(%fault, "a store fault in front of a person"),
-        PageError::UpstreamUnavailable(_, fault) | PageError::UpstreamRefused(_, fault) => {
+        PageError::UpstreamUnavailable(_, fault)
+        | PageError::UpstreamRefused(_, fault)
+        | PageError::ForeignAnswer(fault) => {
             tracing::warn!(%fault, "a sign-in failed");
         }
         // The error itself can hold a way back, and with it the client's `state` (SEC-162).
@@ -143,6 +145,7 @@ fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) 
         PageError::LoginOver => (Problem::SignInExpired, None, None),
         PageError::WrongBrowser => (Problem::WrongBrowser, None, None),
         PageError::UnknownUpstream => (Problem::NotFound, None, None),
+        PageError::ForeignAnswer(_) => (Problem::ForeignAnswer, None, None),
         PageError::UpstreamUnavailable(back, _) => (Problem::UpstreamUnavailable, None, back.as_ref()),
         PageError::UpstreamRefused(back, _) => (Problem::UpstreamFailed, None, back.as_ref()),
         PageError::UpstreamReported { code, text, return_to } => {

@@ -97,6 +97,8 @@ pub enum PageError {
     UnknownUpstream,
     /// The identity provider could not be asked; the way back says `temporarily_unavailable`.
     UpstreamUnavailable(Option<ClientReturn>, UpstreamError),
+    /// The answer does not say that it comes from the identity provider that was asked (SEC-045).
+    ForeignAnswer(UpstreamError),
     /// The identity provider's answer does not hold; the way back says `access_denied`.
     UpstreamRefused(Option<ClientReturn>, UpstreamError),
     /// The identity provider itself reported an error (its code and text are hostile data).

@@ -18,40 +18,90 @@ pub struct UpstreamAnswer<'a> {
     pub cookie: &'a (dyn Fn(&LoginId) -> Option<String> + Sync),
 }
 
+/// What becomes of it.
+#[derive(Debug)]
+pub struct Returned {
+    /// The login, if this answer used it up: the browser's cookie for it is of no more use. An
+    /// answer that got stuck before, or that is no answer at all, leaves both as they were.
+    pub used_up: Option<LoginId>,
+    /// Where the browser goes next.
+    pub step: Result<Step, PageError>,
+}
+
 /// The secrets of one login towards its upstream.
 struct Proofs {
     nonce: String,
     verifier: String,
 }
 
+/// An answer that passed every check; its login is out of the store.
+struct Accepted<'a> {
+    login: PendingLogin,
+    proofs: Proofs,
+    upstream: &'a Upstream,
+    to: TrustedReturn,
+    result: AuthorizationResult<'a>,
+}
+
+/// What the upstream said.
+enum AuthorizationResult<'a> {
+    Code(&'a str),
+    Error(&'a str, Option<&'a str>),
+    Neither,
+}
+
 impl Login {
     /// Takes the upstream's answer.
-    pub async fn upstream_return(&self, answer: UpstreamAnswer<'_>) -> Result<Step, PageError> {
+    pub async fn upstream_return(&self, answer: UpstreamAnswer<'_>) -> Returned {
         let now = self.clock.now();
+        let accepted = match self.accept(&answer, now).await {
+            Ok(accepted) => accepted,
+            Err(error) => return Returned { used_up: None, step: Err(error) },
+        };
+        let Accepted { login, proofs, upstream, to, result } = accepted;
+        let used_up = Some(login.id.clone());
+        let step = match result {
+            AuthorizationResult::Error(error, text) => self.reported(&login, &to, error, text, now).await,
+            AuthorizationResult::Code(code) => self.exchange(login, &to, upstream, code, proofs, now).await,
+            AuthorizationResult::Neither => {
+                let text = "the identity provider's answer has neither code nor error";
+                Err(PageError::BadRequest(text.into()))
+            }
+        };
+        Returned { used_up, step }
+    }
+
+    /// Every check; last of all the login is taken, so that a fault before costs nothing.
+    async fn accept<'a>(
+        &'a self,
+        answer: &UpstreamAnswer<'a>,
+        now: Timestamp,
+    ) -> Result<Accepted<'a>, PageError> {
         let known = self.upstreams.find(answer.upstream);
         let upstream = known.ok_or(PageError::UnknownUpstream)?;
-        let (login, proofs) = self.recognise(&answer, now).await?;
+        let (login, proofs) = self.recognise(answer, now).await?;
         let one = |name| {
             let bad = |repeated: Repeated| PageError::BadRequest(repeated.to_string());
             answer.params.one(name).map_err(bad)
         };
-        let (code, error, iss) = (one("code")?, one("error")?, one("iss")?);
-        if let Err(fault) = upstream.check_response_issuer(iss, now).await {
-            return Err(self.failed(&login, None, fault, now).await);
+        let result = match (one("error")?, one("code")?) {
+            (Some(error), _) => AuthorizationResult::Error(error, one("error_description")?),
+            (None, Some(code)) => AuthorizationResult::Code(code),
+            (None, None) => AuthorizationResult::Neither,
+        };
+        if let Err(fault) = upstream.check_response_issuer(one("iss")?, now).await {
+            self.record(AuditKind::SignInDenied, &login, Some(&fault.to_string()), now).await;
+            return Err(match fault {
+                UpstreamError::Unavailable { .. } => PageError::UpstreamUnavailable(None, fault),
+                UpstreamError::Refused { .. } => PageError::ForeignAnswer(fault),
+            });
         }
+        let to = self.way_back(&login, now).await?;
         // From here on the login is used up, whatever happens (SEC-057).
         if self.store.take_login(&login.id, now).await?.is_none() {
             return Err(PageError::LoginOver);
         }
-        let to = self.way_back(&login, now).await?;
-        match (error, code) {
-            (Some(error), _) => self.reported(&login, &to, error, one("error_description")?, now).await,
-            (None, Some(code)) => self.exchange(login, &to, upstream, code, proofs, now).await,
-            (None, None) => {
-                let text = "the identity provider's answer has neither code nor error";
-                Err(PageError::BadRequest(text.into()))
-            }
-        }
+        Ok(Accepted { login, proofs, upstream, to, result })
     }
 
     /// The login that this answer belongs to: its state, its upstream, its browser.
@@ -90,7 +140,7 @@ impl Login {
     ) -> Result<Step, PageError> {
         match upstream.sign_in(code, (&proofs.nonce, &proofs.verifier), now).await {
             Ok(identity) => self.finish(&login, to, upstream, identity, now).await,
-            Err(fault) => Err(self.failed(&login, Some(to), fault, now).await),
+            Err(fault) => Err(self.failed(&login, to, fault, now).await),
         }
     }
 
@@ -123,14 +173,14 @@ impl Login {
     async fn failed(
         &self,
         login: &PendingLogin,
-        to: Option<&TrustedReturn>,
+        to: &TrustedReturn,
         fault: UpstreamError,
         now: Timestamp,
     ) -> PageError {
         self.record(AuditKind::SignInDenied, login, Some(&fault.to_string()), now).await;
         let back = |code, text| {
             let state = login.request.state.as_deref();
-            to.map(|to| ClientReturn::error(to.clone(), &self.issuer, state, &OAuthError::new(code, text)))
+            Some(ClientReturn::error(to.clone(), &self.issuer, state, &OAuthError::new(code, text)))
         };
         match fault {
             UpstreamError::Unavailable { .. } => PageError::UpstreamUnavailable(

@@ -17,3 +17,4 @@ mod pages;
 mod replicas;
 mod sign_in;
 mod store_conformance;
+mod store_faults;
