@@ -146,6 +146,8 @@ fn log(error: &PageError, problem: Problem) {
         tracing::warn!(%fault, "a sign-in failed");
     } else if let PageError::UpstreamRefused(_, fault) = error {
         tracing::warn!(%fault, "a sign-in failed");
+    } else if let PageError::ForeignAnswer(fault) = error {
+        tracing::warn!(%fault, "a sign-in failed");
     } else {
         tracing::info!(?problem, "a page of error");
     }
@@ -161,6 +163,7 @@ fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) 
         PageError::LoginOver => (Problem::SignInOver, None, None),
         PageError::WrongBrowser => (Problem::WrongBrowser, None, None),
         PageError::UnknownUpstream => (Problem::NotFound, None, None),
+        PageError::ForeignAnswer(_) => (Problem::ForeignAnswer, None, None),
         PageError::UpstreamUnavailable(back, _) => (Problem::UpstreamUnavailable, None, back.as_deref()),
         PageError::UpstreamRefused(back, _) => (Problem::UpstreamFailed, None, Some(back)),
         PageError::UpstreamReported { code, text, return_to } => {

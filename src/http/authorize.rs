@@ -11,7 +11,8 @@ use http::{HeaderMap, StatusCode};
 use crate::broker::Broker;
 use crate::domain::LoginId;
 use crate::login::{
-    AuthorizeError, ConsentAsked, ConsentForm, NoAccess, NoAccessReason, PageError, Step, UpstreamAnswer,
+    AuthorizeError, ConsentAsked, ConsentForm, NoAccess, NoAccessReason, PageError, Returned, Step,
+    UpstreamAnswer,
 };
 use crate::pages::{
     ClientView, ConsentPage, NoAccessPage, ReturnPage, ScopeView, ServerView, UpstreamView, csp,
@@ -93,18 +94,11 @@ pub(super) async fn callback(
 ) -> Response {
     let cookie = |login: &LoginId| cookies::read(&headers, &cookies::login_name(&broker.issuer, login));
     let arrived = UpstreamAnswer { upstream: &upstream, params: &params, cookie: &cookie };
-    let step = broker.login.upstream_return(arrived).await;
-    let over = step.as_ref().map_or_else(PageError::is_after_the_login, |_| true);
+    let Returned { used_up, step } = broker.login.upstream_return(arrived).await;
     let mut response =
         step.map_or_else(|error| answer::problem(&broker, &error, &request), |step| follow(&broker, step));
-    if !over {
-        return response;
-    }
-    let state = params.one("state").ok().flatten();
-    let login = state.and_then(|state| state.split_once('.')).and_then(|(id, _)| LoginId::parse(id));
-    let name = login.map(|login| cookies::login_name(&broker.issuer, &login));
-    let held = name.filter(|name| cookies::read(&headers, name).is_some());
-    if let Some(cleared) = held.and_then(|name| cookies::clear(&broker.issuer, &name)) {
+    let name = used_up.map(|login| cookies::login_name(&broker.issuer, &login));
+    if let Some(cleared) = name.and_then(|name| cookies::clear(&broker.issuer, &name)) {
         response.headers_mut().append(SET_COOKIE, cleared);
     }
     response

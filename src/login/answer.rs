@@ -1,5 +1,7 @@
 //! What a step of the sign-in leads to.
 
+use std::fmt;
+
 use crate::domain::{AuthorizationRequest, LoginId, RedirectMismatch, TrustedReturn};
 use crate::protocol::{Issuer, OAuthError, ResourceUri, ScopeSet};
 use crate::secret::Secret;
@@ -95,6 +97,8 @@ pub enum PageError {
     UnknownUpstream,
     /// The identity provider could not be asked; the way back says `temporarily_unavailable`.
     UpstreamUnavailable(Option<Box<ClientReturn>>, UpstreamError),
+    /// The answer does not say that it comes from the identity provider that was asked (SEC-045).
+    ForeignAnswer(UpstreamError),
     /// The identity provider's answer does not hold; the way back says `access_denied`.
     UpstreamRefused(Box<ClientReturn>, UpstreamError),
     /// The identity provider itself reported an error (its code and text are hostile data).
@@ -127,18 +131,6 @@ pub enum AuthorizeError {
     },
 }
 
-impl PageError {
-    /// Did this come after the login was taken out of the store? Then its cookie is of no more
-    /// use; before that, it may still bring the person home.
-    #[must_use]
-    pub fn is_after_the_login(&self) -> bool {
-        matches!(
-            self,
-            Self::UpstreamReported { .. } | Self::UpstreamUnavailable(Some(_), _) | Self::UpstreamRefused(..)
-        )
-    }
-}
-
 impl From<StoreError> for PageError {
     fn from(fault: StoreError) -> Self {
         Self::Unavailable(fault)
@@ -152,10 +144,18 @@ impl From<StoreError> for AuthorizeError {
 }
 
 /// The client's redirect with an answer in it: made from a [`TrustedReturn`] and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientReturn {
     to: TrustedReturn,
     parameters: Vec<(&'static str, String)>,
+}
+
+/// The values stay out: codes and the client's `state` are among them (SEC-162).
+impl fmt::Debug for ClientReturn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.parameters.iter().map(|(name, _)| *name).collect();
+        f.debug_struct("ClientReturn").field("to", &self.to).field("parameters", &names).finish()
+    }
 }
 
 impl ClientReturn {

@@ -32,7 +32,7 @@ use crate::upstream::Upstreams;
 
 pub use answer::{AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, PageError, Step};
 pub use consent::ConsentForm;
-pub use upstream_return::UpstreamAnswer;
+pub use upstream_return::{Returned, UpstreamAnswer};
 
 /// The durations that a sign-in obeys.
 #[derive(Debug, Clone, Copy)]

@@ -27,41 +27,91 @@ pub(super) struct Arrival<'a> {
     pub(super) now: Timestamp,
 }
 
+/// What becomes of it.
+#[derive(Debug)]
+pub struct Returned {
+    /// The login, if this answer used it up: the browser's cookie for it is of no more use. An
+    /// answer that got stuck before, or that is no answer at all, leaves both as they were.
+    pub used_up: Option<LoginId>,
+    /// Where the browser goes next.
+    pub step: Result<Step, PageError>,
+}
+
 /// The secrets of one login towards its upstream.
 struct Proofs {
     nonce: String,
     verifier: String,
 }
 
+/// An answer that passed every check; its login is out of the store.
+struct Accepted<'a> {
+    login: PendingLogin,
+    proofs: Proofs,
+    upstream: &'a Upstream,
+    to: TrustedReturn,
+    result: AuthorizationResult<'a>,
+}
+
+/// What the upstream said.
+enum AuthorizationResult<'a> {
+    Code(&'a str),
+    Error(&'a str, Option<&'a str>),
+    Neither,
+}
+
 impl Login {
     /// Takes the upstream's answer.
-    pub async fn upstream_return(&self, answer: UpstreamAnswer<'_>) -> Result<Step, PageError> {
+    pub async fn upstream_return(&self, answer: UpstreamAnswer<'_>) -> Returned {
         let now = self.clock.now();
+        let accepted = match self.accept(&answer, now).await {
+            Ok(accepted) => accepted,
+            Err(error) => return Returned { used_up: None, step: Err(error) },
+        };
+        let Accepted { login, proofs, upstream, to, result } = accepted;
+        let used_up = Some(login.id.clone());
+        let arrival = Arrival { login: &login, to: &to, upstream, now };
+        let step = match result {
+            AuthorizationResult::Error(error, text) => self.reported(&arrival, error, text).await,
+            AuthorizationResult::Code(code) => self.exchange(&arrival, code, proofs).await,
+            AuthorizationResult::Neither => {
+                let text = "the identity provider's answer has neither code nor error";
+                Err(PageError::BadRequest(text.into()))
+            }
+        };
+        Returned { used_up, step }
+    }
+
+    /// Every check; last of all the login is taken, so that a fault before costs nothing.
+    async fn accept<'a>(
+        &'a self,
+        answer: &UpstreamAnswer<'a>,
+        now: Timestamp,
+    ) -> Result<Accepted<'a>, PageError> {
         let known = self.upstreams.find(answer.upstream);
         let upstream = known.ok_or(PageError::UnknownUpstream)?;
-        let (login, proofs) = self.recognise(&answer, now).await?;
+        let (login, proofs) = self.recognise(answer, now).await?;
         let one = |name| {
             let bad = |repeated: Repeated| PageError::BadRequest(repeated.to_string());
             answer.params.one(name).map_err(bad)
         };
-        let (code, error, iss) = (one("code")?, one("error")?, one("iss")?);
-        if let Err(fault) = upstream.check_response_issuer(iss, now).await {
-            return Err(self.not_theirs(&login, fault, now).await);
+        let result = match (one("error")?, one("code")?) {
+            (Some(error), _) => AuthorizationResult::Error(error, one("error_description")?),
+            (None, Some(code)) => AuthorizationResult::Code(code),
+            (None, None) => AuthorizationResult::Neither,
+        };
+        if let Err(fault) = upstream.check_response_issuer(one("iss")?, now).await {
+            self.record(AuditKind::SignInDenied, &login, Some(&fault.to_string()), now).await;
+            return Err(match fault {
+                UpstreamError::Unavailable { .. } => PageError::UpstreamUnavailable(None, fault),
+                UpstreamError::Refused { .. } => PageError::ForeignAnswer(fault),
+            });
         }
+        let to = self.way_back(&login, now).await?;
         // From here on the login is used up, whatever happens (SEC-057).
         if self.store.take_login(&login.id, now).await?.is_none() {
             return Err(PageError::LoginOver);
         }
-        let to = self.way_back(&login, now).await?;
-        let arrival = Arrival { login: &login, to: &to, upstream, now };
-        match (error, code) {
-            (Some(error), _) => self.reported(&arrival, error, one("error_description")?).await,
-            (None, Some(code)) => self.exchange(&arrival, code, proofs).await,
-            (None, None) => {
-                let text = "the identity provider's answer has neither code nor error";
-                Err(PageError::BadRequest(text.into()))
-            }
-        }
+        Ok(Accepted { login, proofs, upstream, to, result })
     }
 
     /// The login that this answer belongs to: its state, its upstream, its browser.
@@ -121,19 +171,6 @@ impl Login {
             text: text.map(str::to_owned),
             return_to: Box::new(back),
         })
-    }
-
-    /// The answer is not from the provider that was asked: a bad request, and nothing that the
-    /// client is told (SEC-045). The login stays: the true answer may still come.
-    async fn not_theirs(&self, login: &PendingLogin, fault: UpstreamError, now: Timestamp) -> PageError {
-        self.record(AuditKind::SignInDenied, login, Some(&fault.to_string()), now).await;
-        match fault {
-            UpstreamError::Unavailable { .. } => PageError::UpstreamUnavailable(None, fault),
-            UpstreamError::Refused { .. } => {
-                let text = "the answer did not come from the identity provider that was asked";
-                PageError::BadRequest(text.into())
-            }
-        }
     }
 
     async fn failed(&self, arrival: &Arrival<'_>, fault: UpstreamError) -> PageError {

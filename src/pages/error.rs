@@ -53,6 +53,8 @@ pub enum Problem {
     SignInOver,
     /// 400: the sign-in was begun in another browser (SEC-029).
     WrongBrowser,
+    /// 400: the answer does not say that it comes from the chosen identity provider (SEC-045).
+    ForeignAnswer,
     /// 403: the form was sent before, or is not ours (SEC-033).
     FormReplayed,
     /// 404: there is no such page.
@@ -69,12 +71,13 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::UnknownClient,
         Self::BadRedirect,
         Self::BadRequest,
         Self::SignInOver,
         Self::WrongBrowser,
+        Self::ForeignAnswer,
         Self::FormReplayed,
         Self::NotFound,
         Self::WrongHost,
@@ -91,7 +94,8 @@ impl Problem {
             | Self::BadRedirect
             | Self::BadRequest
             | Self::SignInOver
-            | Self::WrongBrowser => 400,
+            | Self::WrongBrowser
+            | Self::ForeignAnswer => 400,
             Self::FormReplayed => 403,
             Self::NotFound => 404,
             Self::WrongHost => 421,
@@ -127,6 +131,11 @@ impl Problem {
                 "This sign-in was started in another browser",
                 "A sign-in must end in the browser in which it began. This also happens when cookies are blocked or cleared.",
                 "Go back to the application and connect again, and stay in one browser window. If someone sent you a link to this page, close it.",
+            ],
+            Self::ForeignAnswer => [
+                "This answer is not from your identity provider",
+                "The answer does not say that it comes from the identity provider that you chose. To protect you, it was not used.",
+                "Go back to the application and connect again. If it keeps happening, show this page to your administrator.",
             ],
             Self::FormReplayed => [
                 "This page was already answered",

@@ -2,6 +2,7 @@
 //!
 //! - [`broker`]: a broker in process; [`browser`]: cookies and forms; [`client`]: an MCP client.
 //! - [`clock`]: time that a test moves by hand.
+//! - [`front`]: one public origin in front of several replicas.
 //! - [`keys`]: signing keys that sign whatever they are told to.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
 //! - [`recorder`]: everything that a broker was asked and answered.
@@ -13,6 +14,7 @@ pub(crate) mod broker;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod front;
 pub(crate) mod keys;
 pub(crate) mod provider;
 pub(crate) mod recorder;

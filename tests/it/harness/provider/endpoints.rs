@@ -119,10 +119,10 @@ async fn token(State(shared): Provider, headers: HeaderMap, body: String) -> Res
             (StatusCode::INTERNAL_SERVER_ERROR, "the identity provider is on fire").into_response()
         }
         TokenAnswer::InvalidGrant => error("invalid_grant"),
-        TokenAnswer::Says(text) => {
-            let body = json!({"error": "invalid_grant", "error_description": text});
-            json_answer(StatusCode::BAD_REQUEST, &body)
-        }
+        TokenAnswer::Error(text) => json_answer(
+            StatusCode::BAD_REQUEST,
+            &json!({"error": "invalid_grant", "error_description": text}),
+        ),
         TokenAnswer::Hang => std::future::pending().await,
         TokenAnswer::Redirect(target) => {
             (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, target)]).into_response()

@@ -72,7 +72,7 @@ pub(crate) enum TokenAnswer {
     /// With 400 `invalid_grant`.
     InvalidGrant,
     /// With 400 `invalid_grant` and this description.
-    Says(String),
+    Error(String),
     /// Not at all, until the caller hangs up.
     Hang,
     /// With tokens and three MiB of padding.
