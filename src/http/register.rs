@@ -26,6 +26,11 @@ pub(super) async fn register(State(broker): State<Arc<Broker>>, request: Request
 async fn answer(broker: &Broker, request: Request) -> Result<RegistrationResponse, Failure> {
     check_type(request.headers(), "application/json")?;
     let body = read(request.into_body()).await?;
+    // A JSON array would be read member by member, too.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        let text = "the client metadata must be a JSON object";
+        return Err(OAuthError::new(ErrorCode::InvalidClientMetadata, text).into());
+    }
     let parsed: RegistrationRequest = serde_json::from_slice(&body).map_err(|fault| {
         let place = format!("line {} column {}", fault.line(), fault.column());
         let text = format!("the client metadata cannot be read at {place}: a member has the wrong type, or the JSON is damaged");

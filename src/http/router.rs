@@ -62,7 +62,8 @@ fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
     for path in paths {
         routes = routes.route(&format!("{path}{RESOURCE_METADATA}"), get(discovery::resource_appended));
     }
-    routes.layer(from_fn(cors::allow_any_origin))
+    // Before the layer, so that preflights and wrong methods pass through it, too.
+    routes.method_not_allowed_fallback(answer::method_not_allowed).layer(from_fn(cors::allow_any_origin))
 }
 
 /// For people: no CORS (SEC-021), errors as pages.

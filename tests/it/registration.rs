@@ -1,0 +1,225 @@
+//! Dynamic registration as real clients send it (section H, INT-28 to INT-38).
+
+use serde_json::{Value, json};
+
+use crate::harness::broker::{Setup, TestBroker};
+use crate::harness::client::{TestClient, register};
+
+/// What real clients send, from `interop`'s table.
+fn corpus() -> Vec<(&'static str, Value)> {
+    let code = json!(["authorization_code", "refresh_token"]);
+    vec![
+        (
+            "Cursor",
+            json!({ "client_name": "Cursor", "application_type": "web", "token_endpoint_auth_method": "none",
+                "redirect_uris": ["cursor://anysphere.cursor-mcp/oauth/callback",
+                    "https://www.cursor.com/agents/mcp/oauth/callback", "http://localhost:8787/callback"],
+                "grant_types": code, "response_types": ["code"] }),
+        ),
+        (
+            "VS Code",
+            json!({ "client_name": "Visual Studio Code", "application_type": "native",
+                "client_uri": "https://code.visualstudio.com", "token_endpoint_auth_method": "none",
+                "redirect_uris": ["https://insiders.vscode.dev/redirect", "https://vscode.dev/redirect",
+                    "http://127.0.0.1/", "http://127.0.0.1:33418/"],
+                "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+                "response_types": ["code"] }),
+        ),
+        (
+            "Python SDK",
+            json!({ "client_name": "MCP", "redirect_uris": ["http://localhost:3030/callback"],
+            "grant_types": code, "response_types": ["code"], "scope": null, "contacts": null, "jwks": null,
+            "jwks_uri": null, "software_id": null, "tos_uri": null }),
+        ),
+        (
+            "Inspector",
+            json!({ "client_name": "MCP Inspector", "scope": "", "token_endpoint_auth_method": "none",
+            "redirect_uris": ["http://127.0.0.1:6276/oauth/callback", "http://localhost:6274/oauth/callback"] }),
+        ),
+        (
+            "Gemini CLI",
+            json!({ "client_name": "Gemini CLI", "redirect_uris": ["http://localhost:7777/oauth/callback"],
+            "scope": "mcp:read openid email unknown:scope", "token_endpoint_auth_method": "none" }),
+        ),
+        (
+            "Claude Code",
+            json!({ "client_name": "Claude Code", "redirect_uris": ["http://localhost:54545/callback"],
+            "grant_types": code, "response_types": ["code"], "token_endpoint_auth_method": "none" }),
+        ),
+        (
+            "claude.ai",
+            json!({ "client_name": "Claude", "redirect_uris": ["https://claude.ai/api/mcp/auth_callback"],
+            "token_endpoint_auth_method": "none", "scope": "mcp:read" }),
+        ),
+        (
+            "ChatGPT",
+            json!({ "client_name": "ChatGPT", "client_uri": "", "logo_uri": "",
+            "redirect_uris": ["https://chatgpt.com/connector_platform_oauth_redirect"] }),
+        ),
+        (
+            "Codex",
+            json!({ "client_name": "Codex", "redirect_uris": ["http://127.0.0.1:40011/callback"],
+            "token_endpoint_auth_method": "none" }),
+        ),
+        (
+            "mcp-remote",
+            json!({ "client_name": "MCP CLI Proxy", "software_id": "2e6dc280-f3c3-4e01-99a7-8181dbd1d23d",
+            "software_version": "0.1.0", "redirect_uris": ["http://localhost:3334/oauth/callback"] }),
+        ),
+        (
+            "fastmcp",
+            json!({ "client_name": "FastMCP Client", "token_endpoint_auth_method": "none",
+            "redirect_uris": ["http://localhost:51234/callback"] }),
+        ),
+        (
+            "opencode",
+            json!({ "client_name": "OpenCode", "redirect_uris": ["http://127.0.0.1:19876/mcp/oauth/callback"] }),
+        ),
+    ]
+}
+
+/// INT-28 to INT-35, INT-38, SEC-108: each registers, is echoed, and gets what it needs.
+#[tokio::test]
+async fn int_28_to_35_real_clients_register() {
+    let broker = TestBroker::start().await;
+    for (name, sent) in corpus() {
+        let page = register(&broker, &sent).await;
+        assert_eq!(page.status, 201, "{name}: {}", page.body);
+        assert_eq!(page.header("cache-control"), "no-store", "{name}");
+        let answer = page.json();
+        assert_eq!(answer["redirect_uris"], sent["redirect_uris"], "INT-32: {name}");
+        assert_eq!(answer["token_endpoint_auth_method"], "none", "INT-30: {name}");
+        assert_eq!(answer["grant_types"], json!(["authorization_code", "refresh_token"]), "{name}");
+        assert_eq!(answer["response_types"], json!(["code"]), "{name}");
+        assert!(answer.get("client_secret").is_none(), "INT-31: {name}");
+        assert!(answer["client_id_issued_at"].is_u64(), "INT-33: {name}");
+        let id = answer["client_id"].as_str().expect("an id");
+        assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "INT-38: {id}");
+        assert!(id.starts_with("glc_"), "SEC-114: neither a URL nor a person: {id}");
+        let whole = answer.as_object().expect("an object");
+        assert!(whole.values().all(|value| !value.is_null() && value != ""), "INT-33: {name}: {answer}");
+        for uri in sent["redirect_uris"].as_array().expect("a list") {
+            let redirect = uri.as_str().expect("a text").to_owned();
+            let client = TestClient { id: id.to_owned(), secret: None, redirect };
+            let page = broker.browser().get(&client.authorize_url(&broker)).await;
+            assert_eq!(page.status, 200, "{name}: {uri}");
+        }
+    }
+}
+
+/// INT-34: what is left of the scopes is echoed.
+#[tokio::test]
+async fn int_34_unknown_scopes_are_dropped() {
+    let broker = TestBroker::start().await;
+    let ask = async |scope: &str| {
+        let sent = json!({ "redirect_uris": ["https://a.example/"], "scope": scope });
+        register(&broker, &sent).await.json().get("scope").cloned()
+    };
+    assert_eq!(ask("mcp:read openid other").await, Some(json!("mcp:read")));
+    assert_eq!(ask("").await, None);
+    assert_eq!(ask("other").await, None);
+}
+
+/// INT-31, SEC-067: confidential clients get a secret and can use it by their method.
+#[tokio::test]
+async fn int_31_confidential_clients_get_a_secret() {
+    let broker = TestBroker::start().await;
+    for method in ["client_secret_basic", "client_secret_post"] {
+        let sent = json!({ "redirect_uris": [crate::harness::client::REDIRECT], "token_endpoint_auth_method": method });
+        let answer = register(&broker, &sent).await.json();
+        assert_eq!(answer["token_endpoint_auth_method"], method);
+        assert_eq!(answer["client_secret_expires_at"], 0);
+        let secret = answer["client_secret"].as_str().expect("a secret");
+        assert!(
+            secret.len() >= 43 && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        );
+        if method == "client_secret_basic" {
+            let client = TestClient {
+                id: answer["client_id"].as_str().expect("an id").to_owned(),
+                secret: Some(secret.to_owned()),
+                redirect: crate::harness::client::REDIRECT.to_owned(),
+            };
+            let tokens = client.tokens(&broker).await;
+            assert_eq!(client.refresh(&broker, &tokens.refresh).await.status, 200);
+        }
+    }
+}
+
+/// INT-30: hosts whose clients expect a secret without asking for one.
+#[tokio::test]
+async fn int_30_secret_hosts() {
+    let extra = "registration: { secret_hosts: [consent.azure-apim.net] }\n".to_owned();
+    let broker = TestBroker::with(Setup { extra, ..Setup::default() }).await;
+    for (host, method) in [
+        ("consent.azure-apim.net", "client_secret_basic"),
+        ("global.consent.azure-apim.net", "client_secret_basic"),
+        ("evilconsent.azure-apim.net", "none"),
+        ("claude.ai", "none"),
+    ] {
+        let sent = json!({ "redirect_uris": [format!("https://{host}/redirect")] });
+        assert_eq!(register(&broker, &sent).await.json()["token_endpoint_auth_method"], method, "{host}");
+    }
+}
+
+/// SEC-109, SEC-110, SEC-111, SEC-113, INT-65: what cannot be registered, said in JSON.
+#[tokio::test]
+async fn sec_109_to_113_what_cannot_be_registered() {
+    let broker = TestBroker::start().await;
+    let many: Vec<String> = (0..21).map(|n| format!("https://a.example/{n}")).collect();
+    let long = format!("https://a.example/{}", "x".repeat(2048));
+    let with = |uri: &str| json!({ "redirect_uris": [uri] });
+    let private = json!({ "keys": [{ "kty": "EC", "d": "x" }] });
+    let symmetric = json!({ "keys": [{ "kty": "oct", "k": "x" }] });
+    let good = "https://a.example/";
+    for (sent, error) in [
+        (json!({}), "invalid_redirect_uri"),
+        (json!({ "redirect_uris": [] }), "invalid_redirect_uri"),
+        (with("javascript:alert(1)"), "invalid_redirect_uri"),
+        (with("data:text/html,x"), "invalid_redirect_uri"),
+        (with("vbscript:x"), "invalid_redirect_uri"),
+        (with("http://a.example/"), "invalid_redirect_uri"),
+        (with("https://a.example/#x"), "invalid_redirect_uri"),
+        (with("https://*.example/"), "invalid_redirect_uri"),
+        (with("https://u@a.example/"), "invalid_redirect_uri"),
+        (with(&long), "invalid_redirect_uri"),
+        (json!({ "redirect_uris": many }), "invalid_redirect_uri"),
+        (json!({ "redirect_uris": [good, "javascript:x"] }), "invalid_redirect_uri"),
+        (json!({ "redirect_uris": [good], "grant_types": ["password"] }), "invalid_client_metadata"),
+        (json!({ "redirect_uris": [good], "response_types": ["token"] }), "invalid_client_metadata"),
+        (
+            json!({ "redirect_uris": [good], "token_endpoint_auth_method": "tls_client_auth" }),
+            "invalid_client_metadata",
+        ),
+        (json!({ "redirect_uris": [good], "jwks": private }), "invalid_client_metadata"),
+        (json!({ "redirect_uris": [good], "jwks": symmetric }), "invalid_client_metadata"),
+        (
+            json!({ "redirect_uris": [good], "jwks": { "keys": [] }, "jwks_uri": good }),
+            "invalid_client_metadata",
+        ),
+        (json!({ "redirect_uris": "https://a.example/" }), "invalid_client_metadata"),
+        (json!([]), "invalid_client_metadata"),
+        (json!("x"), "invalid_client_metadata"),
+    ] {
+        let page = register(&broker, &sent).await;
+        assert_eq!((page.status, page.error().as_str()), (400, error), "{sent}");
+        assert_eq!(page.header("content-type"), "application/json");
+    }
+    let browser = broker.browser();
+    let url = broker.url("/oauth/register");
+    assert_eq!(browser.post(&url, &[("redirect_uris", good)]).await.status, 415);
+    assert_eq!(browser.get(&url).await.status, 405);
+    let large = json!({ "redirect_uris": [good], "client_name": "x".repeat(70_000) });
+    assert_eq!(register(&broker, &large).await.status, 413);
+}
+
+/// SEC-112: nothing that a client names is fetched.
+#[tokio::test]
+async fn sec_112_nothing_is_fetched() {
+    let broker = TestBroker::start().await;
+    let url = |path: &str| format!("{}{path}", broker.provider.issuer());
+    let sent = json!({ "redirect_uris": ["https://a.example/"], "logo_uri": url("/.well-known/openid-configuration"),
+        "jwks_uri": url("/jwks"), "policy_uri": url("/.well-known/openid-configuration") });
+    assert_eq!(register(&broker, &sent).await.status, 201);
+    let fetches = broker.provider.fetches();
+    assert_eq!((fetches.discovery, fetches.jwks), (0, 0));
+}
