@@ -75,8 +75,8 @@ async fn sec_004_an_ambiguous_redirect_is_a_page() {
     assert_eq!(ask(&broker, &one, &[("redirect_uri", "")]).await.status, 200);
 }
 
-/// SEC-005 to SEC-011, SEC-014, SEC-015, SEC-018, SEC-025, INT-46: what is wrong with a request
-/// goes to the client, with its state and our iss.
+/// SEC-005, SEC-006, SEC-007, SEC-008, SEC-009, SEC-011, SEC-014, SEC-015, SEC-018, SEC-025,
+/// INT-46: what is wrong with a request goes to the client, with its state and our iss.
 #[tokio::test]
 async fn sec_005_to_011_errors_go_to_a_known_client_with_state_and_iss() {
     let (broker, client) = with_configured_client().await;

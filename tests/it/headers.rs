@@ -116,7 +116,7 @@ async fn int_68_to_70_cors_on_machine_endpoints() {
     assert_eq!(dead.header("access-control-allow-origin"), "*", "on errors too");
 }
 
-/// REL-21 in short: `/healthz` is the process, `/readyz` the store.
+/// `/healthz` is the process, `/readyz` the store.
 #[tokio::test]
 async fn health_is_the_process_and_readiness_the_store() {
     let broker = TestBroker::start().await;

@@ -7,6 +7,13 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
+#![allow(
+    clippy::items_after_statements,
+    clippy::type_complexity,
+    clippy::future_not_send,
+    reason = "a test is read from top to bottom and runs on one thread"
+)]
+
 mod architecture;
 mod authorize;
 mod config;

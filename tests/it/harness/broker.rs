@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gatelodge::app::{State, wire};
 use gatelodge::broker::Broker;
 use gatelodge::clock::Clock;
-use gatelodge::config::{self, Config};
+use gatelodge::config;
 use gatelodge::store::Store;
 use gatelodge::store::faulty::FaultyStore;
 use tokio::net::TcpListener;
@@ -80,8 +80,6 @@ pub(crate) struct TestBroker {
     pub(crate) parts: Arc<Broker>,
     /// What it was asked and answered.
     pub(crate) exchanges: Arc<Recorder>,
-    /// What it was wired from.
-    pub(crate) config: Config,
     ending: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -139,7 +137,7 @@ impl TestBroker {
             let _ = ended.await;
         });
         let server = Some(tokio::spawn(server.into_future()));
-        Self { issuer, clock, provider, other, store, parts, exchanges, config, ending: Some(ending), server }
+        Self { issuer, clock, provider, other, store, parts, exchanges, ending: Some(ending), server }
     }
 
     /// The URL of a path below the issuer.

@@ -13,8 +13,6 @@ use http::header::{LOCATION, SET_COOKIE};
 pub(crate) struct Exchange {
     /// The path that was asked.
     pub(crate) path: String,
-    /// The path with its query.
-    pub(crate) target: String,
     /// The status.
     pub(crate) status: u16,
     /// `Location`, or nothing.
@@ -48,7 +46,6 @@ impl Recorder {
 /// Records in front of the whole router.
 pub(crate) async fn record(State(recorder): State<Arc<Recorder>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let (parts, body) = next.run(request).await.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.expect("a body in memory");
     let lines = |wanted: &dyn Fn(&http::HeaderName) -> bool| {
@@ -57,7 +54,6 @@ pub(crate) async fn record(State(recorder): State<Arc<Recorder>>, request: Reque
     };
     let exchange = Exchange {
         path,
-        target,
         status: parts.status.as_u16(),
         location: lines(&|name| name == LOCATION).join("\n"),
         cookies: lines(&|name| name == SET_COOKIE).join("\n"),
