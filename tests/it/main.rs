@@ -16,6 +16,7 @@
 
 mod architecture;
 mod authorize;
+mod cli;
 mod config;
 mod consent;
 mod demo_mcp;
