@@ -9,7 +9,7 @@ mod state;
 mod wiring;
 
 pub use serve::{ServeError, end_asked, serve, serve_on};
-pub use state::{StartError, State};
+pub use state::{StartError, State, kept_secret};
 pub use wiring::wire;
 
 /// Chooses the cryptography of TLS and of JWTs, once per process: aws-lc for both.

@@ -93,8 +93,8 @@ fn open_secret(source: &SecretSource) -> Result<MasterSecret, StartError> {
     }
 }
 
-/// The secret beside an embedded store: made at the first start, readable by its owner only.
-fn kept_secret(path: &Path) -> Result<MasterSecret, StartError> {
+/// The secret that is kept in a file: made at the first time, readable by its owner only.
+pub fn kept_secret(path: &Path) -> Result<MasterSecret, StartError> {
     let shown = path.display().to_string();
     let file_error = |source| StartError::File { path: shown.clone(), source };
     match fs::read_to_string(path) {
@@ -108,7 +108,7 @@ fn kept_secret(path: &Path) -> Result<MasterSecret, StartError> {
             let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(file_error)?;
             writeln!(file, "{}", fresh.expose()).map_err(file_error)?;
             file.sync_all().map_err(file_error)?;
-            tracing::info!(path = %shown, "made the secret that seals the store; back it up with the store");
+            tracing::info!(path = %shown, "made the secret that seals the store; back it up");
             Ok(fresh)
         }
         Err(error) => Err(file_error(error)),

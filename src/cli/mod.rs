@@ -4,7 +4,9 @@
 
 mod check;
 mod demo;
+mod health;
 mod schema;
+mod secret;
 mod serve;
 
 use std::path::PathBuf;
@@ -30,6 +32,10 @@ enum Command {
     Demo(demo::Demo),
     /// Check a configuration file and report every fault at once.
     Check(ConfigFile),
+    /// Ask the broker that serves this configuration whether it answers: 0 yes, 1 no.
+    Health(health::Health),
+    /// Make the operator's secret: print one, or keep one in a file.
+    Secret(secret::NewSecret),
     /// Print the JSON schema of the configuration file.
     Schema,
 }
@@ -59,6 +65,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Serve(file) => serve::run(file),
         Command::Demo(options) => demo::run(options),
         Command::Check(file) => check::run(file),
+        Command::Health(probe) => health::run(probe),
+        Command::Secret(wanted) => secret::run(wanted),
         Command::Schema => schema::run(),
     }
 }

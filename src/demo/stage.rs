@@ -13,7 +13,7 @@ use crate::outbound::Outbound;
 use crate::protocol::ResourceUri;
 use crate::secret::{Secret, random};
 
-use super::mcp_server::{KeyLoader, McpServer};
+use super::mcp_server::{McpServer, keys_over_http};
 use super::provider::DemoProvider;
 
 const CONFIG: &str = include_str!("demo.yaml");
@@ -114,7 +114,7 @@ impl Stage {
         let server = McpServer::new(
             ResourceUri::parse(mcp)?,
             broker.clone(),
-            key_loader(Outbound::new()?, format!("{broker}/.well-known/jwks.json")),
+            keys_over_http(Outbound::new()?, broker),
             Arc::clone(&clock),
         );
         tokio::select! {
@@ -123,15 +123,4 @@ impl Stage {
             served = axum::serve(self.mcp, server.router()) => Ok(served?),
         }
     }
-}
-
-/// Loads the broker's keys as any MCP server would: over HTTP.
-fn key_loader(outbound: Outbound, url: String) -> KeyLoader {
-    Arc::new(move || {
-        let (outbound, url) = (outbound.clone(), url.clone());
-        Box::pin(async move {
-            let body = outbound.get(&url).await.map_err(|fault| fault.to_string())?;
-            serde_json::from_slice(&body).map_err(|fault| fault.to_string())
-        })
-    })
 }

@@ -4,6 +4,7 @@
 //! most 1 MiB of body. Plain http only towards loopback. Nothing else in the crate builds a
 //! client: a lint forbids it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -104,6 +105,13 @@ impl Outbound {
         *response.status_mut() = answer.status();
         *response.headers_mut() = answer.headers().clone();
         Ok(response)
+    }
+
+    /// The status with which this machine's own listener answers, wherever it listens.
+    pub async fn probe(&self, own: SocketAddr, path: &str) -> Result<u16, OutboundError> {
+        let failed = |source: reqwest::Error| OutboundError::Failed { host: own.to_string(), source };
+        let answer = self.client.get(format!("http://{own}{path}")).send().await.map_err(failed)?;
+        Ok(answer.status().as_u16())
     }
 
     /// Gets a document; only 200 counts.

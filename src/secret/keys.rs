@@ -17,10 +17,10 @@ const EXAMPLES: [&str; 4] = ["change", "example", "secretsecret", "00000000"];
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WeakSecret {
     /// Too few characters.
-    #[error("is shorter than {SHORTEST_SECRET} characters; make one with: openssl rand -base64 48")]
+    #[error("is shorter than {SHORTEST_SECRET} characters; make one with: gatelodge secret")]
     Short,
     /// Stands in an example, or repeats few characters.
-    #[error("is an example or is guessable; make one with: openssl rand -base64 48")]
+    #[error("is an example or is guessable; make one with: gatelodge secret")]
     Guessable,
 }
 

@@ -73,6 +73,16 @@ async fn serve_answers_and_ends_gracefully() {
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
 
+    // A container's health check: no shell, the same configuration.
+    let probed = GOOD.replace("127.0.0.1:0", &address.replace("127.0.0.1", "0.0.0.0"));
+    fs::write(folder.path().join("probed.yaml"), probed).expect("a file");
+    let health = |flags: &[&str]| {
+        let mut command = program(folder.path());
+        command.args(["health", "--config", "probed.yaml"]).args(flags).output().expect("runs")
+    };
+    assert!(health(&[]).status.success());
+    assert!(health(&["--ready"]).status.success());
+
     let second = program(folder.path()).args(["serve", "--config", "g.yaml"]).output().expect("runs");
     assert!(!second.status.success());
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
@@ -81,4 +91,55 @@ async fn serve_answers_and_ends_gracefully() {
     let pid = served.0.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
     assert!(served.0.wait().expect("it ends").success());
+    let gone = health(&[]);
+    assert_eq!(gone.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&gone.stderr).into_owned();
+    assert!(said.contains("gatelodge is not healthy"), "{said}");
+}
+
+/// `secret` makes one that a broker accepts, and leaves one that is there as it is.
+#[test]
+fn secret_is_made_once() {
+    let folder = TempDir::new();
+    let printed = program(folder.path()).arg("secret").output().expect("runs");
+    let printed = String::from_utf8(printed.stdout).expect("text");
+    let accepted =
+        gatelodge::secret::MasterSecret::new(gatelodge::secret::Secret::new(printed.trim().into()));
+    assert!(accepted.is_ok());
+
+    let keep = || program(folder.path()).args(["secret", "--file", "s"]).output().expect("runs");
+    let read = || fs::read_to_string(folder.path().join("s")).expect("a secret");
+    let made = keep();
+    assert!(made.status.success());
+    let first = read();
+    assert!(!String::from_utf8_lossy(&made.stdout).contains(first.trim()), "it is kept, not shown");
+    assert!(keep().status.success());
+    assert_eq!(read(), first);
+
+    fs::write(folder.path().join("s"), "short").expect("a file");
+    let refused = keep();
+    assert!(!refused.status.success(), "a file that holds no secret is not taken for one");
+    assert_eq!(read(), "short");
+}
+
+/// The demo's MCP server by itself says where it is and points to the broker.
+#[tokio::test]
+async fn the_mcp_server_runs_alone() {
+    let folder = TempDir::new();
+    let mut started = program(folder.path());
+    started.args(["demo", "mcp-server", "--listen", "127.0.0.1:0", "--url", "http://127.0.0.1:9/mcp"]);
+    started.args(["--issuer", "http://127.0.0.1:8"]).stdout(Stdio::piped());
+    let mut served = Served(started.spawn().expect("the program starts"));
+    let lines = BufReader::new(served.0.stdout.take().expect("its words")).lines();
+    let line = lines.map(|line| line.expect("text")).find(|line| line.contains(" on ")).expect("it serves");
+    let address = line.split(" on ").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
+    let browser = crate::harness::browser::Browser::new();
+    let metadata = browser.get(&format!("http://{address}/.well-known/oauth-protected-resource/mcp")).await;
+    assert_eq!(metadata.status, 200);
+    assert!(metadata.body.contains("http://127.0.0.1:8"), "{}", metadata.body);
+
+    let refused =
+        program(folder.path()).args(["demo", "mcp-server", "--url", "nonsense", "--issuer", "x"]).output();
+    let said = String::from_utf8(refused.expect("runs").stderr).expect("text");
+    assert!(said.contains("--url"), "{said}");
 }

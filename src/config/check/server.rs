@@ -148,7 +148,8 @@ impl Checker<'_> {
             (None, Some(StoreConfig::Redis { .. })) => {
                 let place = root.key("secret", root.spot);
                 let problem = "is missing: with Redis every replica needs the same secret";
-                let instead = "write `secret: ${GATELODGE_SECRET}` or `secret_file`; make one with: openssl rand -base64 48";
+                let instead =
+                    "write `secret: ${GATELODGE_SECRET}` or `secret_file`; make one with: gatelodge secret";
                 Err(self.report(&place, problem, instead))
             }
             // Without a store a fault has been recorded already.

@@ -8,11 +8,25 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::clock::{Clock, Timestamp};
+use crate::outbound::Outbound;
 use crate::protocol::KeySet;
 use crate::tokens::AccessTokenVerifier;
 
 /// Loads a JWK set; the error is for the log.
 pub type KeyLoader = Arc<dyn Fn() -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+
+/// Loads the keys of a broker as any MCP server would: over HTTP.
+#[must_use]
+pub fn keys_over_http(outbound: Outbound, issuer: &str) -> KeyLoader {
+    let url = format!("{issuer}/.well-known/jwks.json");
+    Arc::new(move || {
+        let (outbound, url) = (outbound.clone(), url.clone());
+        Box::pin(async move {
+            let body = outbound.get(&url).await.map_err(|fault| fault.to_string())?;
+            serde_json::from_slice(&body).map_err(|fault| fault.to_string())
+        })
+    })
+}
 
 /// At most one refetch for unknown keys in this time: anybody can invent key names.
 const PAUSE: Duration = Duration::from_secs(30);

@@ -1,11 +1,13 @@
-//! A protected MCP server for the demo: notes in memory, one tool per scope, loopback only.
+//! A protected MCP server for the demo: notes in memory, one tool per scope.
 //!
 //! A request passes, in this order: this file (which path is it?), `guard` (may it pass?),
 //! and the Rust SDK with the `tools`. Beside them:
 //!
+//! - `alone`: this server by itself, beside a broker that runs elsewhere.
 //! - `keys`: the broker's public keys, fetched when they are needed.
 //! - `needs`: which scopes a JSON-RPC message needs.
 
+mod alone;
 mod guard;
 mod keys;
 mod needs;
@@ -29,8 +31,9 @@ use crate::http::cors;
 use crate::protocol::metadata::ProtectedResourceMetadata;
 use crate::protocol::{ResourceUri, ScopeSet};
 
+pub use alone::{AloneError, ServeAlone};
 use keys::KeyCache;
-pub use keys::KeyLoader;
+pub use keys::{KeyLoader, keys_over_http};
 use tools::NoteTools;
 
 /// Where RFC 9728 puts a resource's metadata.

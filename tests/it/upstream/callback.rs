@@ -158,6 +158,14 @@ async fn sec_045_the_answer_names_the_provider_that_was_asked() {
 #[tokio::test]
 async fn sec_045_each_provider_has_its_own_callback() {
     let broker = TestBroker::with(Setup { two_upstreams: true, ..Setup::default() }).await;
+    // Without `iss` in the answer the path alone tells them apart.
+    for provider in [&broker.provider, broker.other.as_ref().unwrap()] {
+        provider.misbehave(|m| {
+            let name = "authorization_response_iss_parameter_supported";
+            m.discovery.insert(name.into(), json!(null));
+            m.response_iss = ResponseIss::Missing;
+        });
+    }
     for (from, to) in [("idp", "other"), ("other", "idp"), ("idp", "nobody")] {
         let answered = Answered::by(&broker, from).await;
         let moved = answered.url.replace(&format!("/callback/{from}"), &format!("/callback/{to}"));
