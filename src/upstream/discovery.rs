@@ -28,7 +28,8 @@ const LAST_GOOD: Duration = Duration::from_secs(24 * 3600);
 /// otherwise every sign-in would wait for it.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// An unknown `kid` asks for new keys at most this often (SEC-052).
+/// An unknown `kid` asks for new keys at most this often (SEC-052); the first one at once, since
+/// keys may change right after they were fetched.
 const REFETCH: Duration = Duration::from_secs(30);
 
 /// Members of the metadata that OpenID Connect Discovery does not name.
@@ -63,7 +64,7 @@ pub(super) struct Known {
     pub(super) keys: KeySet,
     fetched_at: Timestamp,
     renew_at: Timestamp,
-    keys_fetched_at: Timestamp,
+    keys_sought_at: Option<Timestamp>,
 }
 
 impl Known {
@@ -106,7 +107,7 @@ impl Discovery {
         }
     }
 
-    /// Keys that know `kid`, asked for again at most once in 30 s.
+    /// Keys that know `kid`, sought at most once in 30 s.
     pub(super) async fn keys_knowing(&self, kid: Option<&str>, now: Timestamp) -> Result<KeySet, String> {
         let known = self.known(now).await?;
         if known.keys.knows(kid) {
@@ -114,8 +115,9 @@ impl Discovery {
         }
         let mut slot = self.known.lock().await;
         let Some(current) = slot.as_mut() else { return Ok(known.keys) };
-        if now.since(current.keys_fetched_at) >= REFETCH && !current.keys.knows(kid) {
-            current.keys_fetched_at = now;
+        let again = current.keys_sought_at.is_none_or(|sought_at| now.since(sought_at) >= REFETCH);
+        if again && !current.keys.knows(kid) {
+            current.keys_sought_at = Some(now);
             let uri = current.metadata.jwks_uri();
             let fetched = CoreJsonWebKeySet::fetch_async(uri, &self.client).await;
             current.keys = key_set(&fetched.map_err(|error| error.to_string())?);
@@ -129,7 +131,7 @@ impl Discovery {
         let fetched = Metadata::discover_async(issuer, &self.client).await;
         let metadata = fetched.map_err(|error| error.to_string())?;
         let keys = key_set(metadata.jwks());
-        Ok(Known { metadata, keys, fetched_at: now, renew_at: now.plus(FRESH), keys_fetched_at: now })
+        Ok(Known { metadata, keys, fetched_at: now, renew_at: now.plus(FRESH), keys_sought_at: None })
     }
 }
 

@@ -23,19 +23,19 @@ async fn sec_052_bogus_key_names_cost_one_fetch_in_thirty_seconds() {
         }
         broker.provider.fetches().jwks
     };
-    // The keys came with discovery, in this same second.
-    assert_eq!(bogus(100).await, 1);
+    // One fetch came with discovery, in this same second.
+    assert_eq!(bogus(100).await, 2);
     broker.clock.advance(Duration::from_secs(29));
-    assert_eq!(bogus(10).await, 1);
+    assert_eq!(bogus(10).await, 2);
     broker.clock.advance(Duration::from_secs(1));
-    assert_eq!(bogus(90).await, 2);
+    assert_eq!(bogus(90).await, 3);
     broker.clock.advance(Duration::from_secs(30));
-    assert_eq!(bogus(2).await, 3);
+    assert_eq!(bogus(2).await, 4);
     assert_eq!(broker.provider.fetches().discovery, 1);
 }
 
-/// SEC-052, REL-13: the provider changes its keys between two sign-ins, and nobody notices: one
-/// more fetch. The old key, no longer published, is no longer believed.
+/// SEC-052, REL-13: the provider changes its keys between two sign-ins, right after the broker
+/// learnt them, and nobody notices: one more fetch. The old key, no longer published, is no longer believed.
 #[tokio::test]
 async fn sec_052_new_keys_at_the_provider_are_found_by_their_name() {
     let broker = TestBroker::start().await;
@@ -43,7 +43,6 @@ async fn sec_052_new_keys_at_the_provider_are_found_by_their_name() {
     let sign_in = async || Answered::of(&broker, client.clone(), "idp").await.arrive().await;
     assert!(has_code(&sign_in().await));
     broker.provider.rotate_keys();
-    broker.clock.advance(Duration::from_secs(30));
     for signing in [Signing::Es256, Signing::Rs256] {
         broker.provider.misbehave(|m| m.signing = signing);
         assert!(has_code(&sign_in().await), "{signing:?}");
