@@ -168,16 +168,26 @@ export class Tab {
 }
 
 /**
- * Walks consent, provider and redirect in a fresh profile.
+ * Walks consent, provider and redirect in a fresh profile; without `follow` it only looks at the first page.
  * Answers `{ returned: URL }` at the client's callback, or `{ page: { status, heading, text } }` where it ended otherwise.
  */
-export async function signIn(authorizeUrl, { person = 'alice', approve = true, screenshotsDir, name = 'sign-in' } = {}) {
+export async function signIn(
+  authorizeUrl,
+  { person = 'alice', approve = true, follow = true, screenshotsDir, name = 'sign-in' } = {},
+) {
   const redirectUri = new URL(authorizeUrl).searchParams.get('redirect_uri');
   const context = await newProfile();
   try {
-    const tab = await Tab.open(context, { screenshotsDir, name, elsewhere: redirectUri && new URL(redirectUri).origin });
+    const tab = await Tab.open(context, {
+      screenshotsDir,
+      name,
+      elsewhere: redirectUri && new URL(redirectUri).origin,
+    });
     await tab.goto(String(authorizeUrl));
     await tab.screenshot('consent');
+    if (!follow) {
+      return await tab.outcome(redirectUri);
+    }
     if (approve) {
       await tab.approve();
       await tab.screenshot('provider');
@@ -197,6 +207,9 @@ export async function signIn(authorizeUrl, { person = 'alice', approve = true, s
 /** As `signIn`, for a flow that must end at the client. */
 export async function signInAndReturn(authorizeUrl, options) {
   const { returned, page } = await signIn(authorizeUrl, options);
-  assert(returned, `the browser ended at ${page?.url} with status ${page?.status}: ${page?.heading || page?.text.slice(0, 200)}`);
+  assert(
+    returned,
+    `the browser ended at ${page?.url} with status ${page?.status}: ${page?.heading || page?.text.slice(0, 200)}`,
+  );
   return returned;
 }

@@ -110,7 +110,15 @@ export class Trace {
 
   lines() {
     return this.exchanges.map(({ method, url, status, challenge, grant, body }) =>
-      [method, url, grant && `[${grant}]`, '->', status, challenge && `WWW-Authenticate: ${challenge}`, body?.slice(0, 400)]
+      [
+        method,
+        url,
+        grant && `[${grant}]`,
+        '->',
+        status,
+        challenge && `WWW-Authenticate: ${challenge}`,
+        body?.slice(0, 400),
+      ]
         .filter(Boolean)
         .join(' '),
     );
