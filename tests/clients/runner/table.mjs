@@ -5,7 +5,9 @@ const begin = '<!-- written by tests/clients/run.mjs: begin -->';
 const end = '<!-- written by tests/clients/run.mjs: end -->';
 const head = ['| client | version | what was done | result |', '|---|---|---|---|'];
 
-const line = ({ title, version, did, result }) => `| ${title} | ${version} | ${did.join(', ')} | ${result} |`;
+// A package's name in code font, its version beside it.
+const cell = version => version.replace(/^(\S+) (\d\S*)$/, '`$1` $2');
+const line = ({ title, version, did, result }) => `| ${title} | ${cell(version)} | ${did.join(', ')} | ${result} |`;
 
 function parts(file) {
   const text = readFileSync(file, 'utf8');
