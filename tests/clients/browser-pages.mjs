@@ -17,8 +17,7 @@ async function readJson(url, init) {
   return response.json();
 }
 
-const resourceMetadata = () =>
-  readJson(new URL(`/.well-known/oauth-protected-resource${mcpUrl.pathname}`, mcpUrl));
+const resourceMetadata = () => readJson(new URL(`/.well-known/oauth-protected-resource${mcpUrl.pathname}`, mcpUrl));
 
 async function serverMetadata() {
   const { authorization_servers } = await resourceMetadata();
@@ -150,30 +149,33 @@ await main(timeoutMs, trace, async () => {
 
   for (const whom of [client, named]) {
     const host = new URL(whom.redirectUri).hostname;
-    await step(`consent leads to a live callback at ${host} under its policy (INT-71)`, () =>
-      inTab(`approve-${host}`, async tab => {
-        const state = newState();
-        const before = whom.callback.received.length;
-        await tab.goto(whom.authorizeUrl(state));
-        assert.equal(tab.document.status, 200);
-        const policy = tab.document.headers['content-security-policy'];
-        assert(policy, 'the consent page has no Content-Security-Policy');
-        assert(!/form-action 'self'\s*(;|$)/.test(policy), `the policy stops the redirect: ${policy}`);
-        assert.match(tab.document.headers['cache-control'] ?? '', /no-store/);
-        await tab.screenshot('consent');
-        await assertReadable(tab);
-        await tab.approve();
-        assert(!atBroker(tab.page.url()), `the button led to ${tab.address}`);
-        await tab.screenshot('provider');
-        await assertReadable(tab);
-        await tab.become('alice');
-        const query = await returnedTo(whom, tab, before);
-        assert(query.get('code'), 'no code');
-        assert.match(query.get('code'), /^[A-Za-z0-9._~-]+$/, 'the code needs encoding (INT-49)');
-        assert.equal(query.get('iss'), server.issuer);
-        assert.equal(query.get('state'), state);
-        tab.assertClean();
-      }),
+    await step(
+      `consent leads to a live callback at ${host} under its policy (INT-71)`,
+      () =>
+        inTab(`approve-${host}`, async tab => {
+          const state = newState();
+          const before = whom.callback.received.length;
+          await tab.goto(whom.authorizeUrl(state));
+          assert.equal(tab.document.status, 200);
+          const policy = tab.document.headers['content-security-policy'];
+          assert(policy, 'the consent page has no Content-Security-Policy');
+          assert(!/form-action 'self'\s*(;|$)/.test(policy), `the policy stops the redirect: ${policy}`);
+          assert.match(tab.document.headers['cache-control'] ?? '', /no-store/);
+          await tab.screenshot('consent');
+          await assertReadable(tab);
+          await tab.approve();
+          assert(!atBroker(tab.page.url()), `the button led to ${tab.address}`);
+          await tab.screenshot('provider');
+          await assertReadable(tab);
+          await tab.become('alice');
+          const query = await returnedTo(whom, tab, before);
+          assert(query.get('code'), 'no code');
+          assert.match(query.get('code'), /^[A-Za-z0-9._~-]+$/, 'the code needs encoding (INT-49)');
+          assert.equal(query.get('iss'), server.issuer);
+          assert.equal(query.get('state'), state);
+          tab.assertClean();
+        }),
+      'consent',
     );
   }
 
@@ -206,49 +208,58 @@ await main(timeoutMs, trace, async () => {
     }),
   );
 
-  await step('the keyboard alone approves', () =>
-    inTab('keyboard', async tab => {
-      const before = client.callback.received.length;
-      await tab.goto(client.authorizeUrl());
-      await keyTo(tab, continueButton);
-      await keyTo(tab, 'button[name=person][value=alice]');
-      assert((await returnedTo(client, tab, before)).get('code'), 'no code');
-      tab.assertClean();
-    }),
+  await step(
+    'the keyboard alone approves',
+    () =>
+      inTab('keyboard', async tab => {
+        const before = client.callback.received.length;
+        await tab.goto(client.authorizeUrl());
+        await keyTo(tab, continueButton);
+        await keyTo(tab, 'button[name=person][value=alice]');
+        assert((await returnedTo(client, tab, before)).get('code'), 'no code');
+        tab.assertClean();
+      }),
+    'keyboard',
   );
 
-  await step('deny answers access_denied with iss and state', () =>
-    inTab('deny', async tab => {
-      const state = newState();
-      const before = client.callback.received.length;
-      await tab.goto(client.authorizeUrl(state));
-      await tab.deny();
-      const query = await returnedTo(client, tab, before);
-      assert.equal(query.get('error'), 'access_denied');
-      assert.equal(query.get('iss'), server.issuer);
-      assert.equal(query.get('state'), state);
-      assert.equal(query.get('code'), null);
-      tab.assertClean();
-    }),
+  await step(
+    'deny answers access_denied with iss and state',
+    () =>
+      inTab('deny', async tab => {
+        const state = newState();
+        const before = client.callback.received.length;
+        await tab.goto(client.authorizeUrl(state));
+        await tab.deny();
+        const query = await returnedTo(client, tab, before);
+        assert.equal(query.get('error'), 'access_denied');
+        assert.equal(query.get('iss'), server.issuer);
+        assert.equal(query.get('state'), state);
+        assert.equal(query.get('code'), null);
+        tab.assertClean();
+      }),
+    'deny',
   );
 
-  await step('a double click gives at most one code', () =>
-    inTab('double-click', async tab => {
-      const before = codes(client.callback);
-      await tab.goto(client.authorizeUrl());
-      const consented = await doubleClick(tab, continueButton, '**/oauth/consent', { maxRedirects: 0 });
-      assert(consented.status() < 400, `the first click was answered with ${consented.status()}`);
-      const second = (await tab.outcome(client.redirectUri)).page;
-      assert(second, 'a code without a sign-in');
-      assertUnderstandable(second);
-      await tab.screenshot('second-consent');
-      if (!atBroker(second.url)) {
-        await tab.become('alice');
-      }
-      const got = codes(client.callback) - before;
-      assert(got <= 1, `${got} codes`);
-      return `the second click shows "${second.heading}" (${second.status}), ${got} code`;
-    }),
+  await step(
+    'a double click gives at most one code',
+    () =>
+      inTab('double-click', async tab => {
+        const before = codes(client.callback);
+        await tab.goto(client.authorizeUrl());
+        const consented = await doubleClick(tab, continueButton, '**/oauth/consent', { maxRedirects: 0 });
+        assert(consented.status() < 400, `the first click was answered with ${consented.status()}`);
+        const second = (await tab.outcome(client.redirectUri)).page;
+        assert(second, 'a code without a sign-in');
+        assertUnderstandable(second);
+        await tab.screenshot('second-consent');
+        if (!atBroker(second.url)) {
+          await tab.become('alice');
+        }
+        const got = codes(client.callback) - before;
+        assert(got <= 1, `${got} codes`);
+        return `the second click shows "${second.heading}" (${second.status}), ${got} code`;
+      }),
+    'double clicks',
   );
 
   await step('a double click at the provider gives one code', () =>
@@ -264,68 +275,78 @@ await main(timeoutMs, trace, async () => {
         await tab.screenshot('second-return');
       }
       assert.equal(codes(client.callback) - before, 1, 'codes');
-      return page ? `the second click shows "${page.heading}" (${page.status})` : 'the second click gives no other code';
+      return page
+        ? `the second click shows "${page.heading}" (${page.status})`
+        : 'the second click gives no other code';
     }),
   );
 
-  await step('going back and approving again shows an understandable page', () =>
-    inTab('back', async tab => {
-      const before = client.callback.received.length;
-      await tab.goto(client.authorizeUrl());
-      const used = await tab.page
-        .locator(consentForm)
-        .evaluate(form => [...form.querySelectorAll('input[type=hidden]')].map(({ name, value }) => ({ name, value })));
-      await tab.approve();
-      await tab.become('alice');
-      assert((await returnedTo(client, tab, before)).get('code'), 'no code');
-      await tab.page.goBack({ waitUntil: 'load' });
-      await tab.page.goBack({ waitUntil: 'load' });
-      assert(atBroker(tab.page.url()), `two steps back is ${tab.address}`);
-      if (await tab.page.locator(continueButton).count()) {
-        await tab.leave(continueButton);
-      }
-      const { page } = await tab.outcome(client.redirectUri);
-      assert(page, 'an answer to the client without another sign-in');
-      assertUnderstandable(page);
-      await tab.screenshot('after-back');
-
-      // The very form that was used, as a browser that kept the page would send it.
-      await tab.goto(client.authorizeUrl());
-      await tab.page.locator(consentForm).evaluate((form, values) => {
-        for (const { name, value } of values) {
-          form.elements[name].value = value;
+  await step(
+    'going back and approving again shows an understandable page',
+    () =>
+      inTab('back', async tab => {
+        const before = client.callback.received.length;
+        await tab.goto(client.authorizeUrl());
+        const used = await tab.page
+          .locator(consentForm)
+          .evaluate(form =>
+            [...form.querySelectorAll('input[type=hidden]')].map(({ name, value }) => ({ name, value })),
+          );
+        await tab.approve();
+        await tab.become('alice');
+        assert((await returnedTo(client, tab, before)).get('code'), 'no code');
+        await tab.page.goBack({ waitUntil: 'load' });
+        await tab.page.goBack({ waitUntil: 'load' });
+        assert(atBroker(tab.page.url()), `two steps back is ${tab.address}`);
+        if (await tab.page.locator(continueButton).count()) {
+          await tab.leave(continueButton);
         }
-      }, used);
-      await tab.leave(`${consentForm} button >> nth=0`);
-      const again = (await tab.outcome(client.redirectUri)).page;
-      assert(again, 'the used form led to the client');
-      assert(atBroker(again.url), `the used form led to ${again.url}`);
-      assertUnderstandable(again);
-      await tab.screenshot('used-form');
-      await assertReadable(tab);
-      assert.equal(client.callback.received.length, before + 1);
-      return `"${page.heading}", then "${again.heading}" (${again.status})`;
-    }),
+        const { page } = await tab.outcome(client.redirectUri);
+        assert(page, 'an answer to the client without another sign-in');
+        assertUnderstandable(page);
+        await tab.screenshot('after-back');
+
+        // The very form that was used, as a browser that kept the page would send it.
+        await tab.goto(client.authorizeUrl());
+        await tab.page.locator(consentForm).evaluate((form, values) => {
+          for (const { name, value } of values) {
+            form.elements[name].value = value;
+          }
+        }, used);
+        await tab.leave(`${consentForm} button >> nth=0`);
+        const again = (await tab.outcome(client.redirectUri)).page;
+        assert(again, 'the used form led to the client');
+        assert(atBroker(again.url), `the used form led to ${again.url}`);
+        assertUnderstandable(again);
+        await tab.screenshot('used-form');
+        await assertReadable(tab);
+        assert.equal(client.callback.received.length, before + 1);
+        return `"${page.heading}", then "${again.heading}" (${again.status})`;
+      }),
+    'going back',
   );
 
-  await step('eve has no access and reads why and whom to ask', () =>
-    inTab('no-access', async tab => {
-      const before = client.callback.received.length;
-      await tab.goto(client.authorizeUrl());
-      await tab.approve();
-      await tab.become('eve');
-      const { returned, page } = await tab.outcome(client.redirectUri);
-      assert(!returned, 'eve was sent to the client');
-      assert(atBroker(page.url), `eve ended at ${page.url}`);
-      assert.match(page.heading, /access/i);
-      assert.match(page.text, /\b(ask|contact)\b/i, `whom to ask is not said: ${page.text}`);
-      assert(page.status >= 200 && page.status < 500, `status ${page.status}`);
-      assert.equal(client.callback.received.length, before);
-      await tab.screenshot('no-access');
-      await assertReadable(tab);
-      tab.assertClean();
-      return `"${page.heading}" (${page.status})`;
-    }),
+  await step(
+    'eve has no access and reads why and whom to ask',
+    () =>
+      inTab('no-access', async tab => {
+        const before = client.callback.received.length;
+        await tab.goto(client.authorizeUrl());
+        await tab.approve();
+        await tab.become('eve');
+        const { returned, page } = await tab.outcome(client.redirectUri);
+        assert(!returned, 'eve was sent to the client');
+        assert(atBroker(page.url), `eve ended at ${page.url}`);
+        assert.match(page.heading, /access/i);
+        assert.match(page.text, /\b(ask|contact)\b/i, `whom to ask is not said: ${page.text}`);
+        assert(page.status >= 200 && page.status < 500, `status ${page.status}`);
+        assert.equal(client.callback.received.length, before);
+        await tab.screenshot('no-access');
+        await assertReadable(tab);
+        tab.assertClean();
+        return `"${page.heading}" (${page.status})`;
+      }),
+    'no access',
   );
 
   await step('an unknown client is a page of status 400 (INT-45)', () =>

@@ -6,7 +6,14 @@ import { chromium } from 'playwright-core';
 
 export const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-const args = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const args = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  // A client's own page may want pictures from elsewhere: nothing but this machine is reached.
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+];
 
 const desktop = { width: 1280, height: 800 };
 const phone = { width: 390, height: 844 };
@@ -50,8 +57,11 @@ export class Tab {
   #documents = [];
   #shots = 0;
 
-  /** `looks` are the looks of a screenshot; without `screenshotsDir` none is taken. */
-  static async open(context, { screenshotsDir, name = 'page', looks: wanted = looks.slice(0, 1) } = {}) {
+  /**
+   * `looks` are the looks of a screenshot; without `screenshotsDir` none is taken.
+   * What goes wrong at `elsewhere`, the origin of a client that brings its own page, is not ours.
+   */
+  static async open(context, { screenshotsDir, name = 'page', looks: wanted = looks.slice(0, 1), elsewhere } = {}) {
     const tab = new Tab();
     tab.context = context;
     tab.page = await context.newPage();
@@ -65,7 +75,8 @@ export class Tab {
     });
     tab.page.on('pageerror', error => tab.faults.push(`script error: ${error.message}`));
     tab.page.on('console', message => {
-      if (message.type() === 'error' && !tab.#isOwnStatus(message)) {
+      const ours = !elsewhere || ![tab.page.url(), message.location().url].some(url => url.startsWith(`${elsewhere}/`));
+      if (message.type() === 'error' && ours && !tab.#isOwnStatus(message)) {
         tab.faults.push(`console: ${message.text()}`);
       }
     });
@@ -157,16 +168,26 @@ export class Tab {
 }
 
 /**
- * Walks consent, provider and redirect in a fresh profile.
+ * Walks consent, provider and redirect in a fresh profile; without `follow` it only looks at the first page.
  * Answers `{ returned: URL }` at the client's callback, or `{ page: { status, heading, text } }` where it ended otherwise.
  */
-export async function signIn(authorizeUrl, { person = 'alice', approve = true, screenshotsDir, name = 'sign-in' } = {}) {
+export async function signIn(
+  authorizeUrl,
+  { person = 'alice', approve = true, follow = true, screenshotsDir, name = 'sign-in' } = {},
+) {
   const redirectUri = new URL(authorizeUrl).searchParams.get('redirect_uri');
   const context = await newProfile();
   try {
-    const tab = await Tab.open(context, { screenshotsDir, name });
+    const tab = await Tab.open(context, {
+      screenshotsDir,
+      name,
+      elsewhere: redirectUri && new URL(redirectUri).origin,
+    });
     await tab.goto(String(authorizeUrl));
     await tab.screenshot('consent');
+    if (!follow) {
+      return await tab.outcome(redirectUri);
+    }
     if (approve) {
       await tab.approve();
       await tab.screenshot('provider');
@@ -186,6 +207,9 @@ export async function signIn(authorizeUrl, { person = 'alice', approve = true, s
 /** As `signIn`, for a flow that must end at the client. */
 export async function signInAndReturn(authorizeUrl, options) {
   const { returned, page } = await signIn(authorizeUrl, options);
-  assert(returned, `the browser ended at ${page?.url} with status ${page?.status}: ${page?.heading || page?.text.slice(0, 200)}`);
+  assert(
+    returned,
+    `the browser ended at ${page?.url} with status ${page?.status}: ${page?.heading || page?.text.slice(0, 200)}`,
+  );
   return returned;
 }

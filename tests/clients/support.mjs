@@ -50,11 +50,14 @@ function fail(error, trace) {
   process.exit(1);
 }
 
-/** One thing that must hold. What `body` returns is shown beside its name. */
-export async function step(name, body) {
+/** One thing that must hold. What `body` returns is shown beside its name; `did` goes into the table of docs/clients.md. */
+export async function step(name, body, ...did) {
   current = name;
   const detail = await body();
   console.log(`ok: ${name}${typeof detail === 'string' ? ` (${detail})` : ''}`);
+  for (const what of did) {
+    console.log(`did: ${what}`);
+  }
 }
 
 /** Names a secret without showing it. */
@@ -107,7 +110,15 @@ export class Trace {
 
   lines() {
     return this.exchanges.map(({ method, url, status, challenge, grant, body }) =>
-      [method, url, grant && `[${grant}]`, '->', status, challenge && `WWW-Authenticate: ${challenge}`, body?.slice(0, 400)]
+      [
+        method,
+        url,
+        grant && `[${grant}]`,
+        '->',
+        status,
+        challenge && `WWW-Authenticate: ${challenge}`,
+        body?.slice(0, 400),
+      ]
         .filter(Boolean)
         .join(' '),
     );
@@ -160,6 +171,12 @@ export class Callback {
     this.server.closeAllConnections();
     return new Promise(resolve => this.server.close(resolve));
   }
+}
+
+/** An access token whose signature is broken, so that the server refuses it and the client must refresh. */
+export function spoilt(token) {
+  const [header, claims, signature] = token.split('.');
+  return [header, claims, (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1)].join('.');
 }
 
 /** An OAuth client provider that keeps everything in memory; the interface is the same in both SDKs. */
@@ -234,11 +251,8 @@ export class MemoryProvider {
     }
   }
 
-  /** Breaks the access token's signature, so that the server refuses it and the SDK must refresh. */
   spoilAccessToken() {
-    const [header, claims, signature] = this.#tokens.access_token.split('.');
-    const spoilt = (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1);
-    this.#tokens = { ...this.#tokens, access_token: [header, claims, spoilt].join('.') };
+    this.#tokens = { ...this.#tokens, access_token: spoilt(this.#tokens.access_token) };
   }
 
   /** Forgets the refresh token and keeps the access token. */

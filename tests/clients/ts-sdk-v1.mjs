@@ -96,21 +96,29 @@ await main(timeoutMs, trace, async () => {
   const bob = await Session.open('bob');
   let tools;
 
-  await step('alice: 401, discovery, registration', async () => {
-    const authorize = await firstContact(alice);
-    return `scope ${authorize.get('scope')}`;
-  });
+  await step(
+    'alice: 401, discovery, registration',
+    async () => {
+      const authorize = await firstContact(alice);
+      return `scope ${authorize.get('scope')}`;
+    },
+    'dynamic registration',
+  );
 
-  await step('alice: browser, code, tokens', async () => {
-    const query = await alice.authorize('alice');
-    const tokens = alice.provider.tokens();
-    assert.equal(query.get('iss'), tokens.issuer, 'iss is not the advertised issuer');
-    assert.equal(tokens.token_type, 'Bearer');
-    assert(Number.isInteger(tokens.expires_in) && tokens.expires_in > 300, `expires_in is ${tokens.expires_in}`);
-    assert(tokens.refresh_token, 'no refresh token');
-    assertIncludes(scopes(tokens.scope), ['mcp:read', 'mcp:write'], 'granted scopes');
-    return `granted ${tokens.scope}, ${tokens.expires_in} s`;
-  });
+  await step(
+    'alice: browser, code, tokens',
+    async () => {
+      const query = await alice.authorize('alice');
+      const tokens = alice.provider.tokens();
+      assert.equal(query.get('iss'), tokens.issuer, 'iss is not the advertised issuer');
+      assert.equal(tokens.token_type, 'Bearer');
+      assert(Number.isInteger(tokens.expires_in) && tokens.expires_in > 300, `expires_in is ${tokens.expires_in}`);
+      assert(tokens.refresh_token, 'no refresh token');
+      assertIncludes(scopes(tokens.scope), ['mcp:read', 'mcp:write'], 'granted scopes');
+      return `granted ${tokens.scope}, ${tokens.expires_in} s`;
+    },
+    'sign-in',
+  );
 
   await step('alice: connect', async () => {
     await alice.connect();
@@ -127,26 +135,34 @@ await main(timeoutMs, trace, async () => {
   const tool = name => tools.find(candidate => candidate.name === name);
   const note = 'written by the TypeScript SDK v1';
 
-  await step('alice: call whoami, write_note, read_note', async () => {
-    assert.match(textOf(await alice.call('whoami')), /alice/);
-    textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
-    assert.match(textOf(await alice.call('read_note', argumentsFor(tool('read_note'), note))), /TypeScript SDK v1/);
-  });
+  await step(
+    'alice: call whoami, write_note, read_note',
+    async () => {
+      assert.match(textOf(await alice.call('whoami')), /alice/);
+      textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
+      assert.match(textOf(await alice.call('read_note', argumentsFor(tool('read_note'), note))), /TypeScript SDK v1/);
+    },
+    'tool call',
+  );
 
-  await step('alice: a refused access token is refreshed', async () => {
-    const before = alice.provider.tokens();
-    const mark = trace.mark();
-    alice.provider.spoilAccessToken();
-    assert.match(textOf(await alice.call('whoami')), /alice/);
-    const after = alice.provider.tokens();
-    const [refusal] = trace.since(mark, exchange => exchange.status === 401);
-    assert.equal(challengeParam(refusal?.challenge, 'error'), 'invalid_token');
-    assert.equal(trace.since(mark, exchange => exchange.grant === 'refresh_token').length, 1);
-    assert.notEqual(after.access_token, before.access_token);
-    assert.notEqual(after.refresh_token, before.refresh_token, 'the refresh token was not rotated');
-    assert.equal(alice.provider.redirects.length, 1, 'the SDK opened a browser');
-    return `${fingerprint(before.access_token)} -> ${fingerprint(after.access_token)}`;
-  });
+  await step(
+    'alice: a refused access token is refreshed',
+    async () => {
+      const before = alice.provider.tokens();
+      const mark = trace.mark();
+      alice.provider.spoilAccessToken();
+      assert.match(textOf(await alice.call('whoami')), /alice/);
+      const after = alice.provider.tokens();
+      const [refusal] = trace.since(mark, exchange => exchange.status === 401);
+      assert.equal(challengeParam(refusal?.challenge, 'error'), 'invalid_token');
+      assert.equal(trace.since(mark, exchange => exchange.grant === 'refresh_token').length, 1);
+      assert.notEqual(after.access_token, before.access_token);
+      assert.notEqual(after.refresh_token, before.refresh_token, 'the refresh token was not rotated');
+      assert.equal(alice.provider.redirects.length, 1, 'the SDK opened a browser');
+      return `${fingerprint(before.access_token)} -> ${fingerprint(after.access_token)}`;
+    },
+    'refresh',
+  );
 
   await step('alice: call write_note with the new token', async () => {
     textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
@@ -155,7 +171,10 @@ await main(timeoutMs, trace, async () => {
   // With a refresh token at hand v1 refreshes on a 403, which cannot widen anything. It must stop there.
   await step('alice: reset_notes alone ends in one refresh and a 403', async () => {
     const mark = trace.mark();
-    await assert.rejects(alice.call('reset_notes'), error => error instanceof StreamableHTTPError && error.code === 403);
+    await assert.rejects(
+      alice.call('reset_notes'),
+      error => error instanceof StreamableHTTPError && error.code === 403,
+    );
     const [refusal] = trace.since(mark, exchange => exchange.status === 403);
     assert.equal(challengeParam(refusal.challenge, 'error'), 'insufficient_scope');
     const wanted = scopes(challengeParam(refusal.challenge, 'scope'));
@@ -165,20 +184,24 @@ await main(timeoutMs, trace, async () => {
     return `wanted ${wanted.join(' ')}`;
   });
 
-  await step('alice: step-up in the browser, then reset_notes', async () => {
-    // A call that succeeds makes the transport forget the challenge that it gave up on.
-    textOf(await alice.call('whoami'));
-    alice.provider.dropRefreshToken();
-    await assert.rejects(alice.call('reset_notes'), UnauthorizedError);
-    assert.equal(alice.provider.redirects.length, 2);
-    assertIncludes(scopes(alice.provider.redirects[1].searchParams.get('scope')), ['mcp:admin'], 'scopes asked for');
-    await alice.authorize('alice-step-up');
-    const granted = scopes(alice.provider.tokens().scope);
-    assertIncludes(granted, ['mcp:admin', 'mcp:read', 'mcp:write'], 'granted scopes');
-    textOf(await alice.call('reset_notes'));
-    assert.equal(alice.provider.registrations, 1, 'the client registered again');
-    return `granted ${granted.join(' ')}`;
-  });
+  await step(
+    'alice: step-up in the browser, then reset_notes',
+    async () => {
+      // A call that succeeds makes the transport forget the challenge that it gave up on.
+      textOf(await alice.call('whoami'));
+      alice.provider.dropRefreshToken();
+      await assert.rejects(alice.call('reset_notes'), UnauthorizedError);
+      assert.equal(alice.provider.redirects.length, 2);
+      assertIncludes(scopes(alice.provider.redirects[1].searchParams.get('scope')), ['mcp:admin'], 'scopes asked for');
+      await alice.authorize('alice-step-up');
+      const granted = scopes(alice.provider.tokens().scope);
+      assertIncludes(granted, ['mcp:admin', 'mcp:read', 'mcp:write'], 'granted scopes');
+      textOf(await alice.call('reset_notes'));
+      assert.equal(alice.provider.registrations, 1, 'the client registered again');
+      return `granted ${granted.join(' ')}`;
+    },
+    'step-up without a refresh token',
+  );
 
   await step('bob: 401, browser, whoami', async () => {
     await firstContact(bob);

@@ -108,34 +108,46 @@ await main(timeoutMs, trace, async () => {
   const bob = await Session.open('bob');
   let tools;
 
-  await step('alice: 401, discovery, registration', async () => {
-    const authorize = await firstContact(alice);
-    return `scope ${authorize.get('scope')}`;
-  });
+  await step(
+    'alice: 401, discovery, registration',
+    async () => {
+      const authorize = await firstContact(alice);
+      return `scope ${authorize.get('scope')}`;
+    },
+    'dynamic registration',
+  );
 
-  await step('alice: deny reaches the SDK as access_denied', async () => {
-    const url = alice.provider.redirects[0];
-    const { returned } = await signIn(url, { approve: false, screenshotsDir, name: 'ts-v2-deny' });
-    assert(returned, 'deny did not lead back to the client');
-    const query = await alice.callback.next();
-    assert.equal(query.get('state'), alice.provider.expectedState);
-    const refused = await alice.transport.finishAuth(query).catch(error => error);
-    assert(refused instanceof OAuthError, `finishAuth ended with ${refused}`);
-    assert.equal(refused.code, 'access_denied');
-  });
+  await step(
+    'alice: deny reaches the SDK as access_denied',
+    async () => {
+      const url = alice.provider.redirects[0];
+      const { returned } = await signIn(url, { approve: false, screenshotsDir, name: 'ts-v2-deny' });
+      assert(returned, 'deny did not lead back to the client');
+      const query = await alice.callback.next();
+      assert.equal(query.get('state'), alice.provider.expectedState);
+      const refused = await alice.transport.finishAuth(query).catch(error => error);
+      assert(refused instanceof OAuthError, `finishAuth ended with ${refused}`);
+      assert.equal(refused.code, 'access_denied');
+    },
+    'deny',
+  );
 
-  await step('alice: browser, code, iss, tokens', async () => {
-    await assert.rejects(alice.connect(), UnauthorizedError);
-    const query = await alice.authorize('alice');
-    const tokens = alice.provider.tokens();
-    assert.equal(query.get('iss'), tokens.issuer);
-    assert.equal(tokens.token_type, 'Bearer');
-    assert(Number.isInteger(tokens.expires_in) && tokens.expires_in > 300, `expires_in is ${tokens.expires_in}`);
-    assert(tokens.refresh_token, 'no refresh token');
-    assertIncludes(scopes(tokens.scope), ['mcp:read', 'mcp:write'], 'granted scopes');
-    assert.equal(alice.provider.registrations, 1, 'the client registered again');
-    return `granted ${tokens.scope}, ${tokens.expires_in} s`;
-  });
+  await step(
+    'alice: browser, code, iss, tokens',
+    async () => {
+      await assert.rejects(alice.connect(), UnauthorizedError);
+      const query = await alice.authorize('alice');
+      const tokens = alice.provider.tokens();
+      assert.equal(query.get('iss'), tokens.issuer);
+      assert.equal(tokens.token_type, 'Bearer');
+      assert(Number.isInteger(tokens.expires_in) && tokens.expires_in > 300, `expires_in is ${tokens.expires_in}`);
+      assert(tokens.refresh_token, 'no refresh token');
+      assertIncludes(scopes(tokens.scope), ['mcp:read', 'mcp:write'], 'granted scopes');
+      assert.equal(alice.provider.registrations, 1, 'the client registered again');
+      return `granted ${tokens.scope}, ${tokens.expires_in} s`;
+    },
+    'sign-in',
+  );
 
   await step('alice: connect as a 2025 client', async () => {
     await alice.connect({ mode: 'legacy' });
@@ -161,27 +173,35 @@ await main(timeoutMs, trace, async () => {
   const tool = name => tools.find(candidate => candidate.name === name);
   const note = 'written by the TypeScript SDK v2';
 
-  await step('alice: call whoami, write_note, read_note', async () => {
-    assert.match(textOf(await alice.call('whoami')), /alice/);
-    textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
-    assert.match(textOf(await alice.call('read_note', argumentsFor(tool('read_note'), note))), /TypeScript SDK v2/);
-  });
+  await step(
+    'alice: call whoami, write_note, read_note',
+    async () => {
+      assert.match(textOf(await alice.call('whoami')), /alice/);
+      textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
+      assert.match(textOf(await alice.call('read_note', argumentsFor(tool('read_note'), note))), /TypeScript SDK v2/);
+    },
+    'tool call',
+  );
 
-  await step('alice: a refused access token is refreshed', async () => {
-    const before = alice.provider.tokens();
-    const browsers = alice.provider.redirects.length;
-    const mark = trace.mark();
-    alice.provider.spoilAccessToken();
-    assert.match(textOf(await alice.call('whoami')), /alice/);
-    const after = alice.provider.tokens();
-    const [refusal] = trace.since(mark, exchange => exchange.status === 401);
-    assert.equal(challengeParam(refusal?.challenge, 'error'), 'invalid_token');
-    assert.equal(trace.since(mark, exchange => exchange.grant === 'refresh_token').length, 1);
-    assert.notEqual(after.access_token, before.access_token);
-    assert.notEqual(after.refresh_token, before.refresh_token, 'the refresh token was not rotated');
-    assert.equal(alice.provider.redirects.length, browsers, 'the SDK opened a browser');
-    return `${fingerprint(before.access_token)} -> ${fingerprint(after.access_token)}`;
-  });
+  await step(
+    'alice: a refused access token is refreshed',
+    async () => {
+      const before = alice.provider.tokens();
+      const browsers = alice.provider.redirects.length;
+      const mark = trace.mark();
+      alice.provider.spoilAccessToken();
+      assert.match(textOf(await alice.call('whoami')), /alice/);
+      const after = alice.provider.tokens();
+      const [refusal] = trace.since(mark, exchange => exchange.status === 401);
+      assert.equal(challengeParam(refusal?.challenge, 'error'), 'invalid_token');
+      assert.equal(trace.since(mark, exchange => exchange.grant === 'refresh_token').length, 1);
+      assert.notEqual(after.access_token, before.access_token);
+      assert.notEqual(after.refresh_token, before.refresh_token, 'the refresh token was not rotated');
+      assert.equal(alice.provider.redirects.length, browsers, 'the SDK opened a browser');
+      return `${fingerprint(before.access_token)} -> ${fingerprint(after.access_token)}`;
+    },
+    'refresh',
+  );
 
   await step('alice: call write_note with the new token', async () => {
     textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
@@ -205,14 +225,18 @@ await main(timeoutMs, trace, async () => {
     return `scope ${asked}`;
   });
 
-  await step('alice: step-up in the browser, then reset_notes', async () => {
-    await alice.authorize('alice-step-up');
-    const granted = alice.provider.tokens().scope;
-    assertIncludes(scopes(granted), ['mcp:admin', 'mcp:read', 'mcp:write'], 'granted scopes');
-    textOf(await alice.call('reset_notes'));
-    assert.equal(alice.provider.registrations, 1, 'the client registered again');
-    return `granted ${granted}`;
-  });
+  await step(
+    'alice: step-up in the browser, then reset_notes',
+    async () => {
+      await alice.authorize('alice-step-up');
+      const granted = alice.provider.tokens().scope;
+      assertIncludes(scopes(granted), ['mcp:admin', 'mcp:read', 'mcp:write'], 'granted scopes');
+      textOf(await alice.call('reset_notes'));
+      assert.equal(alice.provider.registrations, 1, 'the client registered again');
+      return `granted ${granted}`;
+    },
+    'step-up',
+  );
 
   await step('bob: 401, browser, whoami', async () => {
     await firstContact(bob);

@@ -3,12 +3,8 @@
 import argparse
 import asyncio
 import contextlib
-import hashlib
-import json
 import sys
 import time
-import traceback
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -18,26 +14,9 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from pydantic import AnyUrl
 
-BROWSER = Path(__file__).resolve().parent.parent / "browser-cli.mjs"
+from support import Failure, arguments_for, browse, fingerprint, ok, require, run, text_of
+
 BACK = b"<!doctype html><html lang=en><link rel=icon href=data:,><title>Back at the client</title><h1>Back at the client</h1>"
-
-
-class Failure(Exception):
-    """A step that did not hold."""
-
-
-def require(condition: object, message: str) -> None:
-    if not condition:
-        raise Failure(message)
-
-
-def ok(name: str, detail: str = "") -> None:
-    print(f"ok: {name}{f' ({detail})' if detail else ''}", flush=True)
-
-
-def fingerprint(secret: str) -> str:
-    """Names a secret without showing it."""
-    return hashlib.sha256(secret.encode()).hexdigest()[:8]
 
 
 class Memory(TokenStorage):
@@ -112,19 +91,8 @@ class Person:
     async def _redirect(self, url: str) -> None:
         query = parse_qs(urlsplit(url).query, strict_parsing=True)
         self.browsers.append({name: values[0] for name, values in query.items()})
-        command = ["node", str(BROWSER), url, "--person", self.name, "--name", f"python-{self.name}-{len(self.browsers)}"]
-        if self.screenshots:
-            command += ["--screenshots", self.screenshots]
-        browser = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        try:
-            out, err = await browser.communicate()
-        except asyncio.CancelledError:
-            browser.terminate()
-            raise
-        require(browser.returncode == 0, f"the browser did not return: {err.decode()} {out.decode()}")
-        require(json.loads(out)["returned"] == self.callback.redirect_uri, f"the browser ended at {out.decode()}")
+        returned = await browse(url, self.name, f"python-{self.name}-{len(self.browsers)}", self.screenshots)
+        require(returned == self.callback.redirect_uri, f"the browser ended at {returned}")
 
     async def _returned(self) -> AuthorizationCodeResult:
         query = await self.callback.queries.get()
@@ -168,22 +136,6 @@ class Person:
         return lines
 
 
-def text_of(result) -> str:
-    text = "\n".join(getattr(part, "text", "") for part in result.content)
-    require(not result.is_error, f"the tool answered with an error: {text}")
-    return text
-
-
-def arguments_for(tool, text: str) -> dict[str, str]:
-    """Arguments for a tool from its own schema: the text for every required string."""
-    properties = tool.input_schema.get("properties", {})
-    return {
-        name: text
-        for name in tool.input_schema.get("required", list(properties))
-        if "string" in ([kind] if isinstance(kind := properties[name].get("type"), str) else kind or [])
-    }
-
-
 async def alice_walks(alice: Person) -> None:
     note = "written by the Python SDK"
     async with alice.connected() as client:
@@ -193,7 +145,7 @@ async def alice_walks(alice: Person) -> None:
         require(any("/.well-known/oauth-protected-resource" in path for path in found), f"no resource metadata in {found}")
         require(any("/.well-known/oauth-authorization-server" in path for path in found), f"no server metadata in {found}")
         require(alice.memory.registrations == 1, "the client did not register")
-        ok("alice: 401, discovery, registration", f"client {alice.memory.client.token_endpoint_auth_method or 'public'}")
+        ok("alice: 401, discovery, registration", f"client {alice.memory.client.token_endpoint_auth_method or 'public'}", ["dynamic registration"])
 
         asked = alice.browsers[0]
         require(asked["resource"] == alice.url, f"resource is {asked.get('resource')}")
@@ -201,7 +153,7 @@ async def alice_walks(alice: Person) -> None:
         require(tokens.refresh_token, "no refresh token")
         require(tokens.expires_in and tokens.expires_in > 300, f"expires_in is {tokens.expires_in}")
         require({"mcp:read", "mcp:write"} <= set(alice.granted()), f"granted {tokens.scope}")
-        ok("alice: browser, code, iss, tokens", f"granted {tokens.scope}, {tokens.expires_in} s")
+        ok("alice: browser, code, iss, tokens", f"granted {tokens.scope}, {tokens.expires_in} s", ["sign-in"])
 
         require(client.protocol_version == "2026-07-28", f"protocol {client.protocol_version}")
         ok("alice: connect", f"protocol {client.protocol_version}")
@@ -214,7 +166,7 @@ async def alice_walks(alice: Person) -> None:
         text_of(await client.call_tool("write_note", arguments_for(tools["write_note"], note)))
         read = text_of(await client.call_tool("read_note", arguments_for(tools["read_note"], note)))
         require(note in read, f"the note reads {read}")
-        ok("alice: call whoami, write_note, read_note")
+        ok("alice: call whoami, write_note, read_note", did=["tool call"])
 
         before, mark = alice.memory.tokens, len(alice.exchanges)
         alice.provider.context.token_expiry_time = time.time() - 1
@@ -226,7 +178,7 @@ async def alice_walks(alice: Person) -> None:
         require(after.refresh_token != before.refresh_token, "the refresh token was not rotated")
         require(len(alice.browsers) == 1, "the SDK opened a browser")
         changed = f"{fingerprint(before.access_token)} -> {fingerprint(after.access_token)}"
-        ok("alice: an expired access token is refreshed", changed)
+        ok("alice: an expired access token is refreshed", changed, ["refresh"])
 
         text_of(await client.call_tool("write_note", arguments_for(tools["write_note"], note)))
         ok("alice: call write_note with the new token")
@@ -238,7 +190,7 @@ async def alice_walks(alice: Person) -> None:
         require("mcp:admin" in alice.browsers[1]["scope"].split(), f"asked for {alice.browsers[1]['scope']}")
         require({"mcp:admin", "mcp:read", "mcp:write"} <= set(alice.granted()), f"granted {alice.granted()}")
         require(alice.memory.registrations == 1, "the client registered again")
-        ok("alice: step-up in the browser, then reset_notes", f"granted {' '.join(alice.granted())}")
+        ok("alice: step-up in the browser, then reset_notes", f"granted {' '.join(alice.granted())}", ["step-up"])
 
     async with alice.connected() as client:
         require("alice" in text_of(await client.call_tool("whoami", {})), "whoami does not say alice")
@@ -267,39 +219,19 @@ async def bob_walks(bob: Person) -> None:
         ok("bob: step-up ends without mcp:admin", f"granted {' '.join(bob.granted())}; {answer}")
 
 
-def reason(error: BaseException) -> BaseException:
-    """The first cause inside the groups that the SDK's task groups raise."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+people: list[Person] = []
 
 
-async def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mcp-url", required=True)
-    parser.add_argument("--screenshots")
-    parser.add_argument("--timeout", type=float, default=150)
-    options = parser.parse_args()
-    people = [Person(name, options.mcp_url, options.screenshots) for name in ("alice", "bob")]
-    alice, bob = people
-    try:
-        async with asyncio.timeout(options.timeout):
-            for person in people:
-                await person.open()
-            await alice_walks(alice)
-            await bob_walks(bob)
-            for person in people:
-                await person.close()
-    except Exception as error:
-        cause = reason(error)
-        print(f"not ok: {type(cause).__name__}: {cause}", flush=True)
-        traceback.print_exception(error)
-        for person in people:
-            for line in person.trace():
-                print(f"  {line}", file=sys.stderr)
-        return 1
-    return 0
+async def walk(options: argparse.Namespace) -> None:
+    alice, bob = (Person(name, options.mcp_url, options.screenshots) for name in ("alice", "bob"))
+    people.extend([alice, bob])
+    for person in people:
+        await person.open()
+    await alice_walks(alice)
+    await bob_walks(bob)
+    for person in people:
+        await person.close()
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(run(__doc__, walk, lambda: [line for person in people for line in person.trace()]))

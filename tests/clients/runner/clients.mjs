@@ -1,0 +1,95 @@
+// Who is run: each row is one script, what it needs, and which version it is.
+// `needs` names prerequisites; `version` answers for the table of docs/clients.md, `seen` for the run's own summary.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { chromium, crateVersion, npmVersion, pypiVersion, python, rmcpClient } from './prerequisites.mjs';
+
+const node = script => () => [process.execPath, script];
+
+/** `binary` is the `gatelodge` under test. */
+export function clients(binary) {
+  return [
+    {
+      name: 'ts-sdk-v1',
+      title: 'TypeScript SDK v1',
+      needs: ['chromium', 'npm'],
+      version: () => npmVersion('@modelcontextprotocol/sdk'),
+      command: node('ts-sdk-v1.mjs'),
+    },
+    {
+      name: 'ts-sdk-v2',
+      title: 'TypeScript SDK v2',
+      needs: ['chromium', 'npm'],
+      version: () => npmVersion('@modelcontextprotocol/client'),
+      command: node('ts-sdk-v2.mjs'),
+    },
+    {
+      name: 'python-sdk',
+      title: 'Python SDK',
+      needs: ['chromium', 'npm', 'python'],
+      version: () => pypiVersion('mcp', 'python-sdk'),
+      command: () => [python('python-sdk'), path.join('python', 'python_sdk.py')],
+    },
+    {
+      name: 'fastmcp',
+      title: 'FastMCP client',
+      needs: ['chromium', 'npm', 'fastmcp'],
+      version: () => pypiVersion('fastmcp', 'fastmcp'),
+      command: () => [python('fastmcp'), path.join('python', 'fastmcp_client.py')],
+    },
+    {
+      name: 'rmcp',
+      title: 'Rust SDK',
+      needs: ['chromium', 'npm', 'rmcp'],
+      version: () => crateVersion('rmcp'),
+      command: () => [rmcpClient(binary)],
+    },
+    {
+      name: 'inspector',
+      title: 'MCP Inspector, CLI',
+      needs: ['chromium', 'npm', 'node-22'],
+      version: () => npmVersion('@modelcontextprotocol/inspector', 'node-22'),
+      command: node('inspector.mjs'),
+    },
+    {
+      name: 'mcp-remote',
+      title: 'mcp-remote, between a stdio client and the server',
+      needs: ['chromium', 'npm'],
+      version: () => npmVersion('mcp-remote'),
+      command: node('mcp-remote.mjs'),
+    },
+    {
+      name: 'conformance',
+      title: 'MCP conformance suite, authorization server',
+      needs: ['chromium', 'npm', 'node-22'],
+      version: () => npmVersion('@modelcontextprotocol/conformance', 'node-22'),
+      command: node('conformance.mjs'),
+    },
+    {
+      name: 'oauth4webapi',
+      title: 'strict OAuth client',
+      needs: ['chromium', 'npm'],
+      version: () => npmVersion('oauth4webapi'),
+      command: node('oauth4webapi.mjs'),
+    },
+    {
+      name: 'openid-client',
+      title: 'strict OAuth client',
+      needs: ['chromium', 'npm'],
+      version: () => npmVersion('openid-client'),
+      command: node('openid-client.mjs'),
+    },
+    {
+      name: 'browser-pages',
+      title: 'the pages alone',
+      needs: ['chromium', 'npm'],
+      // Debian's moves by itself: the table does not follow it.
+      version: () => "Chromium, Debian's",
+      seen: () =>
+        spawnSync(chromium, ['--version'], { encoding: 'utf8' })
+          .stdout.trim()
+          .replace(/ built on.*/, ''),
+      command: node('browser-pages.mjs'),
+    },
+  ];
+}
