@@ -124,7 +124,7 @@ if (values['write-table']) {
   const faults = tableFaults(values['check-table'], passed, complete);
   if (faults.length > 0) {
     console.error(`\n${faults.join('\n')}`);
-    console.error(`The table is stale: ./dev e2e --write-table ${values['check-table']}`);
+    console.error(`The table is stale: ./dev clients --write-table ${values['check-table']}`);
     process.exitCode = 1;
   }
 }

@@ -1,0 +1,63 @@
+//! `./dev bench`: what a request costs the server, in CPU time.
+//!
+//! Wall-clock rates on a shared machine are noise, so what is counted is the CPU time of the
+//! server process (all threads, user and system, from `/proc`), and that of Redis beside it. A
+//! closed loop of a fixed number of callers asks; rounds of all contestants are interleaved, and
+//! the median round counts. Callers, browser and identity provider live in this process, whose
+//! time is not counted.
+//!
+//! - `options`: the command line.
+//! - `contestant`: who is measured: a build of the broker, or a peer, on a store.
+//! - [`broker`], [`peer`], [`redis`], [`provider`]: how each of them is started.
+//! - [`process`]: a server process: its CPU time and its memory.
+//! - [`work`]: the kinds of request. [`flow`]: a browser that signs in.
+//! - [`load`]: the closed loop.
+//! - [`rounds`]: the interleaved rounds, and their medians.
+//! - [`table`]: the result.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
+
+mod broker;
+mod contestant;
+mod flow;
+mod load;
+mod options;
+mod peer;
+mod process;
+mod provider;
+mod redis;
+mod rounds;
+mod table;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use options::Options;
+
+/// Whatever goes wrong ends the run and is shown.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    gatelodge::app::install_crypto();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let measured = runtime.map_err(Fault::from).and_then(|runtime| runtime.block_on(run(&options)));
+    match measured {
+        Ok(result) => {
+            println!("{result}");
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("bench: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<String, Fault> {
+    let contestants = options.contestants()?;
+    let results = rounds::measure(&contestants, &options.extent()).await?;
+    Ok(table::render(&contestants, &results, options.markdown()))
+}

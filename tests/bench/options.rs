@@ -1,0 +1,90 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Fault;
+use crate::contestant::{Contestant, Product, Store};
+use crate::load::Limits;
+use crate::rounds::Extent;
+use crate::{peer, redis};
+
+/// Measures what requests cost the server in CPU time.
+#[derive(Debug, clap::Parser)]
+#[command(name = "./dev bench")]
+pub(crate) struct Options {
+    /// A short run that shows that everything still works. Its figures mean nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Print the result as Markdown.
+    #[arg(long)]
+    markdown: bool,
+    /// Measure another product on the same work in the same run, and print the ratios.
+    #[arg(long, value_name = "NAME")]
+    peer: Option<Peer>,
+    /// Measure another build of gatelodge in the same run, and print the ratios.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Measure this build of gatelodge, and not the one that was just made.
+    #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_gatelodge"), hide_default_value = true)]
+    build: PathBuf,
+    /// Rounds, of which the median counts.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=99))]
+    rounds: u16,
+    /// Seconds that each kind of work is asked for in a round.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=60))]
+    seconds: u16,
+    /// Callers that ask at the same time.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    callers: u16,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Peer {
+    /// node-oidc-provider
+    OidcProvider,
+}
+
+impl Options {
+    /// Who is measured: this build first, the others after it.
+    pub(crate) fn contestants(&self) -> Result<Vec<Contestant>, Fault> {
+        let mut products = vec![Product::Gatelodge { binary: self.build.clone(), label: "Gatelodge" }];
+        if let Some(other) = &self.against {
+            products.push(Product::Gatelodge { binary: other.clone(), label: "other build" });
+        }
+        if let Some(Peer::OidcProvider) = self.peer {
+            peer::check()?;
+            products.push(Product::OidcProvider);
+        }
+        let mut stores = vec![Store::Local];
+        if redis::is_installed()? {
+            stores.push(Store::Redis);
+        }
+        let on = |store: &Store| products.iter().map(|product| Contestant::new(product, *store)).collect();
+        Ok(stores.iter().flat_map(|store| -> Vec<_> { on(store) }).collect())
+    }
+
+    /// How much is asked.
+    pub(crate) fn extent(&self) -> Extent {
+        if self.quick {
+            let limits = Limits { time: Duration::from_millis(250), count: 500 };
+            return Extent { rounds: 1, warm_up: None, starts: 1, callers: 4, limits };
+        }
+        let time = Duration::from_secs(self.seconds.into());
+        Extent {
+            rounds: self.rounds.into(),
+            warm_up: Some(Limits { time: time / 2, count: 20_000 }),
+            starts: 5,
+            callers: self.callers.into(),
+            limits: Limits { time, count: 200_000 },
+        }
+    }
+
+    /// Is the result to be put into a document?
+    pub(crate) fn markdown(&self) -> bool {
+        self.markdown
+    }
+}

@@ -1,0 +1,176 @@
+//! The kinds of request, and a caller that makes them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use gatelodge::outbound::Outbound;
+use gatelodge::protocol::S256Challenge;
+use gatelodge::secret::random;
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{Fault, flow};
+
+/// The protected server that tokens are for; nothing listens there.
+pub(crate) const RESOURCE: &str = "http://127.0.0.1:9/mcp";
+
+/// Where the client gets its answers; nothing listens there.
+const REDIRECT: &str = "http://127.0.0.1:9/callback";
+
+/// A kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// One refresh, and the token rotates.
+    Refresh,
+    /// Authorization page, consent, sign-in, callback, token.
+    CodeFlow,
+    /// The authorization server's metadata.
+    Metadata,
+    /// One dynamic registration.
+    Registration,
+}
+
+impl Work {
+    pub(crate) const ALL: [Self; 4] = [Self::Refresh, Self::CodeFlow, Self::Metadata, Self::Registration];
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refresh => "refresh with rotation",
+            Self::CodeFlow => "whole code flow",
+            Self::Metadata => "metadata",
+            Self::Registration => "dynamic registration",
+        })
+    }
+}
+
+/// Where a server's endpoints are.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoints {
+    metadata: String,
+    registration: String,
+    authorization: String,
+    token: String,
+}
+
+impl Endpoints {
+    pub(crate) fn of_the_broker(origin: &str) -> Self {
+        Self {
+            metadata: format!("{origin}/.well-known/oauth-authorization-server"),
+            registration: format!("{origin}/oauth/register"),
+            authorization: format!("{origin}/oauth/authorize"),
+            token: format!("{origin}/oauth/token"),
+        }
+    }
+
+    pub(crate) fn of_the_peer(origin: &str) -> Self {
+        Self {
+            metadata: format!("{origin}/.well-known/openid-configuration"),
+            registration: format!("{origin}/reg"),
+            authorization: format!("{origin}/auth"),
+            token: format!("{origin}/token"),
+        }
+    }
+}
+
+/// One of those who ask: a registered client with a session of its own.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    at: Arc<Endpoints>,
+    outbound: Outbound,
+    client_id: String,
+    refresh_token: String,
+}
+
+impl Caller {
+    /// Registers and signs in.
+    pub(crate) async fn new(at: Arc<Endpoints>, outbound: Outbound) -> Result<Self, Fault> {
+        let mut caller = Self { at, outbound, client_id: String::new(), refresh_token: String::new() };
+        caller.client_id = caller.register().await?;
+        caller.refresh_token = caller.sign_in().await?;
+        Ok(caller)
+    }
+
+    /// Does one piece of work.
+    pub(crate) async fn work(&mut self, work: Work) -> Result<(), Fault> {
+        match work {
+            Work::Refresh => self.refresh().await,
+            Work::CodeFlow => self.sign_in().await.map(drop),
+            Work::Metadata => Ok(self.outbound.get(&self.at.metadata).await.map(drop)?),
+            Work::Registration => self.register().await.map(drop),
+        }
+    }
+
+    async fn register(&self) -> Result<String, Fault> {
+        let client = json!({ "client_name": "bench", "redirect_uris": [REDIRECT] });
+        let request = Request::post(&self.at.registration).header("content-type", "application/json");
+        let answer = self.send(request.body(client.to_string().into_bytes())?, StatusCode::CREATED).await?;
+        text(&answer, "client_id")
+    }
+
+    /// The whole code flow; gives back the refresh token.
+    async fn sign_in(&self) -> Result<String, Fault> {
+        let verifier = random::token();
+        let challenge = S256Challenge::of_verifier(&verifier);
+        let query = encode(&[
+            ("response_type", "code"),
+            ("client_id", &self.client_id),
+            ("redirect_uri", REDIRECT),
+            ("state", "state"),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+            ("resource", RESOURCE),
+            ("scope", "mcp:read mcp:write"),
+        ]);
+        let start = format!("{}?{query}", self.at.authorization);
+        let code = flow::code(&self.outbound, &start, REDIRECT).await?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", &self.client_id),
+            ("code", &code),
+            ("code_verifier", &verifier),
+            ("redirect_uri", REDIRECT),
+            ("resource", RESOURCE),
+        ];
+        text(&self.token(&form).await?, "refresh_token")
+    }
+
+    async fn refresh(&mut self) -> Result<(), Fault> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", &self.client_id),
+            ("refresh_token", &self.refresh_token),
+            ("resource", RESOURCE),
+        ];
+        let fresh = text(&self.token(&form).await?, "refresh_token")?;
+        if fresh == self.refresh_token {
+            return Err("the refresh token was not rotated".into());
+        }
+        self.refresh_token = fresh;
+        Ok(())
+    }
+
+    async fn token(&self, form: &[(&str, &str)]) -> Result<Value, Fault> {
+        let request = Request::post(&self.at.token).header("content-type", flow::FORM);
+        self.send(request.body(encode(form).into_bytes())?, StatusCode::OK).await
+    }
+
+    async fn send(&self, request: Request<Vec<u8>>, wanted: StatusCode) -> Result<Value, Fault> {
+        let answer = self.outbound.send(request).await?;
+        if answer.status() == wanted {
+            return Ok(serde_json::from_slice(answer.body())?);
+        }
+        let said = String::from_utf8_lossy(answer.body());
+        Err(format!("answered {}, not {wanted}: {said}", answer.status()).into())
+    }
+}
+
+fn encode(form: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
+}
+
+fn text(answer: &Value, name: &str) -> Result<String, Fault> {
+    let found = answer.get(name).and_then(Value::as_str).map(str::to_owned);
+    found.ok_or_else(|| format!("the answer has no {name}").into())
+}
