@@ -61,12 +61,10 @@ impl IntoResponse for Failure {
             ErrorCode::SlowDown => StatusCode::TOO_MANY_REQUESTS,
             ErrorCode::InvalidRequest
             | ErrorCode::InvalidGrant
-            | ErrorCode::UnauthorizedClient
             | ErrorCode::UnsupportedGrantType
             | ErrorCode::UnsupportedResponseType
             | ErrorCode::InvalidScope
             | ErrorCode::InvalidTarget
-            | ErrorCode::UnsupportedTokenType
             | ErrorCode::InvalidRedirectUri
             | ErrorCode::InvalidClientMetadata
             | ErrorCode::RequestNotSupported

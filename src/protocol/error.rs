@@ -14,8 +14,6 @@ pub enum ErrorCode {
     /// RFC 6749.
     InvalidGrant,
     /// RFC 6749.
-    UnauthorizedClient,
-    /// RFC 6749.
     UnsupportedGrantType,
     /// RFC 6749.
     UnsupportedResponseType,
@@ -29,8 +27,6 @@ pub enum ErrorCode {
     TemporarilyUnavailable,
     /// RFC 8707.
     InvalidTarget,
-    /// RFC 7009.
-    UnsupportedTokenType,
     /// RFC 7591.
     InvalidRedirectUri,
     /// RFC 7591.
@@ -46,6 +42,26 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 16] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnsupportedGrantType,
+        Self::UnsupportedResponseType,
+        Self::InvalidScope,
+        Self::AccessDenied,
+        Self::ServerError,
+        Self::TemporarilyUnavailable,
+        Self::InvalidTarget,
+        Self::InvalidRedirectUri,
+        Self::InvalidClientMetadata,
+        Self::RequestNotSupported,
+        Self::RequestUriNotSupported,
+        Self::LoginRequired,
+        Self::SlowDown,
+    ];
+
     /// The code's text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -53,7 +69,6 @@ impl ErrorCode {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
-            Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
@@ -61,7 +76,6 @@ impl ErrorCode {
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::InvalidTarget => "invalid_target",
-            Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::RequestNotSupported => "request_not_supported",

@@ -5,9 +5,17 @@ use std::fs;
 use std::path::Path;
 
 use gatelodge::config;
+use gatelodge::pages::{ErrorPage, Problem};
+use gatelodge::protocol::ErrorCode;
 
-const PAGES: [&str; 5] =
-    ["README.md", "docs/architecture.md", "docs/clients.md", "docs/configuration.md", "docs/threat-model.md"];
+const PAGES: [&str; 6] = [
+    "README.md",
+    "docs/architecture.md",
+    "docs/clients.md",
+    "docs/configuration.md",
+    "docs/operations.md",
+    "docs/threat-model.md",
+];
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -74,8 +82,46 @@ fn files_that_the_pages_name_exist() {
 #[test]
 fn the_commands_exist() {
     let binary = env!("CARGO_BIN_EXE_gatelodge");
-    for arguments in [&["serve", "--help"][..], &["demo", "--help"], &["check", "--help"], &["schema"]] {
+    for arguments in [
+        &["serve", "--help"][..],
+        &["demo", "--help"],
+        &["check", "--help"],
+        &["health", "--help"],
+        &["secret", "--help"],
+        &["schema"],
+    ] {
         let ran = std::process::Command::new(binary).args(arguments).output().expect("the program runs");
         assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
+/// Whoever meets an error finds it in the operator's table, under the words that were shown.
+#[test]
+fn every_error_is_explained() {
+    let operations = read("docs/operations.md");
+    for problem in Problem::ALL {
+        let row = format!("| {} | {} |", ErrorPage::of("", problem).title, problem.status());
+        assert!(operations.contains(&row), "docs/operations.md lacks: {row}");
+    }
+    for code in ErrorCode::ALL {
+        assert!(operations.contains(&format!("`{}`", code.as_str())), "{code:?} is not explained");
+    }
+    for challenge in ["`invalid_token`", "`insufficient_scope`"] {
+        assert!(operations.contains(challenge), "{challenge} is not explained");
+    }
+}
+
+/// The files of docker-compose.yml and of deploy/production load.
+#[test]
+fn the_deployed_configurations_load() {
+    let env = |name: &str| Some(format!("{name}-a-Value-4-the-test-of-32-characters"));
+    let compose =
+        read("deploy/compose/gatelodge.yaml").replace("secret_file: /data/secret", "secret: ${SECRET}");
+    for (name, text) in [
+        ("deploy/compose/gatelodge.yaml", compose),
+        ("deploy/production/gatelodge.yaml.example", read("deploy/production/gatelodge.yaml.example")),
+    ] {
+        let loaded = config::parse(&text, name, &env);
+        assert!(loaded.is_ok(), "{}", loaded.err().map(|faults| faults.to_string()).unwrap_or_default());
     }
 }
