@@ -57,7 +57,9 @@ class RootFs {
   }
 
   folderOf(source, target) {
-    cpSync(source, path.join(this.folder, target), { recursive: true, dereference: true });
+    // Debian's Java links to packages that need not be installed.
+    const options = { recursive: true, dereference: true, filter: file => existsSync(file) };
+    cpSync(source, path.join(this.folder, target), options);
   }
 
   import(engine, name, changes) {

@@ -2,11 +2,9 @@
 import { strict as assert } from 'node:assert';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { Tab, closeBrowser, newProfile } from '../clients/browser.mjs';
-import { Callback, MemoryProvider, Trace, main, step, textOf } from '../clients/support.mjs';
+import { Trace, main, step } from '../clients/support.mjs';
+import { Visitor } from '../clients/visitor.mjs';
 import { version as keycloakVersion } from '../providers/keycloak.mjs';
 import { sendPassword } from '../providers/pages.mjs';
 import { Engine } from './engine.mjs';
@@ -16,46 +14,25 @@ const mcpUrl = new URL('http://127.0.0.1:9402/mcp');
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { screenshots: { type: 'string' } } });
 const binary = path.resolve(positionals[0]);
 const scratch = path.join(root, 'target', 'compose');
+const note = { title: 'compose', text: 'from a container' };
 const trace = new Trace();
 
 const engine = await Engine.start();
 const compose = (...args) => engine.run('docker-compose', ['--project-name', 'gatelodge', ...args], { cwd: root });
 
-/** One person's MCP client. */
-class Visitor {
-  static async open(name) {
-    const visitor = new Visitor();
-    visitor.callback = await Callback.open();
-    visitor.provider = new MemoryProvider(visitor.callback.redirectUri, name);
-    return visitor;
-  }
-
-  async connect() {
-    this.client = new Client({ name: 'compose', version: '1.0.0' });
-    const options = { authProvider: this.provider, fetch: trace.fetch };
-    this.transport = new StreamableHTTPClientTransport(mcpUrl, options);
-    await this.client.connect(this.transport);
-  }
-
-  /** Our page, then Keycloak's; answers where the browser ended. */
-  async signIn(person) {
-    await assert.rejects(this.connect(), UnauthorizedError);
-    const context = await newProfile();
-    const tab = await Tab.open(context, { screenshotsDir: values.screenshots, name: `compose-${person}` });
-    await tab.goto(String(this.provider.redirects.at(-1)));
-    await tab.screenshot('consent');
-    await tab.leave('button[name=upstream][value=keycloak]');
-    await tab.screenshot('keycloak');
-    await sendPassword(tab, { name: '#username', password: '#password', send: '#kc-login' }, person, person);
-    await tab.screenshot('after');
-    const outcome = await tab.outcome(this.callback.redirectUri);
-    await context.close();
-    return outcome;
-  }
-
-  async call(name, args = {}) {
-    return textOf(await this.client.callTool({ name, arguments: args }));
-  }
+/** Our page, then Keycloak's; answers where the browser ended. */
+async function signIn(visitor, person) {
+  const context = await newProfile();
+  const tab = await Tab.open(context, { screenshotsDir: values.screenshots, name: `compose-${person}` });
+  await tab.goto(await visitor.wantsToSignIn());
+  await tab.screenshot('consent');
+  await tab.leave('button[name=upstream][value=keycloak]');
+  await tab.screenshot('keycloak');
+  await sendPassword(tab, { name: '#username', password: '#password', send: '#kc-login' }, person, person);
+  await tab.screenshot('after');
+  const outcome = await tab.outcome(visitor.callback.redirectUri);
+  await context.close();
+  return outcome;
 }
 
 async function walk() {
@@ -86,36 +63,33 @@ async function walk() {
     assert.equal(container.State.Health.Status, 'healthy');
   });
 
-  const bob = await Visitor.open('Compose client');
+  const bob = await Visitor.open(mcpUrl, 'Compose client', trace);
   await step('bob signs in at Keycloak and calls a tool', async () => {
-    const { returned, page } = await bob.signIn('bob');
+    const { returned, page } = await signIn(bob, 'bob');
     assert(returned, `the browser ended at ${page?.url}: ${page?.heading}`);
-    const query = await bob.callback.next();
-    await bob.transport.finishAuth(query.get('code'));
-    await bob.connect();
+    await bob.finish();
     const { tools } = await bob.client.listTools();
-    assert.deepEqual(tools.map(tool => tool.name).sort(), ['erase_notes', 'read_note', 'write_note']);
-    await bob.call('write_note', { text: 'from a container' });
-    assert.match(await bob.call('read_note'), /from a container/);
+    assert.deepEqual(tools.map(tool => tool.name).sort(), ['read_note', 'reset_notes', 'whoami', 'write_note']);
+    await bob.call('write_note', note);
+    assert.match(await bob.call('read_note', { title: note.title }), /from a container/);
   });
   await step('a new broker container continues the session', async () => {
     compose('rm', '-sf', 'gatelodge');
     compose('up', '-d', '--no-build');
     const before = bob.provider.tokens().refresh_token;
     bob.provider.spoilAccessToken();
-    assert.match(await bob.call('read_note'), /from a container/);
+    assert.match(await bob.call('read_note', { title: note.title }), /from a container/);
     assert.notEqual(bob.provider.tokens().refresh_token, before);
     assert.equal(bob.provider.redirects.length, 1, 'bob had to sign in again');
   });
   await step('eve of another organisation reads why not', async () => {
-    const eve = await Visitor.open('Compose client');
-    const { page } = await eve.signIn('eve');
+    const eve = await Visitor.open(mcpUrl, 'Compose client', trace);
+    const { page } = await signIn(eve, 'eve');
     assert.equal(page?.status, 403);
     assert(page.text.includes('it-desk@example.com'), page.text);
-    await eve.callback.close();
+    await eve.close();
   });
-  await bob.client.close();
-  await bob.callback.close();
+  await bob.close();
   await step('docker compose down', () => void compose('down', '--volumes'));
   await step('the production file starts with its example', () => production());
 }
