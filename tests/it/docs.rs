@@ -8,12 +8,13 @@ use gatelodge::config;
 use gatelodge::pages::{ErrorPage, Problem};
 use gatelodge::protocol::ErrorCode;
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "docs/architecture.md",
     "docs/clients.md",
     "docs/configuration.md",
     "docs/operations.md",
+    "docs/providers.md",
     "docs/threat-model.md",
 ];
 
