@@ -1,6 +1,6 @@
 //! `gatelodge health`: a probe for places without a shell, such as the container's health check.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use crate::outbound::Outbound;
@@ -37,10 +37,9 @@ fn unhealthy(reason: &str) -> ExitCode {
 
 /// Who listens everywhere is asked on loopback.
 fn within_reach(mut listen: SocketAddr) -> SocketAddr {
-    match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => listen.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
+    if listen.ip().is_unspecified() {
+        let v4 = listen.is_ipv4();
+        listen.set_ip(if v4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
     }
     listen
 }
