@@ -4,10 +4,11 @@
 //! - `authorize`, `token`, `register`, `revoke`, `discovery`, `site`: the handlers.
 //! - `params`: queries and forms; `cookies`: the two cookies of a sign-in.
 //! - `answer`: errors by kind: page, redirect, JSON.
-//! - `cors`, `headers`, `host`, `request_log`: what holds for many routes.
+//! - `body`, `cors`, `headers`, `host`, `request_log`: what holds for many routes.
 
 mod answer;
 mod authorize;
+pub mod body;
 mod cookies;
 pub mod cors;
 mod discovery;

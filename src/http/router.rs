@@ -9,7 +9,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::broker::Broker;
 
-use super::{answer, authorize, cors, discovery, headers, host, register, request_log, revoke, site, token};
+use super::{
+    answer, authorize, body, cors, discovery, headers, host, register, request_log, revoke, site, token,
+};
 
 const AS_METADATA: &str = "/.well-known/oauth-authorization-server";
 const OIDC_METADATA: &str = "/.well-known/openid-configuration";
@@ -27,6 +29,7 @@ pub fn router(broker: Arc<Broker>) -> Router {
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&broker), host::check))
+        .layer(from_fn(body::read_first))
         .layer(from_fn_with_state(Arc::clone(&broker), headers::add))
         .layer(CatchPanicLayer::custom(answer::after_panic))
         .layer(from_fn(request_log::log))

@@ -16,6 +16,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
 
+use crate::harness::body::noticed;
 use crate::harness::clock::TestClock;
 use crate::harness::keys::{TestKey, object, patched};
 
@@ -142,6 +143,17 @@ async fn int_17_the_challenge_comes_before_every_other_check() {
     let basic = mcp.ask(Method::GET, "/mcp", Some("Basic YTpi")).await;
     assert_eq!((basic.status.as_u16(), basic.challenge()), (401, FIRST));
     assert_eq!(mcp.fetches.load(Ordering::SeqCst), 0);
+}
+
+/// INT-17: first, and still not before the body has arrived: a client that sends it late must
+/// find the connection alive for its next request.
+#[tokio::test]
+async fn int_17_the_challenge_leaves_the_connection_usable() {
+    let mcp = Mcp::new();
+    let (body, noticed) = noticed("{}");
+    let request = Request::post("/mcp").header(HOST, "127.0.0.1:9402").body(body).unwrap();
+    assert_eq!(mcp.send(request).await.status, StatusCode::UNAUTHORIZED);
+    assert!(noticed.was_read());
 }
 
 /// INT-18, INT-27, SEC-141: bad and expired tokens are 401 `invalid_token`.

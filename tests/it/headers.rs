@@ -4,24 +4,13 @@ use axum::body::Body;
 use http::{Request, Response};
 use tower::ServiceExt as _;
 
-use crate::harness::broker::{Setup, TestBroker};
+use crate::harness::broker::{Setup, TestBroker, https_router};
 use crate::harness::client::TestClient;
 
 /// Sends a request to a broker whose issuer is https, past the network.
 async fn ask_https(request: http::request::Builder) -> Response<Body> {
-    let broker = TestBroker::start().await;
-    let text = format!(
-        "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - id: idp\n    preset: oidc\n    \
-         issuer: {}\n    client_id: x\nresources:\n  - {{ url: https://mcp.example.com/mcp, name: T, scopes: {{ mcp:read: R }} }}\n\
-         access: {{ default_scopes: [mcp:read] }}\nclients:\n  - {{ id: known, name: K, redirect_uris: [https://known.example/cb] }}\n",
-        broker.provider.issuer()
-    );
-    let config = gatelodge::config::parse(&text, "test.yaml", &|_| None).expect("a configuration");
-    let state = gatelodge::app::State::open(&config).await.expect("a store");
-    let wired = gatelodge::app::wire(&config, &state, broker.clock.clone()).expect("a broker");
-    let router = gatelodge::http::router(std::sync::Arc::new(wired));
     let request = request.header("host", "auth.example.com").body(Body::empty()).expect("a request");
-    router.oneshot(request).await.expect("an answer")
+    https_router().await.oneshot(request).await.expect("an answer")
 }
 
 const AUTHORIZE: &str = "/oauth/authorize?response_type=code&client_id=known&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";

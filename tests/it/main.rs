@@ -18,6 +18,7 @@ mod architecture;
 mod authorize;
 mod cli;
 mod config;
+mod connections;
 mod consent;
 mod demo_mcp;
 mod demo_provider;

@@ -14,7 +14,7 @@ use crate::protocol::ScopeSet;
 use super::{McpServer, json_answer, needs};
 
 /// Longest body that is read.
-const LONGEST_BODY: usize = 1024 * 1024;
+pub(super) const LONGEST_BODY: usize = 1024 * 1024;
 
 impl McpServer {
     /// Answers with a challenge, or passes the request on to the SDK: without its token

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use crate::access::Guarded;
 use crate::clock::Clock;
-use crate::http::cors;
+use crate::http::{body, cors};
 use crate::protocol::metadata::ProtectedResourceMetadata;
 use crate::protocol::{ResourceUri, ScopeSet};
 
@@ -142,6 +142,7 @@ impl fmt::Debug for McpServer {
 }
 
 async fn serve(State(server): State<McpServer>, request: Request) -> Response {
+    let request = body::arrived(request, guard::LONGEST_BODY).await;
     let path = request.uri().path().to_owned();
     let preflight = request.method() == Method::OPTIONS;
     let response = match server.place(&path) {

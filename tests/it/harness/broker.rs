@@ -168,6 +168,21 @@ impl Drop for TestBroker {
     }
 }
 
+/// The routes of a broker whose issuer is `https://auth.example.com`, without a network.
+pub(crate) async fn https_router() -> axum::Router {
+    let broker = TestBroker::start().await;
+    let text = format!(
+        "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - id: idp\n    preset: oidc\n    \
+         issuer: {}\n    client_id: x\nresources:\n  - {{ url: https://mcp.example.com/mcp, name: T, scopes: {{ mcp:read: R }} }}\n\
+         access: {{ default_scopes: [mcp:read] }}\nclients:\n  - {{ id: known, name: K, redirect_uris: [https://known.example/cb] }}\n",
+        broker.provider.issuer()
+    );
+    let config = gatelodge::config::parse(&text, "test.yaml", &|_| None).expect("a configuration");
+    let state = gatelodge::app::State::open(&config).await.expect("a store");
+    let wired = gatelodge::app::wire(&config, &state, broker.clock.clone()).expect("a broker");
+    gatelodge::http::router(Arc::new(wired))
+}
+
 fn yaml(setup: &Setup, issuer: &str, provider: &TestProvider, other: Option<&TestProvider>) -> String {
     let mut text = format!("issuer: {issuer}\nsecret: {}\n{}upstreams:\n", setup.secret, setup.store);
     let named = [Some(("idp", "Example SSO", provider)), other.map(|other| ("other", "Other SSO", other))];

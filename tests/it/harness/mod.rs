@@ -1,5 +1,6 @@
 //! What the tests stand on.
 //!
+//! - [`body`]: a request body that notices whether it was read.
 //! - [`broker`]: a broker in process; [`browser`]: cookies and forms; [`client`]: an MCP client.
 //! - [`clock`]: time that a test moves by hand.
 //! - [`front`]: one public origin in front of several replicas.
@@ -10,6 +11,7 @@
 //! - [`sample`]: records to put into a store.
 //! - [`temp_dir`]: folders that vanish.
 
+pub(crate) mod body;
 pub(crate) mod broker;
 pub(crate) mod browser;
 pub(crate) mod client;

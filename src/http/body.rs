@@ -1,0 +1,28 @@
+//! The whole request first, then its answer.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use futures::{future, stream};
+
+use super::params::LARGEST_BODY;
+
+/// Reads the body, up to `largest` bytes, before anything answers.
+///
+/// When an answer overtakes its request's body the connection is closed, and by then the answer
+/// cannot say so. A client that sends head and body apart is reset at its next request. What is
+/// longer, or broke off, becomes a body that fails where it is read.
+pub async fn arrived(request: Request, largest: usize) -> Request {
+    let (parts, body) = request.into_parts();
+    let body = match to_bytes(body, largest).await {
+        Ok(bytes) => Body::from(bytes),
+        Err(error) => Body::from_stream(stream::once(future::ready(Err::<Vec<u8>, _>(error)))),
+    };
+    Request::from_parts(parts, body)
+}
+
+/// [`arrived`] for every route of the broker.
+pub(super) async fn read_first(request: Request, next: Next) -> Response {
+    next.run(arrived(request, LARGEST_BODY).await).await
+}
