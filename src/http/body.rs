@@ -1,25 +1,36 @@
 //! The whole request first, then its answer.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures::{future, stream};
+use tokio::time::timeout;
 
 use super::params::LARGEST_BODY;
 
-/// Reads the body, up to `largest` bytes, before anything answers.
+/// How long a body may take to arrive.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Reads the body, up to `largest` bytes and for 10 s, before anything answers.
 ///
 /// When an answer overtakes its request's body the connection is closed, and by then the answer
 /// cannot say so. A client that sends head and body apart is reset at its next request. What is
-/// longer, or broke off, becomes a body that fails where it is read.
+/// longer or slower, or broke off, becomes a body that fails where it is read.
 pub async fn arrived(request: Request, largest: usize) -> Request {
     let (parts, body) = request.into_parts();
-    let body = match to_bytes(body, largest).await {
-        Ok(bytes) => Body::from(bytes),
-        Err(error) => Body::from_stream(stream::once(future::ready(Err::<Vec<u8>, _>(error)))),
+    let body = match timeout(LONGEST_WAIT, to_bytes(body, largest)).await {
+        Ok(Ok(bytes)) => Body::from(bytes),
+        Ok(Err(error)) => failing(error.into()),
+        Err(elapsed) => failing(elapsed.into()),
     };
     Request::from_parts(parts, body)
+}
+
+fn failing(error: axum::BoxError) -> Body {
+    Body::from_stream(stream::once(future::ready(Err::<Vec<u8>, _>(error))))
 }
 
 /// [`arrived`] for every route of the broker.

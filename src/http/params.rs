@@ -60,8 +60,8 @@ pub(super) fn check_type(headers: &HeaderMap, wanted: &str) -> Result<(), Failur
 /// Reads a body up to 64 KiB; more is 413.
 pub(super) async fn read(body: Body) -> Result<Vec<u8>, Failure> {
     let bytes = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
-        let error =
-            OAuthError::new(ErrorCode::InvalidRequest, "the body is larger than 64 KiB or was cut off");
+        let text = "the body is larger than 64 KiB, was cut off, or took longer than 10 s";
+        let error = OAuthError::new(ErrorCode::InvalidRequest, text);
         Failure::from(error).with_status(StatusCode::PAYLOAD_TOO_LARGE)
     })?;
     Ok(bytes.to_vec())

@@ -32,3 +32,16 @@ async fn a_body_without_end_is_not_waited_for() {
         assert_eq!(router.clone().oneshot(request).await.expect("an answer").status(), status, "{path}");
     }
 }
+
+/// Nor is anybody made to wait for what never comes.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_comes_is_given_up() {
+    let router = https_router().await;
+    for (path, status) in [("/nothing-here", 404), ("/oauth/register", 413)] {
+        let never = futures::stream::pending::<Result<Vec<u8>, std::convert::Infallible>>();
+        let request = Request::post(path).header("host", "auth.example.com");
+        let body = axum::body::Body::from_stream(never);
+        let request = request.header("content-type", "application/json").body(body).expect("a request");
+        assert_eq!(router.clone().oneshot(request).await.expect("an answer").status(), status, "{path}");
+    }
+}
