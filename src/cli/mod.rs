@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod health;
+mod revoke;
 mod schema;
 mod secret;
 mod serve;
@@ -34,6 +35,8 @@ enum Command {
     Check(ConfigFile),
     /// Ask the broker that serves this configuration whether it answers: 0 yes, 1 no.
     Health(health::Health),
+    /// End every grant of a person, of a client, or of everybody.
+    Revoke(revoke::Revoke),
     /// Make the operator's secret: print one, or keep one in a file.
     Secret(secret::NewSecret),
     /// Print the JSON schema of the configuration file.
@@ -66,6 +69,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Demo(options) => demo::run(options),
         Command::Check(file) => check::run(file),
         Command::Health(probe) => health::run(probe),
+        Command::Revoke(revoke) => revoke::run(revoke),
         Command::Secret(wanted) => secret::run(wanted),
         Command::Schema => schema::run(),
     }

@@ -32,6 +32,8 @@ pub enum AuditKind {
     CodeReplayed,
     /// A grant was ended by its client.
     GrantRevoked,
+    /// Every grant of a person, of a client, or of everybody was ended by the operator.
+    AccessRevoked,
 }
 
 impl AuditKind {
@@ -50,6 +52,7 @@ impl AuditKind {
             Self::RefreshReused => "refresh_reused",
             Self::CodeReplayed => "code_replayed",
             Self::GrantRevoked => "grant_revoked",
+            Self::AccessRevoked => "access_revoked",
         }
     }
 }

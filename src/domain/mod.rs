@@ -7,6 +7,7 @@
 //! | [`Identity`] | who the identity provider says a person is, and which facts may decide |
 //! | [`Grant`] | person, client, resource and scopes; its refresh tokens are one family |
 //! | [`Resource`] | a protected MCP server and its scopes |
+//! | [`NotBefore`] | every revocation of a person, a client or everything |
 //! | [`AuditEvent`] | what happened, for the log and the audit stream |
 
 mod audit;
@@ -16,6 +17,7 @@ mod grant;
 mod identity;
 mod login;
 mod resource;
+mod revocation;
 
 pub use audit::{AuditEvent, AuditKind};
 pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMismatch, TrustedReturn};
@@ -24,3 +26,4 @@ pub use grant::{Grant, GrantId, GrantState, Redemption, Rotation, RotationRules}
 pub use identity::{Identity, PersonId, UpstreamId};
 pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin};
 pub use resource::{Resource, Resources};
+pub use revocation::{NotBefore, Revoked};

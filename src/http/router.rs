@@ -10,7 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::broker::Broker;
 
 use super::{
-    answer, authorize, body, cors, discovery, headers, host, register, request_log, revoke, site, token,
+    answer, authorize, body, cors, discovery, headers, host, introspect, register, request_log, revoke, site,
+    token,
 };
 
 const AS_METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -55,6 +56,7 @@ fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
         .route("/oauth/token", post(token::token))
         .route("/token", post(token::token))
         .route("/oauth/revoke", post(revoke::revoke))
+        .route("/oauth/introspect", post(introspect::introspect))
         .route("/oauth/register", post(register::register))
         .route("/oauth/clients/register", post(register::register))
         .route("/register", post(register::register));

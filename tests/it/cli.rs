@@ -143,3 +143,36 @@ async fn the_mcp_server_runs_alone() {
     let said = String::from_utf8(refused.expect("runs").stderr).expect("text");
     assert!(said.contains("--url"), "{said}");
 }
+
+/// `revoke` writes into the store of a broker that is not running; one that is running holds the
+/// file, and the command says so.
+#[tokio::test]
+async fn revoke_ends_access_by_command() {
+    let folder = TempDir::new();
+    fs::write(folder.path().join("g.yaml"), GOOD).expect("a file");
+    let person = format!("p_{}", "a".repeat(43));
+    let revoke = |what: &[&str]| {
+        let mut command = program(folder.path());
+        command.args(["revoke", "--config", "g.yaml"]).args(what).output().expect("the program runs")
+    };
+    let done = revoke(&["--person", &person]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(revoke(&["--client", "c"]).status.success() && revoke(&["--everything"]).status.success());
+    for wrong in [&[][..], &["--person", "alice"], &["--everything", "--client", "c"]] {
+        assert_eq!(revoke(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+
+    let secret = fs::read_to_string(folder.path().join("gatelodge.db.secret")).expect("a secret");
+    let secret = gatelodge::secret::Secret::new(secret.trim().to_owned());
+    let sealer = gatelodge::secret::MasterSecret::new(secret).expect("a good one").sealer();
+    let held =
+        gatelodge::store::EmbeddedStore::open(&folder.path().join("gatelodge.db"), sealer).expect("a store");
+    let known =
+        gatelodge::store::Store::not_before(&held, "").await.expect("an answer").expect("revocations");
+    let person = gatelodge::domain::PersonId::parse(&person).expect("a person");
+    let client = gatelodge::domain::ClientId::new("other");
+    assert!(known.revokes(&person, &client, gatelodge::clock::Timestamp::from_unix(0)));
+    let refused = revoke(&["--everything"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("in use by another gatelodge"), "{said}");
+}

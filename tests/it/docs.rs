@@ -88,6 +88,7 @@ fn the_commands_exist() {
         &["demo", "--help"],
         &["check", "--help"],
         &["health", "--help"],
+        &["revoke", "--help"],
         &["secret", "--help"],
         &["schema"],
     ] {

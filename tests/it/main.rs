@@ -26,6 +26,7 @@ mod docs;
 mod grants;
 mod harness;
 mod headers;
+mod introspection;
 mod logs;
 mod metadata;
 mod pages;

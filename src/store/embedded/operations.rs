@@ -1,5 +1,6 @@
 //! The store's sentences over redb: read, let the domain decide, write, in one transaction.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,14 +8,15 @@ use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, W
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, LoginId, PendingLogin, Redemption, Rotation, RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, LoginId, NotBefore, PendingLogin, Redemption, Revoked,
+    Rotation, RotationRules,
 };
 use crate::secret::{Digest, Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
 
 use super::tables::{
-    AUDIT, CLIENTS, Cover, GRANTS, LOGINS, SIGNING_KEYS, client_name, failed, grant_name, login_name, read,
-    remove, signing_key_name, write,
+    AUDIT, CLIENTS, Cover, GRANTS, LOGINS, NOT_BEFORE, SIGNING_KEYS, client_name, failed, grant_name,
+    login_name, read, remove, signing_key_name, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -178,6 +180,57 @@ impl Store for EmbeddedStore {
                 Ok(if there { Done::Wrote(true) } else { Done::Looked(false) })
             })
             .await
+    }
+
+    async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.grant(id, now).await?.is_some())
+    }
+
+    async fn revoke(
+        &self,
+        what: &Revoked,
+        moment: Timestamp,
+        keep_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let name = what.name();
+        self.writer
+            .write(move |transaction| {
+                let mut table = transaction.open_table(NOT_BEFORE).map_err(failed)?;
+                table.retain(|_, (_, keep_until)| keep_until >= now.as_unix()).map_err(failed)?;
+                let there = table.get(name.as_str()).map_err(failed)?.map(|found| found.value());
+                let (old_moment, old_keep) = there.unwrap_or_default();
+                let value = (moment.as_unix().max(old_moment), keep_until.as_unix().max(old_keep));
+                table.insert(name.as_str(), value).map_err(failed)?;
+                Ok(Done::Wrote(()))
+            })
+            .await
+    }
+
+    async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
+        let moments: BTreeMap<String, u64> = self
+            .look(|database| {
+                let transaction = database.begin_read().map_err(failed)?;
+                let table = match transaction.open_table(NOT_BEFORE) {
+                    Ok(table) => table,
+                    Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
+                    Err(error) => return Err(failed(error)),
+                };
+                let mut moments = BTreeMap::new();
+                for entry in table.iter().map_err(failed)? {
+                    let (name, value) = entry.map_err(failed)?;
+                    moments.insert(name.value().to_owned(), value.value().0);
+                }
+                Ok(moments)
+            })
+            .await?;
+        // One process: the content is its own version.
+        let version = if moments.is_empty() { String::new() } else { format!("{moments:?}") };
+        if version == known {
+            return Ok(None);
+        }
+        let moments = moments.into_iter().map(|(name, at)| (name, Timestamp::from_unix(at))).collect();
+        Ok(Some(NotBefore::new(version, moments)))
     }
 
     async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError> {

@@ -10,6 +10,7 @@
 //! | client | hash | `exp`; `body` (JSON) |
 //! | login | hash | `exp`, `step`; `body` (sealed) |
 //! | grant | hash | `exp`, `ends`, `code`, `gen` (0: awaits its code), `rot`; `body` (sealed) |
+//! | revocations | hash | `version`; one moment and its keeping time for each name |
 //! | signing keys | hash | one sealed key for each algorithm |
 //! | audit | stream | `e` (JSON) |
 //!

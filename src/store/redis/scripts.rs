@@ -18,6 +18,7 @@ pub(super) struct Scripts {
     pub(super) take_login: Script,
     pub(super) redeem_code: Script,
     pub(super) rotate_refresh: Script,
+    pub(super) revoke: Script,
     pub(super) adopt_key: Script,
 }
 
@@ -30,6 +31,7 @@ impl Scripts {
             take_login: script!("take_login.lua"),
             redeem_code: script!("redeem_code.lua"),
             rotate_refresh: script!("rotate_refresh.lua"),
+            revoke: script!("revoke.lua"),
             adopt_key: script!("adopt_key.lua"),
         }
     }

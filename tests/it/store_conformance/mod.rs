@@ -2,6 +2,7 @@
 //!
 //! - `backend`: the stores under test.
 //! - `clients`, `logins`, `codes`, `families`, `misc`: cases over any `Store`, races included.
+//! - `revocations`: the end of much at once.
 //! - `model`: random operations against the pure transitions of the domain.
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
 
@@ -14,6 +15,7 @@ mod logins;
 mod misc;
 mod model;
 mod redis;
+mod revocations;
 
 use backend::Backend;
 
@@ -67,6 +69,11 @@ on_every_backend! {
     families::an_idle_family_is_gone_and_use_keeps_it,
     families::a_family_before_its_code_is_redeemed_is_gone,
     families::an_ended_grant_is_gone,
+    revocations::sec_132_moments_are_kept_and_never_move_back,
+    revocations::old_revocations_are_forgotten,
+    revocations::parallel_revocations_all_stay,
+    revocations::sec_134_a_replica_knows_within_a_second,
+    revocations::a_grant_stands_until_it_ends,
     misc::replicas_agree_on_one_signing_key,
     misc::audit_events_come_back_newest_first,
     misc::the_audit_stream_is_capped,
