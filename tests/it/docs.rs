@@ -6,8 +6,14 @@ use std::path::Path;
 
 use gatelodge::config;
 
-const PAGES: [&str; 5] =
-    ["README.md", "docs/architecture.md", "docs/clients.md", "docs/configuration.md", "docs/threat-model.md"];
+const PAGES: [&str; 6] = [
+    "README.md",
+    "docs/architecture.md",
+    "docs/clients.md",
+    "docs/configuration.md",
+    "docs/performance.md",
+    "docs/threat-model.md",
+];
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
