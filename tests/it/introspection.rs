@@ -29,7 +29,7 @@ fn setup() -> Setup {
          - {{ id: {OTHER}, name: Wiki, secret: {SECRET}, introspects: [https://wiki.example.com/mcp] }}\n  \
          - {{ id: plain, name: Plain, secret: {SECRET}, redirect_uris: [https://plain.example/cb] }}\n"
     );
-    Setup { resources, extra, ..usual }
+    Setup { extra, resources, ..usual }
 }
 
 async fn ask_as(broker: &TestBroker, client: (&str, &str), token: &str) -> Page {

@@ -76,7 +76,7 @@ impl EmbeddedStore {
         Ok(Self { writer, database, sealer, path })
     }
 
-    /// Runs `work` where it may wait for the disk.
+    /// Runs a long look, such as one through a whole table, where it may wait for the disk.
     async fn look<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
@@ -87,29 +87,27 @@ impl EmbeddedStore {
             .map_err(|_| StoreError::Unavailable("embedded store: a read did not finish".into()))?
     }
 
-    /// Reads one record; a personal one is opened under its name.
-    async fn read<T: DeserializeOwned + Send + 'static>(
+    /// Reads one record; a personal one is opened under its name. On the caller's thread: readers
+    /// do not wait for the writer, nor for its flush, and the few pages of one record come from a
+    /// cache. Handing that to another thread costs more than doing it.
+    fn read<T: DeserializeOwned>(
         &self,
         table: Expiring,
-        name: String,
+        name: &str,
         personal: Personal,
     ) -> Result<Option<T>, StoreError> {
-        let sealer = self.sealer.clone();
-        self.look(move |database| {
-            let transaction = database.begin_read().map_err(failed)?;
-            let table = match transaction.open_table(table) {
-                Ok(table) => table,
-                // Nobody has written to it yet.
-                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                Err(error) => return Err(failed(error)),
-            };
-            let cover = match personal {
-                Personal::Yes => Cover::Sealed(&sealer),
-                Personal::No => Cover::Clear,
-            };
-            tables::read(&table, &name, cover)
-        })
-        .await
+        let transaction = self.database.begin_read().map_err(failed)?;
+        let table = match transaction.open_table(table) {
+            Ok(table) => table,
+            // Nobody has written to it yet.
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let cover = match personal {
+            Personal::Yes => Cover::Sealed(&self.sealer),
+            Personal::No => Cover::Clear,
+        };
+        tables::read(&table, name, cover)
     }
 }
 

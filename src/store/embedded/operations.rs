@@ -34,7 +34,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        let client: Option<Client> = self.read(CLIENTS, client_name(id), Personal::No).await?;
+        let client: Option<Client> = self.read(CLIENTS, &client_name(id), Personal::No)?;
         Ok(client.filter(|client| client.expires_at.is_none_or(|end| now < end)))
     }
 
@@ -68,7 +68,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
-        let login: Option<PendingLogin> = self.read(LOGINS, login_name(id), Personal::Yes).await?;
+        let login: Option<PendingLogin> = self.read(LOGINS, &login_name(id), Personal::Yes)?;
         Ok(login.filter(|login| !login.is_expired(now)))
     }
 
@@ -117,7 +117,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError> {
-        let grant: Option<Grant> = self.read(GRANTS, grant_name(id), Personal::Yes).await?;
+        let grant: Option<Grant> = self.read(GRANTS, &grant_name(id), Personal::Yes)?;
         Ok(grant.filter(|grant| !grant.is_expired(now)))
     }
 
