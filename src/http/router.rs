@@ -56,10 +56,13 @@ fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
         .route("/oauth/token", post(token::token))
         .route("/token", post(token::token))
         .route("/oauth/revoke", post(revoke::revoke))
-        .route("/oauth/introspect", post(introspect::introspect))
         .route("/oauth/register", post(register::register))
         .route("/oauth/clients/register", post(register::register))
         .route("/register", post(register::register));
+    // What is not configured is not there (SEC-137).
+    if !broker.introspection.servers.is_empty() {
+        routes = routes.route("/oauth/introspect", post(introspect::introspect));
+    }
     let paths = broker.resources.iter().map(|resource| resource.url.path());
     let mut paths: Vec<&str> = paths.filter(|path| !path.is_empty()).collect();
     paths.sort_unstable();
