@@ -23,6 +23,7 @@ mod consent;
 mod demo_mcp;
 mod demo_provider;
 mod docs;
+mod endings;
 mod grants;
 mod harness;
 mod headers;

@@ -4,6 +4,7 @@
 //! - `clients`, `logins`, `codes`, `families`, `misc`: cases over any `Store`, races included.
 //! - `revocations`: the end of much at once.
 //! - `model`: random operations against the pure transitions of the domain.
+//! - `full_disk`: the embedded store where there is no room.
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
 
 mod backend;
@@ -11,6 +12,7 @@ mod clients;
 mod codes;
 mod embedded;
 mod families;
+mod full_disk;
 mod logins;
 mod misc;
 mod model;
