@@ -34,6 +34,7 @@ pub enum Operation {
     AppendAudit,
     RecentAudit,
     Ping,
+    Tend,
 }
 
 #[derive(Debug, Default)]
@@ -168,5 +169,9 @@ impl Store for FaultyStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.reach(Operation::Ping)?.ping().await
+    }
+
+    async fn tend(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.reach(Operation::Tend)?.tend(now).await
     }
 }

@@ -45,7 +45,7 @@ where
         let (result, wrote) = match work(transaction) {
             Ok(Done::Wrote(value)) => (Ok(value), true),
             Ok(Done::Looked(value)) => (Ok(value), false),
-            Err(error @ StoreError::Unreadable(_)) => (Err(error), false),
+            Err(error @ (StoreError::Unreadable(_) | StoreError::Unfit(_))) => (Err(error), false),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
         };
         self.result = Some(result);
@@ -81,7 +81,9 @@ impl Writer {
                     let mut batch = vec![first];
                     batch.extend(inbox.try_iter().take(MOST_TOGETHER - 1));
                     let committed = commit(&database, &mut batch).map_err(|error| match error {
-                        StoreError::Unavailable(why) | StoreError::Unreadable(why) => why,
+                        StoreError::Unavailable(why)
+                        | StoreError::Unreadable(why)
+                        | StoreError::Unfit(why) => why,
                     });
                     for job in batch {
                         job.answer(&committed);

@@ -7,7 +7,10 @@
 //! - [`keys`]: signing keys that sign whatever they are told to.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
 //! - [`recorder`]: everything that a broker was asked and answered.
+//! - [`eventually`]: waiting for a condition, with a bound.
 //! - [`redis_server`]: a real `redis-server`, and the one place that decides what happens without.
+//! - [`redis_tls`], [`redis_sentinel`], [`redis_cluster`]: the same with TLS and an ACL user, behind
+//!   sentinels, as a cluster.
 //! - [`sample`]: records to put into a store.
 //! - [`temp_dir`]: folders that vanish.
 
@@ -16,10 +19,14 @@ pub(crate) mod broker;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod eventually;
 pub(crate) mod front;
 pub(crate) mod keys;
 pub(crate) mod provider;
 pub(crate) mod recorder;
+pub(crate) mod redis_cluster;
+pub(crate) mod redis_sentinel;
 pub(crate) mod redis_server;
+pub(crate) mod redis_tls;
 pub(crate) mod sample;
 pub(crate) mod temp_dir;
