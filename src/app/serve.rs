@@ -10,11 +10,12 @@ use tokio::net::TcpListener;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::router;
+use crate::store::StoreError;
 
 use super::{StartError, State, wire};
 
-/// How often expired records and idle counters are collected.
-const HOUSEKEEPING: Duration = Duration::from_secs(300);
+/// How often the store is tended and idle counters are collected.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// How long open requests may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -63,10 +64,13 @@ pub async fn serve_on(
             loop {
                 tick.tick().await;
                 broker.tokens.authenticator.collect_garbage();
-                if let Some(embedded) = &state.embedded
-                    && let Err(fault) = embedded.purge_expired(clock.now()).await
-                {
-                    tracing::warn!(%fault, "expired records could not be collected");
+                match broker.store.tend(clock.now()).await {
+                    Ok(()) => {}
+                    // Each time that it is seen: somebody has to act, and what is alive stays alive.
+                    Err(StoreError::Unfit(fault)) => {
+                        tracing::error!(target: "alarm", %fault, "the store needs attention");
+                    }
+                    Err(fault) => tracing::warn!(%fault, "the store could not be tended"),
                 }
             }
         })

@@ -6,8 +6,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Config, SecretSource, SigningConfig, StoreConfig};
+use crate::config::{
+    Config, RedisAccount, RedisConfig, RedisServers, SecretSource, SigningConfig, StoreConfig,
+};
 use crate::secret::{MasterSecret, Secret, WeakSecret};
+use crate::store::redis::{Account, Servers, Shape, Tls};
 use crate::store::{EmbeddedStore, RedisStore, Store, StoreError};
 use crate::tokens::{KeyError, SigningKey};
 
@@ -54,8 +57,6 @@ pub enum StartError {
 pub struct State {
     /// What is remembered.
     pub store: Arc<dyn Store>,
-    /// The embedded store, if it is one: it wants its expired records collected.
-    pub embedded: Option<Arc<EmbeddedStore>>,
     /// The operator's secret.
     pub secret: MasterSecret,
     /// The signing key.
@@ -67,22 +68,32 @@ impl State {
     pub async fn open(config: &Config) -> Result<Self, StartError> {
         let secret = open_secret(&config.secret)?;
         let sealer = secret.sealer();
-        let embedded = match &config.store {
-            StoreConfig::Memory => Some(EmbeddedStore::in_memory(sealer.clone())?),
-            StoreConfig::Embedded { path } => Some(EmbeddedStore::open(path, sealer.clone())?),
-            StoreConfig::Redis { .. } => None,
-        };
-        let embedded = embedded.map(Arc::new);
-        let store: Arc<dyn Store> = match (&embedded, &config.store) {
-            (Some(embedded), _) => Arc::<EmbeddedStore>::clone(embedded),
-            (None, StoreConfig::Redis { url, prefix }) => {
-                Arc::new(RedisStore::connect(url, prefix, sealer).await?)
+        let store: Arc<dyn Store> = match &config.store {
+            StoreConfig::Memory => Arc::new(EmbeddedStore::in_memory(sealer)?),
+            StoreConfig::Embedded { path } => Arc::new(EmbeddedStore::open(path, sealer)?),
+            StoreConfig::Redis(redis) => {
+                Arc::new(RedisStore::connect(&servers(redis), &redis.prefix, sealer).await?)
             }
-            (None, _) => Arc::new(EmbeddedStore::in_memory(sealer)?),
         };
         let key = open_key(&config.signing, store.as_ref()).await?;
-        Ok(Self { store, embedded, secret, key: Arc::new(key) })
+        Ok(Self { store, secret, key: Arc::new(key) })
     }
+}
+
+fn servers(redis: &RedisConfig) -> Servers {
+    let account = |account: &RedisAccount| {
+        let RedisAccount { username, password } = account.clone();
+        Account { username, password }
+    };
+    let shape = match &redis.servers {
+        RedisServers::Single(url) => Shape::Single { url: url.clone() },
+        RedisServers::Sentinel { sentinels, master, account: there } => {
+            Shape::Sentinel { sentinels: sentinels.clone(), master: master.clone(), account: account(there) }
+        }
+        RedisServers::Cluster(nodes) => Shape::Cluster { nodes: nodes.clone() },
+    };
+    let tls = Tls { authorities: redis.tls.authorities.clone(), identity: redis.tls.identity.clone() };
+    Servers { shape, account: account(&redis.account), tls }
 }
 
 fn open_secret(source: &SecretSource) -> Result<MasterSecret, StartError> {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::defaults;
 use super::settings::{Preset, SigningAlgorithm};
-use super::text::{Located, Pairs, Text, Texts};
+use super::text::{Located, Pairs, Text, TextOr, Texts};
 
 /// The configuration of Gatelodge. Every text may hold `${VAR}`, `${VAR:-default}` or
 /// `${VAR:?hint}`.
@@ -31,9 +31,10 @@ pub(super) struct RawConfig {
     pub(super) secret: Option<Text>,
     /// A file that holds `secret`.
     pub(super) secret_file: Option<Text>,
-    /// Where state is kept: `memory`, a file, or a `redis://` or `rediss://` URL.
+    /// Where state is kept: `memory`, a file, a `redis://` or `rediss://` URL, or a mapping that
+    /// says more about a Redis.
     #[schemars(extend("default" = defaults::STORE))]
-    pub(super) store: Option<Text>,
+    pub(super) store: Option<RawStore>,
     /// What every Redis key begins with.
     #[schemars(extend("default" = defaults::STORE_PREFIX))]
     pub(super) store_prefix: Option<Text>,
@@ -60,6 +61,41 @@ pub(super) struct RawConfig {
     /// What is logged, and how.
     #[serde(default)]
     pub(super) logs: RawLogs,
+}
+
+/// A word, a path or a URL; or a mapping.
+pub(super) type RawStore = TextOr<RawRedis>;
+
+/// A Redis: one of `url`, `sentinel` and `cluster`, and how to get in.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawRedis {
+    /// One server: `redis://host:6379/0`, or `rediss://` for TLS.
+    pub(super) url: Option<Text>,
+    /// The sentinels that name the primary. `rediss://` holds for the servers, too.
+    pub(super) sentinel: Option<Texts>,
+    /// What the sentinels call the primary (`sentinel monitor NAME`).
+    pub(super) master: Option<Text>,
+    /// Some nodes of a Redis Cluster; the others are learnt from them.
+    pub(super) cluster: Option<Texts>,
+    /// The ACL user; left out, it is Redis's `default`.
+    pub(super) username: Option<Text>,
+    /// The user's password.
+    pub(super) password: Option<Text>,
+    /// A file that holds `password`.
+    pub(super) password_file: Option<Text>,
+    /// The ACL user at the sentinels, if they want one.
+    pub(super) sentinel_username: Option<Text>,
+    /// The password at the sentinels, if they want one.
+    pub(super) sentinel_password: Option<Text>,
+    /// A file that holds `sentinel_password`.
+    pub(super) sentinel_password_file: Option<Text>,
+    /// The certificate authorities (PEM) to trust instead of the machine's.
+    pub(super) ca_file: Option<Text>,
+    /// The broker's own certificate (PEM), where Redis asks for one.
+    pub(super) cert_file: Option<Text>,
+    /// The key (PEM) of `cert_file`.
+    pub(super) key_file: Option<Text>,
 }
 
 /// An identity provider.

@@ -63,12 +63,56 @@ pub enum StoreConfig {
         path: PathBuf,
     },
     /// In Redis, shared by several replicas.
-    Redis {
-        /// A `redis://` or `rediss://` URL; it may hold a password.
-        url: Secret,
-        /// What every key begins with.
-        prefix: String,
+    Redis(Box<RedisConfig>),
+}
+
+/// A Redis, whatever its shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisConfig {
+    /// Its servers.
+    pub servers: RedisServers,
+    /// Who the broker is to them; goes before what a URL says.
+    pub account: RedisAccount,
+    /// Certificates for `rediss://`.
+    pub tls: RedisTls,
+    /// What every key begins with.
+    pub prefix: String,
+}
+
+/// The three shapes. Each URL is `redis://` or `rediss://`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedisServers {
+    /// One server; its URL may hold a password.
+    Single(Secret),
+    /// A primary that sentinels name.
+    Sentinel {
+        /// The sentinels.
+        sentinels: Vec<Secret>,
+        /// What they call the primary.
+        master: String,
+        /// Who the broker is to them.
+        account: RedisAccount,
     },
+    /// Some nodes of a cluster.
+    Cluster(Vec<Secret>),
+}
+
+/// A user and a password of Redis.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RedisAccount {
+    /// The ACL user.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+}
+
+/// Certificates in PEM, as the files hold them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RedisTls {
+    /// Whom to trust instead of what the machine trusts.
+    pub authorities: Option<String>,
+    /// The broker's certificate and its key.
+    pub identity: Option<(String, Secret)>,
 }
 
 /// One identity provider.

@@ -6,9 +6,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::json;
 use serde_saphyr::{Location, Spanned};
 
 use super::fault::Place;
@@ -178,6 +181,71 @@ impl JsonSchema for Pairs {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "object", "additionalProperties": { "type": "string" }, "minProperties": 1 })
+    }
+}
+
+/// A text, or a mapping that says more.
+pub(super) enum TextOr<T> {
+    /// A text.
+    Text(Text),
+    /// A mapping, and where it begins.
+    Mapping(Box<T>, Spot),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for TextOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<WrittenOr<T>>::deserialize(deserializer)?;
+        let spot = spanned.referenced.into();
+        Ok(match spanned.value {
+            WrittenOr::Written(written) => Self::Text(Text { written, spot }),
+            WrittenOr::Mapping(inner) => Self::Mapping(inner, spot),
+        })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for TextOr<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("TextOr{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = T::json_schema(generator);
+        schema.insert("type".into(), json!(["string", "object"]));
+        schema
+    }
+}
+
+enum WrittenOr<T> {
+    Written(String),
+    Mapping(Box<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for WrittenOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = WrittenOr<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a mapping")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<WrittenOr<T>, E> {
+                Ok(WrittenOr::Written(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WrittenOr<T>, A::Error> {
+                let inner = T::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(WrittenOr::Mapping(Box::new(inner)))
+            }
+        }
+
+        deserializer.deserialize_any(Either(PhantomData))
     }
 }
 

@@ -18,7 +18,12 @@ impl TokenEndpoint {
         let token = form.one("token")?.ok_or_else(missing)?;
         let Some(id) = self.grant_behind(token) else { return Ok(()) };
         let found = self.store.grant(&id, now).await.map_err(OAuthError::unavailable)?;
-        let Some(grant) = found else { return Ok(()) };
+        let Some(grant) = found else {
+            // Nothing is alive here. A first call may have been told to come again because no replica
+            // had heard of the end yet: the store makes sure of that now.
+            self.store.end_grant(&id).await.map_err(OAuthError::unavailable)?;
+            return Ok(());
+        };
         if grant.client_id != client.client().id {
             let text = "this token was issued to another client";
             return Err(OAuthError::new(ErrorCode::InvalidGrant, text));

@@ -38,6 +38,7 @@ pub enum Operation {
     AppendAudit,
     RecentAudit,
     Ping,
+    Tend,
 }
 
 #[derive(Debug, Default)]
@@ -190,5 +191,9 @@ impl Store for FaultyStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.reach(Operation::Ping)?.ping().await
+    }
+
+    async fn tend(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.reach(Operation::Tend)?.tend(now).await
     }
 }

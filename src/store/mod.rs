@@ -42,6 +42,9 @@ pub enum StoreError {
     /// A record is there and cannot be read: another secret, another version, damage.
     #[error("a record in the store cannot be read: {0}")]
     Unreadable(String),
+    /// The store answers, and must not be relied on as it is set up.
+    #[error("the store needs attention: {0}")]
+    Unfit(String),
 }
 
 /// What the broker remembers. `now` decides expiry; the backend's own TTL only collects garbage
@@ -126,4 +129,8 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Can the store serve right now?
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// What a store wants done every minute: it collects what has expired, or looks whether it may
+    /// still be relied on.
+    async fn tend(&self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -3,7 +3,8 @@
 //! | file | subject |
 //! |---|---|
 //! | [`values`] | texts, lists, words, flags, durations, secrets: what every other file reads with |
-//! | [`server`] | issuer, addresses, secret, store, signing, registration, logs |
+//! | [`server`] | issuer, addresses, secret, signing, registration, logs |
+//! | [`store`] | memory, file or Redis in its three shapes |
 //! | [`tokens`] | lifetimes |
 //! | [`upstreams`] | identity providers |
 //! | [`resources`] | protected servers |
@@ -17,6 +18,7 @@ mod clients;
 mod resources;
 mod rules;
 mod server;
+mod store;
 mod tokens;
 mod upstreams;
 mod values;

@@ -1,7 +1,6 @@
-//! The broker itself: its name, its addresses, its secret, its store, its logs.
+//! The broker itself: its name, its addresses, its secret, its logs.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -14,7 +13,7 @@ use super::super::settings::{
 };
 use super::super::text::Texts;
 use super::Checked;
-use super::values::{Checker, Limits, Value};
+use super::values::{Checker, Limits};
 use crate::protocol::{InvalidIssuer, Issuer};
 use crate::secret::{MasterSecret, Secret};
 
@@ -72,62 +71,6 @@ impl Checker<'_> {
         })
     }
 
-    pub(super) fn store(&mut self, raw: &RawConfig) -> Checked<StoreConfig> {
-        let root = Place::root();
-        let store = self.or_default(&root, "store", raw.store.as_ref(), defaults::STORE);
-        let prefix = self.optional(&root, "store_prefix", raw.store_prefix.as_ref());
-        let (store, prefix) = (store?, prefix?);
-        let is_redis = ["redis://", "rediss://"].iter().any(|scheme| store.text.starts_with(scheme));
-        if is_redis {
-            return self.redis(store, prefix);
-        }
-        if let Some(prefix) = prefix {
-            let problem = "has no effect: only Redis keys have a prefix";
-            return Err(self.report(&prefix.place, problem, "remove it, or write a `redis://` store"));
-        }
-        if store.text == "memory" {
-            return Ok(StoreConfig::Memory);
-        }
-        self.embedded(&store)
-    }
-
-    /// The URL may hold a password: it is never quoted.
-    fn redis(&mut self, url: Value, prefix: Option<Value>) -> Checked<StoreConfig> {
-        let is_database = |path: &str| path.trim_start_matches('/').bytes().all(|b| b.is_ascii_digit());
-        let good = |url: Url| url.has_host() && url.fragment().is_none() && is_database(url.path());
-        if !Url::parse(&url.text).is_ok_and(good) {
-            let instead = "write redis://user:password@host:6379/0, or rediss:// for TLS; percent-encode \
-                           special characters of the password";
-            return Err(self.report(&url.place, "is not a Redis URL", instead));
-        }
-        let text = prefix.as_ref().map_or(defaults::STORE_PREFIX, |prefix| prefix.text.as_str());
-        // Braces would move the Cluster hash tag (store/redis keys).
-        let good =
-            |b: u8| b.is_ascii_graphic() && !matches!(b, b'{' | b'}' | b'*' | b'?' | b'[' | b']' | b'\\');
-        if text.len() <= 40 && text.bytes().all(good) {
-            return Ok(StoreConfig::Redis { url: Secret::new(url.text), prefix: text.to_owned() });
-        }
-        let place = prefix.map_or(url.place, |prefix| prefix.place);
-        let instead = "write at most 40 printable ASCII characters without spaces and { } [ ] * ? \\";
-        Err(self.report(&place, "is not a key prefix", instead))
-    }
-
-    fn embedded(&mut self, store: &Value) -> Checked<StoreConfig> {
-        let text = store.text.as_str();
-        let file = text.strip_prefix("file://").or_else(|| text.strip_prefix("file:"));
-        let path = file.unwrap_or(text);
-        let begins_as_path = ["/", "./", "../"].iter().any(|start| path.starts_with(start));
-        let has_db_ending = Path::new(path).extension().is_some_and(|ending| ending == "db");
-        // `redis:6379` or `postgres://…` would otherwise become a file of that name.
-        let is_path = file.is_some() || begins_as_path || (has_db_ending && !path.contains("://"));
-        let names_a_file = !path.is_empty() && !path.ends_with('/') && !path.starts_with('~');
-        if is_path && names_a_file {
-            return Ok(StoreConfig::Embedded { path: PathBuf::from(path) });
-        }
-        let instead = "write `memory`, a file such as ./gatelodge.db, or a redis:// or rediss:// URL";
-        Err(self.report(&store.place, "is not a store", instead))
-    }
-
     pub(super) fn operator_secret(
         &mut self,
         raw: &RawConfig,
@@ -145,7 +88,7 @@ impl Checker<'_> {
                 beside.push(".secret");
                 Ok(SecretSource::KeptBeside(beside.into()))
             }
-            (None, Some(StoreConfig::Redis { .. })) => {
+            (None, Some(StoreConfig::Redis(_))) => {
                 let place = root.key("secret", root.spot);
                 let problem = "is missing: with Redis every replica needs the same secret";
                 let instead =

@@ -286,6 +286,10 @@ impl Store for EmbeddedStore {
         // The writer answers, so a thread that stopped is noticed.
         self.writer.write(|_| Ok(Done::Looked(()))).await
     }
+
+    async fn tend(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.purge_expired(now).await.map(drop)
+    }
 }
 
 fn get_login(

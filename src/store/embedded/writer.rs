@@ -46,7 +46,7 @@ where
         let (result, wrote) = match work(transaction) {
             Ok(Done::Wrote(value)) => (Ok(value), true),
             Ok(Done::Looked(value)) => (Ok(value), false),
-            Err(error @ StoreError::Unreadable(_)) => (Err(error), false),
+            Err(error @ (StoreError::Unreadable(_) | StoreError::Unfit(_))) => (Err(error), false),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
         };
         self.result = Some(result);
@@ -119,7 +119,7 @@ impl Drop for Writer {
 /// finds it whole.
 fn write_batch(held: &Held, batch: &mut [Box<dyn Job>]) -> Result<(), String> {
     let text = |error| match error {
-        StoreError::Unavailable(why) | StoreError::Unreadable(why) => why,
+        StoreError::Unavailable(why) | StoreError::Unreadable(why) | StoreError::Unfit(why) => why,
     };
     held.check_room().map_err(text)?;
     if held.is_closed() {

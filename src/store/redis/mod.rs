@@ -2,8 +2,10 @@
 //!
 //! - `keys`: every key, in one place.
 //! - `scripts` and the `.lua` files: the transitions, the same decisions as in [`crate::domain`].
-//! - `connections`: a few multiplexed connections, shared, bounded in time, replaced when broken.
-//! - `operations`: the store's sentences.
+//! - [`Servers`]: one server, a primary behind sentinels, or a cluster.
+//! - `connections`: how a command gets to the server that serves its key; bounded in time.
+//! - `memory`: whether Redis keeps what it was given.
+//! - `operations`: the store's sentences; they know no shape.
 //!
 //! | record | type | fields |
 //! |---|---|---|
@@ -19,19 +21,23 @@
 
 mod connections;
 mod keys;
+mod memory;
 mod operations;
 mod scripts;
+mod servers;
 
 use std::fmt;
 
-use redis::{FromRedisValue, RedisError, ScriptInvocation};
+use redis::FromRedisValue;
 
-use crate::secret::{Sealer, Secret};
+use crate::secret::Sealer;
 
 use super::{Store, StoreError};
-use connections::{Borrowed, Connections};
+use connections::{Connections, Request};
 use keys::Keys;
+use memory::Moment;
 use scripts::Scripts;
+pub use servers::{Account, Servers, Shape, Tls};
 
 /// The prefix of every key unless the operator chooses another.
 pub const DEFAULT_PREFIX: &str = "gl:";
@@ -45,35 +51,29 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects and asks for a sign of life, so that a wrong address or password is told at
-    /// start. For `rediss://` the process-wide rustls provider must have been installed.
-    pub async fn connect(url: &Secret, prefix: &str, sealer: Sealer) -> Result<Self, StoreError> {
+    /// Connects, and refuses what cannot be used: a wrong address or password, or a Redis that
+    /// evicts. For `rediss://` the process-wide rustls provider must have been installed.
+    pub async fn connect(servers: &Servers, prefix: &str, sealer: Sealer) -> Result<Self, StoreError> {
         let store = Self {
-            connections: Connections::new(url)?,
+            connections: Connections::new(servers)?,
             keys: Keys::new(prefix)?,
             scripts: Scripts::new(),
             sealer,
         };
         store.ping().await?;
+        store.look_at_memory(Moment::Start).await?;
         Ok(store)
     }
 
-    /// Runs a script.
-    async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, StoreError> {
-        let mut borrowed = self.connections.borrow().await?;
-        let answer = script.invoke_async(&mut borrowed.connection).await;
-        self.judged(&borrowed, answer)
-    }
-
-    fn judged<T>(&self, borrowed: &Borrowed, answer: Result<T, RedisError>) -> Result<T, StoreError> {
-        answer.map_err(|error| self.connections.judge(borrowed, &error))
+    async fn run<T: FromRedisValue>(&self, request: &Request) -> Result<T, StoreError> {
+        self.connections.send(request).await
     }
 }
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("address", &self.connections.address())
+            .field("servers", &self.connections.describe())
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{AsyncCommands, Cmd};
 
 use crate::clock::Timestamp;
 use crate::domain::{
@@ -15,6 +14,8 @@ use crate::secret::{Digest, Secret, random};
 use crate::store::{Store, StoreError, audit, codec};
 
 use super::RedisStore;
+use super::connections::Request;
+use super::memory::Moment;
 
 #[async_trait]
 impl Store for RedisStore {
@@ -22,7 +23,7 @@ impl Store for RedisStore {
         let key = self.keys.client(&client.id);
         let body = codec::encode(&key, client)?;
         let ends = client.expires_at.map(decimal).unwrap_or_default();
-        let mut script = self.scripts.put.key(key);
+        let mut script = self.scripts.put.call(key);
         script.arg(decimal(client.created_at)).arg(&ends).arg("exp").arg(&ends).arg("body").arg(body);
         self.run(&script).await
     }
@@ -37,7 +38,7 @@ impl Store for RedisStore {
     }
 
     async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
-        let mut script = self.scripts.keep_client.key(self.keys.client(id));
+        let mut script = self.scripts.keep_client.call(self.keys.client(id));
         script.arg(decimal(until));
         self.run(&script).await
     }
@@ -46,7 +47,7 @@ impl Store for RedisStore {
         let key = self.keys.login(&login.id);
         let body = codec::seal(&self.sealer, &key, login)?;
         let ends = decimal(login.expires_at);
-        let mut script = self.scripts.put.key(key);
+        let mut script = self.scripts.put.call(key);
         script.arg(decimal(now)).arg(&ends).arg("exp").arg(&ends);
         script.arg("step").arg(login.step.ordinal()).arg("body").arg(body);
         self.run(&script).await
@@ -66,7 +67,7 @@ impl Store for RedisStore {
     ) -> Result<bool, StoreError> {
         let key = self.keys.login(&login.id);
         let body = codec::seal(&self.sealer, &key, login)?;
-        let mut script = self.scripts.advance_login.key(key);
+        let mut script = self.scripts.advance_login.call(key);
         script.arg(decimal(now)).arg(from).arg(login.step.ordinal());
         script.arg(decimal(login.expires_at)).arg(body);
         self.run(&script).await
@@ -74,7 +75,7 @@ impl Store for RedisStore {
 
     async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
         let key = self.keys.login(id);
-        let body = self.run(&self.scripts.take_login.key(&key)).await?;
+        let body = self.run(&self.scripts.take_login.call(&key)).await?;
         self.opened_login(&key, body, now)
     }
 
@@ -86,7 +87,7 @@ impl Store for RedisStore {
             GrantState::Active { generation, rotated_at } => (generation, rotated_at),
         };
         let expires_at = decimal(grant.expires_at);
-        let mut script = self.scripts.put.key(key);
+        let mut script = self.scripts.put.call(key);
         script.arg(decimal(now)).arg(&expires_at).arg("exp").arg(&expires_at);
         script.arg("ends").arg(decimal(grant.ends_at)).arg("code").arg(grant.code.as_str());
         script.arg("gen").arg(generation.to_string()).arg("rot").arg(decimal(rotated_at));
@@ -121,7 +122,7 @@ impl Store for RedisStore {
         idle: Duration,
     ) -> Result<Redemption, StoreError> {
         let key = self.keys.grant(id);
-        let mut script = self.scripts.redeem_code.key(&key);
+        let mut script = self.scripts.redeem_code.call(&key);
         script.arg(decimal(now)).arg(code.as_str()).arg(decimal(now.plus(idle)));
         let answer: String = self.run(&script).await?;
         match answer.as_str() {
@@ -140,7 +141,7 @@ impl Store for RedisStore {
         rules: RotationRules,
     ) -> Result<Rotation, StoreError> {
         let key = self.keys.grant(id);
-        let mut script = self.scripts.rotate_refresh.key(&key);
+        let mut script = self.scripts.rotate_refresh.call(&key);
         script.arg(decimal(now)).arg(presented.to_string()).arg(presented.saturating_add(1).to_string());
         script.arg(decimal(now.plus(rules.idle))).arg(earliest_in_grace(now, rules.grace));
         let answer: Vec<String> = self.run(&script).await?;
@@ -149,16 +150,15 @@ impl Store for RedisStore {
                 generation: number(&key, generation.as_bytes())?,
                 fresh: *tag == "fresh",
             }),
-            ["reused"] => Ok(Rotation::Reused),
+            // The script has ended the family. That must outlive a failover, too: see `unlink_grant`.
+            ["reused"] => self.unlink_grant(id).await.map(|_| Rotation::Reused),
             ["gone"] => Ok(Rotation::Gone),
             _ => Err(unreadable(&key)),
         }
     }
 
     async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
-        let mut borrowed = self.connections.borrow().await?;
-        let removed: Result<u64, _> = borrowed.connection.unlink(self.keys.grant(id)).await;
-        Ok(self.judged(&borrowed, removed)? > 0)
+        self.unlink_grant(id).await
     }
 
     async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
@@ -175,11 +175,12 @@ impl Store for RedisStore {
         keep_until: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut script = self.scripts.revoke.key(self.keys.not_before());
+        let mut script = self.scripts.revoke.call(self.keys.not_before());
         script.arg(decimal(now)).arg(what.name()).arg(decimal(moment)).arg(decimal(keep_until));
         // Not a counter: that could come round to a version that somebody still has.
         script.arg(random::id());
-        self.run(&script).await
+        // A failover must not bring back what was revoked (PRIN-6).
+        self.connections.send_replicated(&script).await
     }
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
@@ -188,9 +189,7 @@ impl Store for RedisStore {
         if version.unwrap_or_default() == known.as_bytes() {
             return Ok(None);
         }
-        let mut borrowed = self.connections.borrow().await?;
-        let answer = borrowed.connection.hgetall(&key).await;
-        let mut fields: HashMap<String, String> = self.judged(&borrowed, answer)?;
+        let mut fields: HashMap<String, String> = self.run(&Request::new("HGETALL", key.clone())).await?;
         let version = fields.remove("version").unwrap_or_default();
         let moment = |(name, value): (String, String)| {
             let moment = value.split(' ').next().unwrap_or_default();
@@ -205,7 +204,7 @@ impl Store for RedisStore {
         // The algorithm is part of the name, so that a key does not open as another algorithm's.
         let name = format!("{key}:{algorithm}");
         let sealed = codec::seal(&self.sealer, &name, &candidate.expose())?;
-        let mut script = self.scripts.adopt_key.key(key);
+        let mut script = self.scripts.adopt_key.call(key);
         script.arg(algorithm).arg(sealed);
         let kept: Vec<u8> = self.run(&script).await?;
         let pem: String = codec::unseal(&self.sealer, &name, &kept)?;
@@ -214,13 +213,10 @@ impl Store for RedisStore {
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
         let bytes = codec::encode("audit", event)?;
-        let mut command = Cmd::new();
+        let mut request = Request::new("XADD", self.keys.audit());
         // Nearly capped: Redis then drops whole blocks, which costs next to nothing.
-        command.arg("XADD").arg(self.keys.audit()).arg("MAXLEN").arg("~").arg(audit::KEPT);
-        command.arg("*").arg("e").arg(bytes);
-        let mut borrowed = self.connections.borrow().await?;
-        let answer: Result<String, _> = command.query_async(&mut borrowed.connection).await;
-        self.judged(&borrowed, answer).map(drop)
+        request.arg("MAXLEN").arg("~").arg(audit::KEPT).arg("*").arg("e").arg(bytes);
+        self.run::<String>(&request).await.map(drop)
     }
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
@@ -228,34 +224,42 @@ impl Store for RedisStore {
         if at_most == 0 {
             return Ok(Vec::new());
         }
-        let mut command = Cmd::new();
-        command.arg("XREVRANGE").arg(self.keys.audit()).arg("+").arg("-").arg("COUNT").arg(at_most);
-        let mut borrowed = self.connections.borrow().await?;
-        let answer = command.query_async(&mut borrowed.connection).await;
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.judged(&borrowed, answer)?;
+        let mut request = Request::new("XREVRANGE", self.keys.audit());
+        request.arg("+").arg("-").arg("COUNT").arg(at_most);
+        let entries: Vec<(String, Vec<Vec<u8>>)> = self.run(&request).await?;
         let value = |fields: &Vec<Vec<u8>>| fields.get(1).cloned().unwrap_or_default();
         entries.iter().map(|(_, fields)| codec::decode("audit", &value(fields))).collect()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let mut borrowed = self.connections.borrow().await?;
-        let answer: Result<String, _> = borrowed.connection.ping().await;
-        self.judged(&borrowed, answer).map(drop)
+        // Not PING: a cluster answers that even while it serves no key.
+        let request = Request::new("EXISTS", self.keys.signing_keys());
+        self.run::<u64>(&request).await.map(drop)
+    }
+
+    async fn tend(&self, _now: Timestamp) -> Result<(), StoreError> {
+        self.look_at_memory(Moment::Running).await
     }
 }
 
 impl RedisStore {
+    /// Ends a grant so that a failover does not bring it back. True if it was there; if it was not,
+    /// because a first call was told to come again or a script has removed it, the replicas are
+    /// asked for all the same.
+    async fn unlink_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
+        let request = Request::new("UNLINK", self.keys.grant(id));
+        Ok(self.connections.send_replicated::<u64>(&request).await? > 0)
+    }
+
     /// Some fields of a record, in one read.
     async fn fields<const N: usize>(
         &self,
         key: &str,
         names: [&str; N],
     ) -> Result<[Option<Vec<u8>>; N], StoreError> {
-        let mut command = Cmd::new();
-        command.arg("HMGET").arg(key).arg(names.as_slice());
-        let mut borrowed = self.connections.borrow().await?;
-        let answer = command.query_async(&mut borrowed.connection).await;
-        let values: Vec<Option<Vec<u8>>> = self.judged(&borrowed, answer)?;
+        let mut request = Request::new("HMGET", key.to_owned());
+        request.arg(names.as_slice());
+        let values: Vec<Option<Vec<u8>>> = self.run(&request).await?;
         values.try_into().map_err(|_| unreadable(key))
     }
 

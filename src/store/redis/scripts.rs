@@ -1,7 +1,24 @@
 //! One Lua script for each transition: Redis runs a script alone, so state, decision and lifetime
 //! change together or not at all (SEC-165). Every script touches one key.
 
-use redis::Script;
+use super::connections::Request;
+
+/// A script, called by its hash.
+pub(super) struct Script {
+    hash: String,
+    body: &'static str,
+}
+
+impl Script {
+    fn new(body: &'static str) -> Self {
+        Self { hash: redis::Script::new(body).get_hash().to_owned(), body }
+    }
+
+    /// A call about one key; arguments follow.
+    pub(super) fn call(&self, key: impl Into<String>) -> Request {
+        Request::script(&self.hash, self.body, key.into())
+    }
+}
 
 /// A script with the helpers before it.
 macro_rules! script {

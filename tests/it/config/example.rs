@@ -21,7 +21,7 @@ fn env(name: &str) -> Option<String> {
 fn the_example_loads() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE);
     let config = load(&path, &env).unwrap_or_else(|faults| panic!("{faults}"));
-    assert!(matches!(config.store, StoreConfig::Redis { .. }));
+    assert!(matches!(config.store, StoreConfig::Redis(_)));
     assert_eq!(config.upstreams.len(), 2);
     assert_eq!(config.access.rules.len(), 2);
 }

@@ -1,6 +1,6 @@
 //! The broker itself: issuer, addresses, store, lifetimes, signing, clients, logs.
 
-use gatelodge::config::{ClientAuth, SecretSource, StoreConfig};
+use gatelodge::config::{ClientAuth, RedisServers, SecretSource, StoreConfig};
 
 use super::{good, only_fault, plus, with};
 
@@ -53,8 +53,9 @@ fn stores() {
         assert_eq!(path.to_str(), Some(format!("{file}.secret").as_str()));
     }
     let redis = store("secret: ${SECRET}\nstore: rediss://u:${SHORT}@r:6380/1\nstore_prefix: 'x:'");
-    let StoreConfig::Redis { url, prefix } = redis.store else { panic!("{:?}", redis.store) };
-    assert_eq!((url.expose(), prefix.as_str()), ("rediss://u:c4n4ry@r:6380/1", "x:"));
+    let StoreConfig::Redis(redis) = redis.store else { panic!("{:?}", redis.store) };
+    let RedisServers::Single(url) = &redis.servers else { panic!("{redis:?}") };
+    assert_eq!((url.expose(), redis.prefix.as_str()), ("rediss://u:c4n4ry@r:6380/1", "x:"));
 }
 
 /// Stores that are none, and a Redis store without a secret.

@@ -8,7 +8,10 @@
 //! - [`program`]: the program itself, as a process.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
 //! - [`recorder`]: everything that a broker was asked and answered.
+//! - [`eventually`]: waiting for a condition, with a bound.
 //! - [`redis_server`]: a real `redis-server`, and the one place that decides what happens without.
+//! - [`redis_tls`], [`redis_sentinel`], [`redis_cluster`]: the same with TLS and an ACL user, behind
+//!   sentinels, as a cluster.
 //! - [`sample`]: records to put into a store.
 //! - [`small_disk`]: a disk of a few megabytes, to be filled.
 //! - [`temp_dir`]: folders that vanish.
@@ -18,12 +21,16 @@ pub(crate) mod broker;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod eventually;
 pub(crate) mod front;
 pub(crate) mod keys;
 pub(crate) mod program;
 pub(crate) mod provider;
 pub(crate) mod recorder;
+pub(crate) mod redis_cluster;
+pub(crate) mod redis_sentinel;
 pub(crate) mod redis_server;
+pub(crate) mod redis_tls;
 pub(crate) mod sample;
 pub(crate) mod small_disk;
 pub(crate) mod temp_dir;

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use gatelodge::secret::{Secret, random};
+use gatelodge::store::redis::Servers;
+use redis::{Cmd, Connection, FromRedisValue};
 
 use super::temp_dir::TempDir;
 
@@ -21,48 +23,100 @@ server=$!
 exec >/dev/null
 cat
 kill -9 "$server"
-rm -rf "$dir"
+[ "$dir" = - ] || rm -rf "$dir"
 "#;
 
 /// A running server; killed on drop.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     keeper: Child,
-    port: u16,
-    _folder: TempDir,
+    process: u32,
+    pub(crate) port: u16,
+    folder: Option<TempDir>,
 }
 
 impl RedisServer {
     /// Starts a server and returns once it accepts connections.
     pub(crate) fn start() -> Self {
-        (0..ATTEMPTS).find_map(|_| Self::try_start()).expect("redis-server starts")
+        Self::start_with(&[])
     }
 
-    /// None if somebody else took the port.
-    fn try_start() -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let folder = TempDir::new();
-        let path = folder.path().to_str().unwrap();
-        let mut keeper = Command::new("sh")
-            .args(["-c", KEEPER, "sh", path, "--bind", "127.0.0.1", "--port", &port.to_string()])
+    /// The same, with further options.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
+        Self::attempt(|port, folder| {
+            let (port, folder) = (port.to_string(), folder.to_owned());
             // Uncompressed dumps, so that a test can look for words in them.
-            .args(["--dir", path, "--save", "", "--appendonly", "no", "--rdbcompression", "no"])
+            let fixed = ["--bind", "127.0.0.1", "--port", &port, "--dir", &folder, "--save", ""];
+            let words = fixed.into_iter().chain(["--appendonly", "no", "--rdbcompression", "no"]);
+            words.chain(options.iter().copied()).map(str::to_owned).collect()
+        })
+    }
+
+    /// Starts whatever the words say, given a port and a folder.
+    pub(crate) fn attempt(words: impl Fn(u16, &str) -> Vec<String>) -> Self {
+        let once = || {
+            let (port, folder) = (free_port(), TempDir::new());
+            let path = folder.path().to_str().unwrap().to_owned();
+            let mut server = Self::launch(&path, &words(port, &path), port)?;
+            server.folder = Some(folder);
+            Some(server)
+        };
+        (0..ATTEMPTS).find_map(|_| once()).expect("redis-server starts")
+    }
+
+    /// Starts a server whose folder somebody else keeps. None if somebody else took the port.
+    pub(crate) fn launch(remove: &str, words: &[String], port: u16) -> Option<Self> {
+        let mut keeper = Command::new("sh")
+            .args(["-c", KEEPER, "sh", remove])
+            .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // The log ends where Redis ends, so this loop does too.
+        // The log ends where Redis ends, so this loop does too. Each line begins with the process.
         let log = BufReader::new(keeper.stdout.take().unwrap());
-        let ready =
-            log.lines().map_while(Result::ok).any(|line| line.contains("Ready to accept connections"));
-        let server = Self { keeper, port, _folder: folder };
-        ready.then_some(server)
+        let is_ready =
+            |line: &String| line.contains("Ready to accept connections") || line.contains("+monitor master");
+        let ready = log.lines().map_while(Result::ok).find(is_ready);
+        let process = ready.as_ref().and_then(|line| line.split(':').next()?.trim().parse().ok());
+        let server = Self { keeper, process: process.unwrap_or(0), port, folder: None };
+        process.is_some().then_some(server)
     }
 
-    /// Its address.
+    /// Its URL.
     pub(crate) fn url(&self) -> Secret {
         Secret::new(format!("redis://127.0.0.1:{}/", self.port))
+    }
+
+    /// It alone, as a store wants it.
+    pub(crate) fn servers(&self) -> Servers {
+        Servers::single(self.url())
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &str {
+        self.folder.as_ref().expect("it has a folder").path().to_str().unwrap()
+    }
+
+    /// A plain connection.
+    pub(crate) fn connection(&self) -> Connection {
+        redis::Client::open(self.url().expose()).unwrap().get_connection().unwrap()
+    }
+
+    /// Sends a command, word by word.
+    pub(crate) fn ask<T: FromRedisValue>(&self, words: &str) -> T {
+        let mut command = Cmd::new();
+        for word in words.split(' ') {
+            command.arg(word);
+        }
+        command.query(&mut self.connection()).unwrap_or_else(|error| panic!("{words}: {error}"))
+    }
+
+    /// `KILL`, `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.process.to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
     }
 }
 
@@ -71,6 +125,11 @@ impl Drop for RedisServer {
         drop(self.keeper.stdin.take());
         drop(self.keeper.wait());
     }
+}
+
+/// A port that nobody has right now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A key prefix that no other test has.

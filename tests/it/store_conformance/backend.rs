@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use gatelodge::secret::MasterSecret;
+use gatelodge::store::redis::Servers;
 use gatelodge::store::{EmbeddedStore, RedisStore, Store};
 
-use crate::harness::redis_server;
 use crate::harness::temp_dir::TempDir;
+use crate::harness::{redis_cluster, redis_sentinel, redis_server, redis_tls};
 
 /// A fresh, empty store, and what must live as long as it does.
 pub(super) struct Backend {
@@ -16,25 +17,46 @@ pub(super) struct Backend {
 
 impl Backend {
     /// The embedded store in memory.
-    pub(super) fn memory() -> Self {
+    #[expect(clippy::unused_async, reason = "every backend is asked for in one way")]
+    pub(super) async fn memory() -> Option<Self> {
         let store = EmbeddedStore::in_memory(MasterSecret::generate().sealer()).unwrap();
-        Self { store: Arc::new(store), _folder: None }
+        Some(Self { store: Arc::new(store), _folder: None })
     }
 
     /// The embedded store in a file.
-    pub(super) fn file() -> Self {
+    #[expect(clippy::unused_async, reason = "every backend is asked for in one way")]
+    pub(super) async fn file() -> Option<Self> {
         let folder = TempDir::new();
         let sealer = MasterSecret::generate().sealer();
         let store = EmbeddedStore::open(&folder.path().join("state.db"), sealer).unwrap();
-        Self { store: Arc::new(store), _folder: Some(folder) }
+        Some(Self { store: Arc::new(store), _folder: Some(folder) })
     }
 
-    /// Redis, under a prefix of its own; None where it is not installed.
+    /// One Redis; None, here and below, where it is not installed.
     pub(super) async fn redis() -> Option<Self> {
-        let server = redis_server::shared()?;
+        Some(Self::over(redis_server::shared()?.servers()).await)
+    }
+
+    /// One Redis that speaks TLS, as a user of few rights.
+    pub(super) async fn redis_tls() -> Option<Self> {
+        Some(Self::over(redis_tls::shared()?.servers()).await)
+    }
+
+    /// The primary that sentinels name.
+    pub(super) async fn redis_sentinel() -> Option<Self> {
+        Some(Self::over(redis_sentinel::shared()?.as_servers()).await)
+    }
+
+    /// A cluster of six nodes.
+    pub(super) async fn redis_cluster() -> Option<Self> {
+        Some(Self::over(redis_cluster::shared()?.as_servers()).await)
+    }
+
+    /// Under a prefix of its own.
+    async fn over(servers: Servers) -> Self {
         let sealer = MasterSecret::generate().sealer();
-        let store = RedisStore::connect(&server.url(), &redis_server::fresh_prefix(), sealer).await.unwrap();
-        Some(Self { store: Arc::new(store), _folder: None })
+        let store = RedisStore::connect(&servers, &redis_server::fresh_prefix(), sealer).await.unwrap();
+        Self { store: Arc::new(store), _folder: None }
     }
 
     /// The store.

@@ -23,24 +23,17 @@ use backend::Backend;
 
 /// Runs each case on each backend, as a test of the case's name in a module of the backend's.
 macro_rules! on_every_backend {
-    ($($room:ident::$case:ident),+ $(,)?) => {
-        mod on_memory {
+    ([$($module:ident: $backend:ident),+ $(,)?] $cases:tt) => {
+        $(on_backend! { $module $backend $cases })+
+    };
+}
+
+macro_rules! on_backend {
+    ($module:ident $backend:ident { $($room:ident::$case:ident),+ $(,)? }) => {
+        mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                super::$room::$case(super::Backend::memory().store()).await;
-            })+
-        }
-        mod on_file {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let backend = super::Backend::file();
-                super::$room::$case(backend.store()).await;
-            })+
-        }
-        mod on_redis {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                if let Some(backend) = super::Backend::redis().await {
+                if let Some(backend) = super::Backend::$backend().await {
                     super::$room::$case(backend.store()).await;
                 }
             })+
@@ -49,36 +42,46 @@ macro_rules! on_every_backend {
 }
 
 on_every_backend! {
-    clients::a_client_comes_back_as_it_was_until_it_expires,
-    clients::keeping_a_client_never_shortens_its_life,
-    clients::hostile_client_ids_do_not_meet,
-    logins::a_login_is_over_at_its_end,
-    logins::one_of_many_advances_a_login,
-    logins::an_expired_login_does_not_advance,
-    logins::one_of_many_takes_a_login,
-    codes::a_grant_comes_back_as_it_was,
-    codes::one_of_many_redeems_a_code,
-    codes::a_code_is_gone_at_its_end,
-    codes::a_wrong_code_changes_nothing,
-    codes::a_replay_is_told_apart_after_redemption,
-    codes::the_idle_end_never_passes_the_grants_end,
-    families::parallel_rotations_have_one_successor,
-    families::a_late_duplicate_ends_the_family,
-    families::a_token_two_generations_old_ends_the_family_within_grace,
-    families::without_grace_every_duplicate_is_reuse,
-    families::a_token_from_ahead_heals_a_rollback,
-    families::grace_does_not_outlive_the_grant,
-    families::an_idle_family_is_gone_and_use_keeps_it,
-    families::a_family_before_its_code_is_redeemed_is_gone,
-    families::an_ended_grant_is_gone,
-    revocations::sec_132_moments_are_kept_and_never_move_back,
-    revocations::old_revocations_are_forgotten,
-    revocations::parallel_revocations_all_stay,
-    revocations::sec_134_a_replica_knows_within_a_second,
-    revocations::a_grant_stands_until_it_ends,
-    misc::replicas_agree_on_one_signing_key,
-    misc::audit_events_come_back_newest_first,
-    misc::the_audit_stream_is_capped,
-    misc::ping_answers,
-    misc::a_faulty_store_fails_what_it_was_told,
+    [
+        on_memory: memory,
+        on_file: file,
+        on_redis: redis,
+        on_redis_tls: redis_tls,
+        on_redis_sentinel: redis_sentinel,
+        on_redis_cluster: redis_cluster,
+    ]
+    {
+        clients::a_client_comes_back_as_it_was_until_it_expires,
+        clients::keeping_a_client_never_shortens_its_life,
+        clients::hostile_client_ids_do_not_meet,
+        logins::a_login_is_over_at_its_end,
+        logins::one_of_many_advances_a_login,
+        logins::an_expired_login_does_not_advance,
+        logins::one_of_many_takes_a_login,
+        codes::a_grant_comes_back_as_it_was,
+        codes::one_of_many_redeems_a_code,
+        codes::a_code_is_gone_at_its_end,
+        codes::a_wrong_code_changes_nothing,
+        codes::a_replay_is_told_apart_after_redemption,
+        codes::the_idle_end_never_passes_the_grants_end,
+        families::parallel_rotations_have_one_successor,
+        families::a_late_duplicate_ends_the_family,
+        families::a_token_two_generations_old_ends_the_family_within_grace,
+        families::without_grace_every_duplicate_is_reuse,
+        families::a_token_from_ahead_heals_a_rollback,
+        families::grace_does_not_outlive_the_grant,
+        families::an_idle_family_is_gone_and_use_keeps_it,
+        families::a_family_before_its_code_is_redeemed_is_gone,
+        families::an_ended_grant_is_gone,
+        revocations::sec_132_moments_are_kept_and_never_move_back,
+        revocations::old_revocations_are_forgotten,
+        revocations::parallel_revocations_all_stay,
+        revocations::sec_134_a_replica_knows_within_a_second,
+        revocations::a_grant_stands_until_it_ends,
+        misc::replicas_agree_on_one_signing_key,
+        misc::audit_events_come_back_newest_first,
+        misc::the_audit_stream_is_capped,
+        misc::ping_answers,
+        misc::a_faulty_store_fails_what_it_was_told,
+    }
 }

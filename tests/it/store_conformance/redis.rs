@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gatelodge::domain::Grant;
 use gatelodge::secret::{Digest, MasterSecret, Secret};
+use gatelodge::store::redis::Servers;
 use gatelodge::store::{RedisStore, Store, StoreError};
 use redis::{Cmd, Connection, FromRedisValue};
 
@@ -16,7 +17,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 async fn beside(server: &RedisServer) -> (RedisStore, String, Connection) {
     let prefix = redis_server::fresh_prefix();
     let sealer = MasterSecret::generate().sealer();
-    let store = RedisStore::connect(&server.url(), &prefix, sealer).await.unwrap();
+    let store = RedisStore::connect(&server.servers(), &prefix, sealer).await.unwrap();
     let raw = redis::Client::open(server.url().expose()).unwrap().get_connection().unwrap();
     (store, prefix, raw)
 }
@@ -136,11 +137,11 @@ async fn without_redis_the_store_is_unavailable_and_the_password_is_not_shown() 
     }
     let sealer = || MasterSecret::generate().sealer();
     let url = Secret::new(format!("redis://user:canary-password@{address}"));
-    let error = RedisStore::connect(&url, "gl:", sealer()).await.unwrap_err().to_string();
+    let error = RedisStore::connect(&Servers::single(url), "gl:", sealer()).await.unwrap_err().to_string();
     assert!(error.contains(address.trim_end_matches('/')), "{error}");
     assert!(!error.contains("canary"), "{error}");
     let url = Secret::new("http://user:canary-password@127.0.0.1/".into());
-    let error = RedisStore::connect(&url, "gl:", sealer()).await.unwrap_err().to_string();
+    let error = RedisStore::connect(&Servers::single(url), "gl:", sealer()).await.unwrap_err().to_string();
     assert!(error.contains("the Redis URL cannot be used"), "{error}");
     assert!(!error.contains("canary"), "{error}");
 }
@@ -151,7 +152,8 @@ async fn a_wrong_password_is_told_at_start() {
     let Some(server) = redis_server::shared() else { return };
     let url = server.url().expose().replace("redis://", "redis://nobody:canary-password@");
     let sealer = MasterSecret::generate().sealer();
-    let error = RedisStore::connect(&Secret::new(url), "gl:", sealer).await.unwrap_err().to_string();
+    let error =
+        RedisStore::connect(&Servers::single(Secret::new(url)), "gl:", sealer).await.unwrap_err().to_string();
     assert!(error.contains("WRONGPASS") || error.contains("authentication"), "{error}");
     assert!(!error.contains("canary"), "{error}");
 }

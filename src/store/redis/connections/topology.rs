@@ -1,0 +1,91 @@
+//! Who serves a key.
+
+use std::sync::Arc;
+
+use redis::RedisError;
+
+use super::super::servers::{Servers, Shape};
+use super::address::Dialer;
+use super::cluster::Cluster;
+use super::node::{Duty, Node};
+use super::sentinel::Sentinel;
+use super::trouble::{Remedy, Trouble};
+
+/// The three shapes, each knowing whom to ask.
+pub(super) enum Topology {
+    Single(Arc<Node>),
+    Sentinel(Sentinel),
+    Cluster(Cluster),
+}
+
+impl Topology {
+    pub(super) fn new(servers: &Servers) -> Result<Self, RedisError> {
+        let Servers { shape, account, tls } = servers;
+        Ok(match shape {
+            Shape::Single { url } => {
+                let dialer = Dialer::new(url, account, tls)?;
+                Self::Single(Arc::new(Node::new(&dialer, dialer.address(), Duty::Any)?))
+            }
+            Shape::Sentinel { sentinels, master, account: to_sentinels } => {
+                Self::Sentinel(Sentinel::new(sentinels, master, to_sentinels, (account, tls))?)
+            }
+            Shape::Cluster { nodes } => Self::Cluster(Cluster::new(nodes, account, tls)?),
+        })
+    }
+
+    /// The server that serves the key, finding out if need be.
+    pub(super) async fn primary(&self, key: &str) -> Result<Arc<Node>, Trouble> {
+        match self {
+            Self::Single(node) => Ok(Arc::clone(node)),
+            Self::Sentinel(sentinel) => match sentinel.known() {
+                Some(node) => Ok(node),
+                None => sentinel.primary().await,
+            },
+            Self::Cluster(cluster) => match cluster.known(key) {
+                Some(node) => Ok(node),
+                None => cluster.primary(key).await,
+            },
+        }
+    }
+
+    /// This server does not serve as was thought.
+    pub(super) fn distrust(&self, node: &Arc<Node>) {
+        match self {
+            Self::Single(_) => {}
+            Self::Sentinel(sentinel) => sentinel.distrust(node),
+            Self::Cluster(cluster) => cluster.distrust(),
+        }
+    }
+
+    /// Where `MOVED` or `ASK`, said by `from`, points to. Nowhere outside a cluster.
+    pub(super) fn detour(&self, key: &str, from: Option<&Node>, remedy: &Remedy) -> Option<Arc<Node>> {
+        let Self::Cluster(cluster) = self else { return None };
+        let at = |address: &Option<_>| {
+            Some(Clone::clone(address.as_ref()?)).map(|address: super::address::Address| match from {
+                Some(node) => address.or_on(&node.address().host),
+                None => address,
+            })
+        };
+        match remedy {
+            Remedy::Moved(address) => cluster.moved(key, &at(address)?).ok(),
+            Remedy::Ask(address) => cluster.node(&at(address)?).ok(),
+            Remedy::Rediscover | Remedy::Pause => None,
+        }
+    }
+
+    /// Every server that keeps our keys.
+    pub(super) async fn every(&self) -> Result<Vec<Arc<Node>>, Trouble> {
+        match self {
+            Self::Single(_) | Self::Sentinel(_) => Ok(vec![self.primary("").await?]),
+            Self::Cluster(cluster) => cluster.every().await,
+        }
+    }
+
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Single(node) => node.address().to_string(),
+            Self::Sentinel(sentinel) => sentinel.describe(),
+            Self::Cluster(cluster) => cluster.describe(),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Waiting for a condition, with a bound.
+
+use std::time::{Duration, Instant};
+
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Waits until something holds; gives back how long that took. For other people's processes, which
+/// tell nobody when they are done.
+#[expect(clippy::disallowed_methods, reason = "what is waited for runs in other processes, in real time")]
+pub(crate) fn eventually(what: &str, bound: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < bound, "{what}: not within {bound:?}");
+        std::thread::sleep(LOOK);
+    }
+    begin.elapsed()
+}
+
+/// The same for a condition that has to be awaited.
+#[expect(clippy::disallowed_methods, reason = "what is waited for runs in other processes, in real time")]
+pub(crate) async fn eventually_async(
+    what: &str,
+    bound: Duration,
+    mut holds: impl AsyncFnMut() -> bool,
+) -> Duration {
+    let begin = Instant::now();
+    let mut look = tokio::time::interval(LOOK);
+    while !holds().await {
+        assert!(begin.elapsed() < bound, "{what}: not within {bound:?}");
+        look.tick().await;
+    }
+    begin.elapsed()
+}

@@ -1,0 +1,94 @@
+//! A primary, two replicas and three sentinels.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use gatelodge::secret::Secret;
+use gatelodge::store::redis::{Account, Servers, Shape, Tls};
+
+use super::eventually::eventually;
+use super::redis_server::{RedisServer, installed};
+
+const BOUND: Duration = Duration::from_secs(20);
+
+/// How long the sentinels wait before they take the primary for dead.
+pub(crate) const DETECTION: Duration = Duration::from_secs(1);
+
+/// The six processes.
+pub(crate) struct SentinelRedis {
+    pub(crate) servers: Vec<RedisServer>,
+    pub(crate) sentinels: Vec<RedisServer>,
+}
+
+impl SentinelRedis {
+    /// Starts them and returns once the sentinels know each other and both replicas.
+    pub(crate) fn start() -> Self {
+        let primary = RedisServer::start_with(&["--repl-diskless-sync-delay", "0"]);
+        let of_primary = format!("127.0.0.1 {}", primary.port);
+        let replica =
+            || RedisServer::start_with(&["--repl-diskless-sync-delay", "0", "--replicaof", &of_primary]);
+        let servers = vec![replica(), replica(), primary].into_iter().rev().collect::<Vec<_>>();
+        eventually("both replicas are in step", BOUND, || {
+            let info: String = servers[0].ask("INFO replication");
+            info.matches("state=online").count() == 2
+        });
+        let monitor = format!("sentinel monitor main {of_primary} 2");
+        let sentinel = || {
+            RedisServer::attempt(|port, folder| {
+                let file = format!("{folder}/sentinel.conf");
+                let milliseconds = DETECTION.as_millis();
+                let text = format!(
+                    "port {port}\nbind 127.0.0.1\ndir {folder}\n{monitor}\n\
+                     sentinel down-after-milliseconds main {milliseconds}\n\
+                     sentinel failover-timeout main 3000\nsentinel parallel-syncs main 2\n"
+                );
+                std::fs::write(&file, text).unwrap();
+                vec![file, "--sentinel".to_owned()]
+            })
+        };
+        let all = Self { servers, sentinels: (0..3).map(|_| sentinel()).collect() };
+        eventually("the sentinels know everybody", BOUND, || {
+            all.sentinels.iter().all(|sentinel| {
+                let state: HashMap<String, String> = sentinel.ask("SENTINEL MASTER main");
+                state["num-slaves"] == "2" && state["num-other-sentinels"] == "2"
+            })
+        });
+        all
+    }
+
+    /// As a store wants it.
+    pub(crate) fn as_servers(&self) -> Servers {
+        Servers {
+            shape: Shape::Sentinel {
+                sentinels: self.sentinels.iter().map(RedisServer::url).collect::<Vec<Secret>>(),
+                master: "main".to_owned(),
+                account: Account::default(),
+            },
+            account: Account::default(),
+            tls: Tls::default(),
+        }
+    }
+
+    /// The port of the primary, as most sentinels see it.
+    pub(crate) fn named(&self) -> u16 {
+        let named = self.sentinels.iter().map(|sentinel| {
+            let (_, port): (String, u16) = sentinel.ask("SENTINEL GET-MASTER-ADDR-BY-NAME main");
+            port
+        });
+        let named: Vec<u16> = named.collect();
+        let votes = |port: &u16| named.iter().filter(|other| *other == port).count();
+        *named.iter().max_by_key(|port| votes(port)).unwrap()
+    }
+
+    /// The server at a port.
+    pub(crate) fn at(&self, port: u16) -> &RedisServer {
+        self.servers.iter().find(|server| server.port == port).unwrap()
+    }
+}
+
+/// The one that the tests of this binary share; nobody breaks it.
+pub(crate) fn shared() -> Option<&'static SentinelRedis> {
+    static SHARED: OnceLock<SentinelRedis> = OnceLock::new();
+    installed().then(|| SHARED.get_or_init(SentinelRedis::start))
+}
