@@ -29,6 +29,7 @@ mod headers;
 mod logs;
 mod metadata;
 mod pages;
+mod redis_faults;
 mod registration;
 mod replicas;
 mod sign_in;
