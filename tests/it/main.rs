@@ -31,6 +31,7 @@ mod introspection;
 mod logs;
 mod metadata;
 mod pages;
+mod redis_faults;
 mod registration;
 mod replicas;
 mod sign_in;

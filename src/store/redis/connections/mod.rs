@@ -145,10 +145,13 @@ impl Connections {
         how: Delivery,
         detour: Option<Detour>,
     ) -> Result<Value, (Option<Arc<Node>>, Trouble)> {
-        let (node, asking) = match detour {
-            Some(Detour { node, asking }) => (node, asking),
-            None => (self.topology.primary(request.key()).await.map_err(|trouble| (None, trouble))?, false),
+        let key = request.key();
+        let (node, asking) = match (detour, how) {
+            (Some(Detour { node, asking }), _) => (Ok(node), asking),
+            (None, Delivery::Shared) => (self.topology.primary(key).await, false),
+            (None, Delivery::Replicated) => (self.topology.confirmed_primary(key).await, false),
         };
+        let node = node.map_err(|trouble| (None, trouble))?;
         let answer = match how {
             Delivery::Shared => shared(&node, request, asking).await,
             Delivery::Replicated => replicated(&node, request, asking).await,

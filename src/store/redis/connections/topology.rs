@@ -15,7 +15,7 @@ use super::trouble::{Remedy, Trouble};
 pub(super) enum Topology {
     Single(Arc<Node>),
     Sentinel(Sentinel),
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
 }
 
 impl Topology {
@@ -29,7 +29,7 @@ impl Topology {
             Shape::Sentinel { sentinels, master, account: to_sentinels } => {
                 Self::Sentinel(Sentinel::new(sentinels, master, to_sentinels, (account, tls))?)
             }
-            Shape::Cluster { nodes } => Self::Cluster(Cluster::new(nodes, account, tls)?),
+            Shape::Cluster { nodes } => Self::Cluster(Box::new(Cluster::new(nodes, account, tls)?)),
         })
     }
 
@@ -45,6 +45,16 @@ impl Topology {
                 Some(node) => Ok(node),
                 None => cluster.primary(key).await,
             },
+        }
+    }
+
+    /// The server that serves the key, not only as far as is known: a revocation that goes to a
+    /// primary which sentinels have replaced would be undone.
+    pub(super) async fn confirmed_primary(&self, key: &str) -> Result<Arc<Node>, Trouble> {
+        match self {
+            Self::Sentinel(sentinel) => sentinel.confirmed().await,
+            // A cluster's old primary refuses by itself.
+            Self::Single(_) | Self::Cluster(_) => self.primary(key).await,
         }
     }
 

@@ -1,0 +1,79 @@
+//! Slots that move, and a primary that dies.
+
+use std::time::Duration;
+
+use super::{Person, store};
+use crate::harness::eventually::{Stopwatch, eventually_async};
+use crate::harness::redis_cluster::ClusterRedis;
+use crate::harness::redis_server::{RedisServer, installed};
+use gatelodge::secret::MasterSecret;
+use gatelodge::store::{RedisStore, Store as _};
+
+const BOUND: Duration = Duration::from_secs(30);
+
+/// REL-08: a slot moves to another node, key by key, in the middle of refreshing (`ASK`, then
+/// `MOVED`), and nobody notices. REL-02: then a primary is killed; its people are served again when
+/// its replica has taken over, everybody else all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_08_moving_slots_and_a_dead_primary_lose_nobody() {
+    if !installed() {
+        return;
+    }
+    let redis = ClusterRedis::start();
+    a_slot_moves(&redis).await;
+    a_primary_dies(&redis).await;
+}
+
+async fn a_slot_moves(redis: &ClusterRedis) {
+    let prefix = "t-moves:";
+    let store =
+        RedisStore::connect(&redis.as_servers(), prefix, MasterSecret::generate().sealer()).await.unwrap();
+    let mut person = Person::new(&store).await;
+    let key = format!("{prefix}1:grant:{{{}}}", person.id);
+    let from = redis.owner(&key, &redis.nodes[0]);
+    let to = redis.nodes[..3].iter().find(|node| node.port != from.port).unwrap();
+    let id = |node: &RedisServer| node.ask::<String>("CLUSTER MYID");
+    let slot: u16 = from.ask(&format!("CLUSTER KEYSLOT {key}"));
+    assert!(person.refresh(&store).await);
+    to.ask::<()>(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", id(from)));
+    from.ask::<()>(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", id(to)));
+    assert!(person.refresh(&store).await, "the key has not moved yet");
+    from.ask::<String>(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port));
+    for _ in 0..3 {
+        assert!(person.refresh(&store).await, "ASK");
+    }
+    for node in [to, from] {
+        node.ask::<()>(&format!("CLUSTER SETSLOT {slot} NODE {}", id(to)));
+    }
+    for _ in 0..3 {
+        assert!(person.refresh(&store).await, "MOVED");
+    }
+    assert!(store.end_grant(&person.id).await.unwrap(), "a revocation finds its way, too");
+    assert_eq!(person.faults, 0);
+}
+
+#[expect(clippy::print_stdout, reason = "the figures of a run")]
+async fn a_primary_dies(redis: &ClusterRedis) {
+    let store = store(&redis.as_servers()).await;
+    let mut people = Vec::new();
+    for _ in 0..30 {
+        people.push(Person::new(&store).await);
+    }
+    for person in &mut people {
+        assert!(person.refresh(&store).await);
+    }
+    redis.nodes[0].signal("KILL");
+    let killed = Stopwatch::start();
+    let mut away = 0;
+    for person in &mut people {
+        away += usize::from(!person.refresh(&store).await);
+    }
+    assert!(away > 0 && away < people.len(), "one of three primaries is away: {away}");
+    for person in &mut people {
+        eventually_async("everybody is served", BOUND, async || person.refresh(&store).await).await;
+    }
+    let recovered = killed.elapsed();
+    println!("cluster: {away} of {} people were away; all served after {recovered:?}", people.len());
+    // Two seconds until it is taken for dead, a vote, and three seconds.
+    assert!(recovered <= Duration::from_secs(8), "{recovered:?}");
+}

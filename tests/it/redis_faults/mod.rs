@@ -1,0 +1,79 @@
+//! What a Redis may do to the broker, with real processes: what [`crate::store_conformance`] holds
+//! in peace, held while servers die, stall, move and fill up.
+//!
+//! - [`single`]: one server: restart, stall, demotion, eviction.
+//! - [`replication`]: what a revocation waits for.
+//! - [`sentinel`], [`cluster`]: failover and moving slots.
+
+mod cluster;
+mod replication;
+mod sentinel;
+mod single;
+
+use std::time::Duration;
+
+use gatelodge::domain::{GrantId, Rotation, RotationRules};
+use gatelodge::secret::{Digest, MasterSecret};
+use gatelodge::store::redis::Servers;
+use gatelodge::store::{RedisStore, Store, StoreError};
+
+use crate::harness::eventually::Stopwatch;
+use crate::harness::redis_server::fresh_prefix;
+use crate::harness::sample::{CODE, NOW, grant};
+
+/// An hour of idleness, and two minutes of grace.
+const RULES: RotationRules =
+    RotationRules { grace: Duration::from_secs(120), idle: Duration::from_secs(3600) };
+
+/// No call takes longer, whatever Redis does.
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// A store under a prefix of its own.
+async fn store(servers: &Servers) -> RedisStore {
+    RedisStore::connect(servers, &fresh_prefix(), MasterSecret::generate().sealer()).await.unwrap()
+}
+
+/// A family whose code has been redeemed.
+async fn family(store: &dyn Store) -> GrantId {
+    let opened = grant();
+    store.open_grant(&opened, NOW).await.unwrap();
+    store.redeem_code(&opened.id, &Digest::of(CODE), NOW, RULES.idle).await.unwrap();
+    opened.id
+}
+
+/// Presents a token of that generation.
+async fn rotate(store: &dyn Store, id: GrantId, presented: u64) -> Result<Rotation, StoreError> {
+    store.rotate_refresh(&id, presented, NOW, RULES).await
+}
+
+/// A person who goes on refreshing, and presents the same token again after a 503.
+struct Person {
+    id: GrantId,
+    generation: u64,
+    faults: usize,
+}
+
+impl Person {
+    async fn new(store: &dyn Store) -> Self {
+        Self { id: family(store).await, generation: 1, faults: 0 }
+    }
+
+    /// One refresh. False: it has to be tried again. Anything but a successor or 503 fails the test.
+    async fn refresh(&mut self, store: &dyn Store) -> bool {
+        let begin = Stopwatch::start();
+        let answer = rotate(store, self.id, self.generation).await;
+        assert!(begin.elapsed() <= LONGEST, "a call took {:?}", begin.elapsed());
+        match answer {
+            Ok(Rotation::Successor { generation, .. }) => {
+                assert_eq!(generation, self.generation + 1, "one successor, and never a fork");
+                self.generation = generation;
+                true
+            }
+            Err(StoreError::Unavailable(_)) => {
+                self.faults += 1;
+                false
+            }
+            other => panic!("neither a successor nor 503: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Failover by sentinels.
+
+use std::time::Duration;
+
+use gatelodge::secret::MasterSecret;
+use gatelodge::store::{RedisStore, Store as _};
+
+use super::{Person, family};
+use crate::harness::eventually::{Stopwatch, eventually, eventually_async};
+use crate::harness::redis_sentinel::{DETECTION, SentinelRedis};
+use crate::harness::redis_server::installed;
+
+const ROUNDS: usize = 20;
+const PREFIX: &str = "t-failover:";
+const PEOPLE: usize = 20;
+const BOUND: Duration = Duration::from_secs(30);
+
+/// REL-02, REL-08: twenty failovers in the middle of refreshing, the last by killing the primary.
+/// Everybody stays signed in with one successor at a time; what fails is 503; after the kill there
+/// is service within the detection and 3 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stdout, reason = "the figures of a run")]
+async fn rel_02_failovers_in_the_middle_of_refreshing_lose_nobody() {
+    if !installed() {
+        return;
+    }
+    let redis = SentinelRedis::start();
+    let sealer = MasterSecret::generate().sealer();
+    let store = RedisStore::connect(&redis.as_servers(), PREFIX, sealer).await.unwrap();
+    let mut people = Vec::new();
+    for _ in 0..PEOPLE {
+        people.push(Person::new(&store).await);
+    }
+    let begin = Stopwatch::start();
+    for round in 0..ROUNDS - 1 {
+        let (before, revoked) = (redis.named(), family(&store).await);
+        // Refused while the last failover is not over.
+        eventually("a failover begins", BOUND, || {
+            let mut asked = redis::Cmd::new();
+            asked.arg("SENTINEL").arg("FAILOVER").arg("main");
+            asked.query::<()>(&mut redis.sentinels[round % 3].connection()).is_ok()
+        });
+        while redis.named() == before {
+            assert!(begin.elapsed() < BOUND * 3);
+            for person in &mut people {
+                person.refresh(&store).await;
+            }
+        }
+        for person in &mut people {
+            eventually_async("everybody is served", BOUND, async || person.refresh(&store).await).await;
+        }
+        // The old primary takes writes until it is demoted. A revocation does not go there, and soon
+        // nothing does.
+        eventually_async("it is revoked", BOUND, async || store.end_grant(&revoked).await.is_ok()).await;
+        let primary = redis.at(redis.named());
+        let key = |id| format!("{PREFIX}1:grant:{{{id}}}");
+        assert_eq!(primary.ask::<u64>(&format!("EXISTS {}", key(revoked))), 0, "round {round}");
+        let person = &mut people[0];
+        let soon = Duration::from_secs(3);
+        eventually_async("writes go to the new primary", soon, async || {
+            person.refresh(&store).await;
+            primary.ask::<Option<u64>>(&format!("HGET {} gen", key(person.id))) == Some(person.generation)
+        })
+        .await;
+    }
+    let planned = begin.elapsed();
+    let before = redis.named();
+    redis.at(before).signal("KILL");
+    eventually("it is dead", BOUND, || std::net::TcpStream::connect(("127.0.0.1", before)).is_err());
+    let killed = Stopwatch::start();
+    let faults: usize = people.iter().map(|person| person.faults).sum();
+    while !people[0].refresh(&store).await {
+        assert!(killed.elapsed() <= BOUND);
+        tokio::task::yield_now().await;
+    }
+    let recovered = killed.elapsed();
+    assert!(recovered <= DETECTION + Duration::from_secs(3), "service again after {recovered:?}");
+    for person in &mut people {
+        eventually_async("everybody is served", BOUND, async || person.refresh(&store).await).await;
+    }
+    println!(
+        "{ROUNDS} failovers: {planned:?} and {faults} refreshes at 503 while planned; {recovered:?} after the kill"
+    );
+}

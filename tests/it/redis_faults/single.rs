@@ -1,0 +1,170 @@
+//! One server that restarts, stalls, is demoted, or evicts.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use gatelodge::secret::MasterSecret;
+use gatelodge::store::{RedisStore, Store as _, StoreError};
+
+use super::{LONGEST, Person, RULES, family, rotate, store};
+use crate::harness::eventually::{Stopwatch, eventually_async};
+use crate::harness::redis_server::{RedisServer, installed};
+use crate::harness::sample::{CODE, NOW, grant, later};
+
+/// REL-01: a Redis with an append-only file is killed and started again. Meanwhile everything is
+/// 503, afterwards everybody is still there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_01_a_restart_loses_nobody() {
+    if !installed() {
+        return;
+    }
+    let server = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "everysec"]);
+    let store = store(&server.servers()).await;
+    let mut people = Vec::new();
+    for _ in 0..20 {
+        let mut person = Person::new(&store).await;
+        assert!(person.refresh(&store).await);
+        people.push(person);
+    }
+    server.signal("KILL");
+    for person in &mut people {
+        assert!(!person.refresh(&store).await, "503 while Redis is away");
+    }
+    let port = server.port.to_string();
+    let words = ["--bind", "127.0.0.1", "--port", &port, "--dir", server.folder(), "--appendonly", "yes"];
+    let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    let _again = RedisServer::launch("-", &words, server.port).expect("the port is still free");
+    let good =
+        eventually_async("Redis serves again", Duration::from_secs(5), async || store.ping().await.is_ok());
+    assert!(good.await <= Duration::from_secs(5));
+    for person in &mut people {
+        assert!(person.refresh(&store).await, "nobody was lost");
+    }
+}
+
+/// REL-05: a server that accepts and says nothing is waited for 3 s at most, by everybody who
+/// asks, twice over; and nothing is used up by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_05_a_stalled_server_is_shed_in_time() {
+    if !installed() {
+        return;
+    }
+    let server = RedisServer::start();
+    let store = store(&server.servers()).await;
+    let id = family(&store).await;
+    server.signal("STOP");
+    for wave in 0..2 {
+        let calls = (0..50).map(|_| async {
+            let begin = Stopwatch::start();
+            let answer = store.grant(&id, NOW).await;
+            (answer, begin.elapsed())
+        });
+        for (answer, took) in join_all(calls).await {
+            assert!(matches!(answer, Err(StoreError::Unavailable(_))), "wave {wave}: {answer:?}");
+            assert!(took <= LONGEST, "wave {wave}: {took:?}");
+        }
+    }
+    let begin = Stopwatch::start();
+    assert!(store.end_grant(&id).await.is_err(), "a revocation is bounded, too");
+    assert!(begin.elapsed() <= LONGEST);
+    server.signal("CONT");
+    eventually_async("it serves again", LONGEST, async || store.grant(&id, NOW).await.is_ok()).await;
+    let answers = join_all((0..50).map(|_| store.grant(&id, NOW))).await;
+    assert!(answers.iter().all(Result::is_ok), "every connection is good again");
+    // The revocation above may have been executed after all; nobody was told that it was not.
+    assert!(store.end_grant(&id).await.is_ok());
+}
+
+/// REL-07: a Redis that may evict is refused at start; one that begins to is told about each time
+/// that it is looked at, and serves on.
+#[tokio::test]
+async fn rel_07_eviction_is_refused_and_noticed() {
+    if !installed() {
+        return;
+    }
+    let server = RedisServer::start_with(&["--maxmemory-policy", "volatile-lru"]);
+    let sealer = MasterSecret::generate().sealer();
+    let refused = RedisStore::connect(&server.servers(), "gl:", sealer).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unfit(_)), "{refused}");
+    for word in ["volatile-lru", "noeviction", &server.port.to_string()] {
+        assert!(refused.to_string().contains(word), "{refused}");
+    }
+    server.ask::<()>("CONFIG SET maxmemory-policy noeviction");
+    let store = store(&server.servers()).await;
+    store.tend(NOW).await.unwrap();
+    for _ in 0..2 {
+        server.ask::<()>("CONFIG SET maxmemory-policy allkeys-lfu");
+        for _ in 0..2 {
+            let noticed = store.tend(NOW).await.unwrap_err();
+            assert!(matches!(&noticed, StoreError::Unfit(what) if what.contains("allkeys-lfu")), "{noticed}");
+            store.ping().await.expect("it serves on");
+        }
+        server.ask::<()>("CONFIG SET maxmemory-policy noeviction");
+        store.tend(NOW).await.unwrap();
+    }
+    // REL-06: full, and somebody hears of it before.
+    let used: String = server.ask("INFO memory");
+    let used = used.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap().trim();
+    server.ask::<()>(&format!("CONFIG SET maxmemory {}", used.parse::<u64>().unwrap() * 5 / 4));
+    assert!(matches!(store.tend(NOW).await, Err(StoreError::Unfit(what)) if what.contains("maxmemory")));
+}
+
+/// REL-08: a primary that was demoted answers READONLY; that is 503, and it is over when it ends.
+#[tokio::test]
+async fn rel_08_readonly_is_unavailable_and_passes() {
+    if !installed() {
+        return;
+    }
+    let (server, other) = (RedisServer::start(), RedisServer::start());
+    let store = store(&server.servers()).await;
+    let mut person = Person::new(&store).await;
+    server.ask::<()>(&format!("REPLICAOF 127.0.0.1 {}", other.port));
+    for _ in 0..4 {
+        assert!(!person.refresh(&store).await);
+    }
+    // Before it has thrown its own data away for the other's, which it does when it has them.
+    server.ask::<()>("REPLICAOF NO ONE");
+    let answer = rotate(&store, person.id, person.generation).await;
+    assert!(answer.is_ok(), "at once, on every connection: {answer:?}");
+}
+
+/// REL-03: a failover can bring a code back that was used. It is good for nobody without the code,
+/// no longer than its minute, and there is one live grant.
+#[tokio::test]
+async fn rel_03_a_resurrected_code_ends_with_its_minute() {
+    use gatelodge::domain::Redemption;
+    use gatelodge::secret::Digest;
+    let Some(server) = crate::harness::redis_server::shared() else { return };
+    let prefix = crate::harness::redis_server::fresh_prefix();
+    let sealer = MasterSecret::generate().sealer();
+    let store = RedisStore::connect(&server.servers(), &prefix, sealer).await.unwrap();
+    let opened = grant();
+    store.open_grant(&opened, NOW).await.unwrap();
+    let key = format!("{prefix}1:grant:{{{}}}", opened.id);
+    let mut raw = server.connection();
+    let mut word = |words: &[&[u8]]| {
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(*word);
+        }
+        command.query::<redis::Value>(&mut raw).unwrap()
+    };
+    let redis::Value::BulkString(before) = word(&[b"DUMP", key.as_bytes()]) else { panic!("no dump") };
+    let redeem = async |code: &str, at| {
+        store.redeem_code(&opened.id, &Digest::of(code), at, RULES.idle).await.unwrap()
+    };
+    assert_eq!(redeem(CODE, NOW).await, Redemption::Redeemed);
+    for (code, at, then) in [
+        ("another", later(1), Redemption::Gone),
+        (CODE, later(60), Redemption::Gone),
+        (CODE, later(59), Redemption::Redeemed),
+        (CODE, later(59), Redemption::AlreadyRedeemed),
+    ] {
+        if then != Redemption::AlreadyRedeemed {
+            word(&[b"RESTORE", key.as_bytes(), b"60000", &before, b"REPLACE"]);
+        }
+        assert_eq!(redeem(code, at).await, then, "{code} at {at:?}");
+    }
+    // The token of the first redemption is of the same family: one grant, whoever redeemed.
+    assert!(rotate(&store, opened.id, 1).await.is_ok());
+}
