@@ -6,9 +6,12 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::clients::{Authenticator, Clients, ConfiguredClient, Registration, RegistrationRules};
 use crate::clock::Clock;
-use crate::config::{AccessConfig, ClientAuth, ClientConfig, Config, Preset as Named, UpstreamConfig};
+use crate::config::{
+    AccessConfig, ClientAuth, ClientConfig, Config, Preset as Named, SigningConfig, UpstreamConfig,
+};
 use crate::domain::{ClientAuthMethod, Resource, Resources, RotationRules};
 use crate::grants::{GrantRules, TokenEndpoint};
+use crate::keyring::{KeyKeeper, KeyRules};
 use crate::login::{Login, LoginRules};
 use crate::outbound::Outbound;
 use crate::policy::{Admission, Conditions, Policy, Rule};
@@ -29,7 +32,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let resources = Arc::new(resources(config)?);
     let policy = Arc::new(policy(config));
     let clients = Clients::new(config.clients.iter().map(configured).collect(), Arc::clone(&store));
-    let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.key), config.tokens.access_lifetime);
+    let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
     let upstreams = config
         .upstreams
         .iter()
@@ -49,7 +52,6 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         },
         clock: Arc::clone(&clock),
     };
-    let jwks = minter.jwks();
     let tokens = TokenEndpoint {
         authenticator: Authenticator::new(clients, Arc::clone(&clock)),
         store: Arc::clone(&store),
@@ -63,6 +65,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         },
         clock: Arc::clone(&clock),
     };
+    let keys = keeper(config, state, Arc::clone(&clock));
     let rules = RegistrationRules {
         open: config.registration.open,
         unused_lifetime: config.registration.unused_lifetime,
@@ -77,8 +80,20 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         login,
         tokens,
         store,
-        jwks,
+        keys,
     })
+}
+
+/// The keeper of a broker's signing keys.
+pub(super) fn keeper(config: &Config, state: &State, clock: Arc<dyn Clock>) -> KeyKeeper {
+    let SigningConfig { algorithm, rotate_every, key_files } = &config.signing;
+    let rules = KeyRules { algorithm: *algorithm, every: *rotate_every };
+    KeyKeeper {
+        keys: Arc::clone(&state.keys),
+        store: Arc::clone(&state.store),
+        rules: key_files.is_empty().then_some(rules),
+        clock,
+    }
 }
 
 fn resources(config: &Config) -> Result<Resources, StartError> {

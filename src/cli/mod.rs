@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod health;
+mod keys;
 mod schema;
 mod secret;
 mod serve;
@@ -34,6 +35,9 @@ enum Command {
     Check(ConfigFile),
     /// Ask the broker that serves this configuration whether it answers: 0 yes, 1 no.
     Health(health::Health),
+    /// List or rotate the keys that tokens are signed with.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Make the operator's secret: print one, or keep one in a file.
     Secret(secret::NewSecret),
     /// Print the JSON schema of the configuration file.
@@ -66,6 +70,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Demo(options) => demo::run(options),
         Command::Check(file) => check::run(file),
         Command::Health(probe) => health::run(probe),
+        Command::Keys(command) => keys::run(command),
         Command::Secret(wanted) => secret::run(wanted),
         Command::Schema => schema::run(),
     }

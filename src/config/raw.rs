@@ -185,8 +185,13 @@ pub(super) struct RawSigning {
     #[serde(default)]
     #[schemars(schema_with = "algorithm", extend("default" = defaults::ALGORITHM))]
     pub(super) algorithm: Option<Text>,
-    /// Your own private key (PEM). Without it the broker makes a key and keeps it in the store.
-    pub(super) key_file: Option<Text>,
+    /// How long a key signs before the next one follows: 2d to 3650d, or `never`.
+    #[serde(default)]
+    #[schemars(schema_with = "rotation", extend("default" = defaults::ROTATE_EVERY))]
+    pub(super) rotate_every: Option<Text>,
+    /// Your own private key (PEM), or a list: the first signs, all are published. Without it the
+    /// broker makes its keys, keeps them in the store and rotates them.
+    pub(super) key_file: Option<Texts>,
 }
 
 /// How clients register themselves.
@@ -271,6 +276,15 @@ fn one_of(words: &[&str]) -> Schema {
 
 fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "anyOf": [{ "pattern": "^[0-9]+[smhd]$" }, { "pattern": VARIABLE }] })
+}
+
+fn rotation(_: &mut SchemaGenerator) -> Schema {
+    let written = [
+        json_schema!({ "pattern": "^[0-9]+[smhd]$" }),
+        json_schema!({ "const": "never" }),
+        json_schema!({ "pattern": VARIABLE }),
+    ];
+    json_schema!({ "type": "string", "anyOf": written })
 }
 
 fn flag(_: &mut SchemaGenerator) -> Schema {

@@ -32,6 +32,8 @@ pub enum AuditKind {
     CodeReplayed,
     /// A grant was ended by its client.
     GrantRevoked,
+    /// The next signing key was published.
+    KeysRotated,
 }
 
 impl AuditKind {
@@ -50,6 +52,7 @@ impl AuditKind {
             Self::RefreshReused => "refresh_reused",
             Self::CodeReplayed => "code_replayed",
             Self::GrantRevoked => "grant_revoked",
+            Self::KeysRotated => "keys_rotated",
         }
     }
 }

@@ -88,6 +88,8 @@ fn the_commands_exist() {
         &["demo", "--help"],
         &["check", "--help"],
         &["health", "--help"],
+        &["keys", "list", "--help"],
+        &["keys", "rotate", "--help"],
         &["secret", "--help"],
         &["schema"],
     ] {

@@ -32,6 +32,7 @@ mod pages;
 mod registration;
 mod replicas;
 mod sign_in;
+mod signing_keys;
 mod store_conformance;
 mod store_faults;
 mod token_endpoint;

@@ -3,7 +3,8 @@
 //! | file | subject |
 //! |---|---|
 //! | [`values`] | texts, lists, words, flags, durations, secrets: what every other file reads with |
-//! | [`server`] | issuer, addresses, secret, store, signing, registration, logs |
+//! | [`server`] | issuer, addresses, secret, store, registration, logs |
+//! | [`signing`] | how tokens are signed |
 //! | [`tokens`] | lifetimes |
 //! | [`upstreams`] | identity providers |
 //! | [`resources`] | protected servers |
@@ -17,6 +18,7 @@ mod clients;
 mod resources;
 mod rules;
 mod server;
+mod signing;
 mod tokens;
 mod upstreams;
 mod values;

@@ -8,10 +8,8 @@ use url::Url;
 
 use super::super::defaults;
 use super::super::fault::Place;
-use super::super::raw::{LOG_FORMATS, RawConfig, RawLogs, RawRegistration, RawSigning};
-use super::super::settings::{
-    LogConfig, LogFormat, RegistrationConfig, SecretSource, SigningAlgorithm, SigningConfig, StoreConfig,
-};
+use super::super::raw::{LOG_FORMATS, RawConfig, RawLogs, RawRegistration};
+use super::super::settings::{LogConfig, LogFormat, RegistrationConfig, SecretSource, StoreConfig};
 use super::super::text::Texts;
 use super::Checked;
 use super::values::{Checker, Limits, Value};
@@ -155,26 +153,6 @@ impl Checker<'_> {
             // Without a store a fault has been recorded already.
             (None, Some(StoreConfig::Memory) | None) => Ok(SecretSource::Ephemeral),
         }
-    }
-
-    pub(super) fn signing(&mut self, raw: &RawSigning) -> Checked<SigningConfig> {
-        let place = Place::root().key("signing", Place::root().spot);
-        let algorithm = self
-            .or_default(&place, "algorithm", raw.algorithm.as_ref(), defaults::ALGORITHM)
-            .and_then(|value| self.word(&value, &SigningAlgorithm::ALL.map(|one| (one.as_str(), one))));
-        let key_file = self.optional(&place, "key_file", raw.key_file.as_ref())?;
-        if let Some(path) = &key_file {
-            let text = Secret::new(self.file(path)?);
-            if !text.expose().contains("PRIVATE KEY-----") {
-                let problem = format!("the file {} holds no private key", path.quoted());
-                return Err(self.report(
-                    &path.place,
-                    problem,
-                    "name a PEM file that begins with -----BEGIN PRIVATE KEY-----",
-                ));
-            }
-        }
-        Ok(SigningConfig { algorithm: algorithm?, key_file: key_file.map(|path| path.text.into()) })
     }
 
     pub(super) fn registration(&mut self, raw: &RawRegistration) -> Checked<RegistrationConfig> {

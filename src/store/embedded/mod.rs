@@ -22,8 +22,8 @@ use serde::de::DeserializeOwned;
 
 use crate::secret::Sealer;
 
-use super::StoreError;
-use tables::{Cover, Expiring, failed};
+use super::{StoreError, codec};
+use tables::{Cover, Expiring, SIGNING_KEYS, failed};
 use writer::Writer;
 
 /// Does a record say something about a person, or hold a secret?
@@ -108,6 +108,25 @@ impl EmbeddedStore {
                 Personal::No => Cover::Clear,
             };
             tables::read(&table, &name, cover)
+        })
+        .await
+    }
+
+    /// Reads one sealed record of the signing keys.
+    async fn signing_record<T: DeserializeOwned + Send + 'static>(
+        &self,
+        name: String,
+    ) -> Result<Option<T>, StoreError> {
+        let sealer = self.sealer.clone();
+        self.look(move |database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let table = match transaction.open_table(SIGNING_KEYS) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            };
+            let found = table.get(name.as_str()).map_err(failed)?;
+            found.map(|found| codec::unseal(&sealer, &name, found.value())).transpose()
         })
         .await
     }

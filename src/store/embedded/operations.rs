@@ -7,14 +7,15 @@ use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, W
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, LoginId, PendingLogin, Redemption, Rotation, RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, PendingLogin, Redemption, Rotation,
+    RotationRules,
 };
 use crate::secret::{Digest, Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
 
 use super::tables::{
-    AUDIT, CLIENTS, Cover, GRANTS, LOGINS, SIGNING_KEYS, client_name, failed, grant_name, login_name, read,
-    remove, signing_key_name, write,
+    AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, SIGNING_KEYS, adopted_key_name, client_name, failed,
+    grant_name, login_name, read, remove, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -180,21 +181,32 @@ impl Store for EmbeddedStore {
             .await
     }
 
-    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError> {
-        let name = signing_key_name(algorithm);
-        let (sealer, candidate) = (self.sealer.clone(), candidate.clone());
+    async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {
+        self.signing_record(KEY_RING.to_owned()).await
+    }
+
+    async fn replace_key_ring(&self, ring: &KeyRing, from: u64) -> Result<bool, StoreError> {
+        let (sealer, ring) = (self.sealer.clone(), ring.clone());
         self.writer
             .write(move |transaction| {
                 let mut table = transaction.open_table(SIGNING_KEYS).map_err(failed)?;
-                if let Some(kept) = table.get(name.as_str()).map_err(failed)? {
-                    let pem: String = codec::unseal(&sealer, &name, kept.value())?;
-                    return Ok(Done::Looked(Secret::new(pem)));
+                let kept = match table.get(KEY_RING).map_err(failed)? {
+                    Some(kept) => codec::unseal::<KeyRing>(&sealer, KEY_RING, kept.value())?.version,
+                    None => 0,
+                };
+                if kept != from {
+                    return Ok(Done::Looked(false));
                 }
-                let body = codec::seal(&sealer, &name, &candidate.expose())?;
-                table.insert(name.as_str(), body.as_slice()).map_err(failed)?;
-                Ok(Done::Wrote(candidate))
+                let body = codec::seal(&sealer, KEY_RING, &ring)?;
+                table.insert(KEY_RING, body.as_slice()).map_err(failed)?;
+                Ok(Done::Wrote(true))
             })
             .await
+    }
+
+    async fn adopted_signing_key(&self, algorithm: &str) -> Result<Option<Secret>, StoreError> {
+        let pem: Option<String> = self.signing_record(adopted_key_name(algorithm)).await?;
+        Ok(pem.map(Secret::new))
     }
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {

@@ -42,7 +42,11 @@ pub(super) fn grant_name(id: &GrantId) -> String {
     format!("grant:{id}")
 }
 
-pub(super) fn signing_key_name(algorithm: &str) -> String {
+/// The name of the ring.
+pub(super) const KEY_RING: &str = "keys";
+
+/// What the only key of older brokers is called.
+pub(super) fn adopted_key_name(algorithm: &str) -> String {
     format!("key:{algorithm}")
 }
 

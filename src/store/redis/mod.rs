@@ -10,7 +10,7 @@
 //! | client | hash | `exp`; `body` (JSON) |
 //! | login | hash | `exp`, `step`; `body` (sealed) |
 //! | grant | hash | `exp`, `ends`, `code`, `gen` (0: awaits its code), `rot`; `body` (sealed) |
-//! | signing keys | hash | one sealed key for each algorithm |
+//! | signing keys | hash | `version`; `ring` (sealed); of older brokers one sealed key for each algorithm |
 //! | audit | stream | `e` (JSON) |
 //!
 //! The fields in the clear are what the scripts decide by. The sealed body has the rest, under

@@ -7,8 +7,8 @@ use redis::{AsyncCommands, Cmd};
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, GrantState, LoginId, PendingLogin, Redemption, Rotation,
-    RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, GrantState, KeyRing, LoginId, PendingLogin, Redemption,
+    Rotation, RotationRules,
 };
 use crate::secret::{Digest, Secret};
 use crate::store::{Store, StoreError, audit, codec};
@@ -160,16 +160,27 @@ impl Store for RedisStore {
         Ok(self.judged(&borrowed, removed)? > 0)
     }
 
-    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError> {
+    async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {
         let key = self.keys.signing_keys();
+        let [ring] = self.fields(&key, ["ring"]).await?;
+        ring.map(|ring| codec::unseal(&self.sealer, &format!("{key}:ring"), &ring)).transpose()
+    }
+
+    async fn replace_key_ring(&self, ring: &KeyRing, from: u64) -> Result<bool, StoreError> {
+        let key = self.keys.signing_keys();
+        let sealed = codec::seal(&self.sealer, &format!("{key}:ring"), ring)?;
+        let mut script = self.scripts.replace_key_ring.key(key);
+        script.arg(from.to_string()).arg(ring.version.to_string()).arg(sealed);
+        self.run(&script).await
+    }
+
+    async fn adopted_signing_key(&self, algorithm: &str) -> Result<Option<Secret>, StoreError> {
+        let key = self.keys.signing_keys();
+        let [kept] = self.fields(&key, [algorithm]).await?;
         // The algorithm is part of the name, so that a key does not open as another algorithm's.
         let name = format!("{key}:{algorithm}");
-        let sealed = codec::seal(&self.sealer, &name, &candidate.expose())?;
-        let mut script = self.scripts.adopt_key.key(key);
-        script.arg(algorithm).arg(sealed);
-        let kept: Vec<u8> = self.run(&script).await?;
-        let pem: String = codec::unseal(&self.sealer, &name, &kept)?;
-        Ok(Secret::new(pem))
+        let pem: Option<String> = kept.map(|kept| codec::unseal(&self.sealer, &name, &kept)).transpose()?;
+        Ok(pem.map(Secret::new))
     }
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {

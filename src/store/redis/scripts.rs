@@ -18,7 +18,7 @@ pub(super) struct Scripts {
     pub(super) take_login: Script,
     pub(super) redeem_code: Script,
     pub(super) rotate_refresh: Script,
-    pub(super) adopt_key: Script,
+    pub(super) replace_key_ring: Script,
 }
 
 impl Scripts {
@@ -30,7 +30,7 @@ impl Scripts {
             take_login: script!("take_login.lua"),
             redeem_code: script!("redeem_code.lua"),
             rotate_refresh: script!("rotate_refresh.lua"),
-            adopt_key: script!("adopt_key.lua"),
+            replace_key_ring: script!("replace_key_ring.lua"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One suite for every store: what a case asks of one, it asks of all.
 //!
 //! - `backend`: the stores under test.
-//! - `clients`, `logins`, `codes`, `families`, `misc`: cases over any `Store`, races included.
+//! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
 //! - `model`: random operations against the pure transitions of the domain.
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
 
@@ -10,6 +10,7 @@ mod clients;
 mod codes;
 mod embedded;
 mod families;
+mod keys;
 mod logins;
 mod misc;
 mod model;
@@ -67,7 +68,9 @@ on_every_backend! {
     families::an_idle_family_is_gone_and_use_keeps_it,
     families::a_family_before_its_code_is_redeemed_is_gone,
     families::an_ended_grant_is_gone,
-    misc::replicas_agree_on_one_signing_key,
+    keys::replicas_agree_on_one_key_ring,
+    keys::one_of_many_rotates_the_key_ring,
+    keys::a_key_ring_comes_back_as_it_was,
     misc::audit_events_come_back_newest_first,
     misc::the_audit_stream_is_capped,
     misc::ping_answers,
