@@ -87,7 +87,7 @@ pub(super) struct OpenStore {
 impl OpenStore {
     /// Opens what the configuration names.
     pub(super) async fn open(config: &Config) -> Result<Self, StartError> {
-        let secret = open_secret(&config.secret)?;
+        let secret = open_secret(&config.secret)?.with_previous(config.previous_secrets.iter().cloned());
         let sealer = secret.sealer();
         let embedded = match &config.store {
             StoreConfig::Memory => EmbeddedStore::in_memory(sealer)?,

@@ -31,6 +31,11 @@ pub(super) struct RawConfig {
     pub(super) secret: Option<Text>,
     /// A file that holds `secret`.
     pub(super) secret_file: Option<Text>,
+    /// Secrets that still open records and refresh tokens, or open them already: for the time of
+    /// a change of `secret`.
+    pub(super) previous_secrets: Option<Texts>,
+    /// A file that holds `previous_secrets`, one a line.
+    pub(super) previous_secrets_file: Option<Text>,
     /// Where state is kept: `memory`, a file, or a `redis://` or `rediss://` URL.
     #[schemars(extend("default" = defaults::STORE))]
     pub(super) store: Option<Text>,

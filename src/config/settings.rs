@@ -21,6 +21,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Where the operator's secret comes from.
     pub secret: SecretSource,
+    /// Secrets that open and verify beside it, and make nothing new.
+    pub previous_secrets: Vec<MasterSecret>,
     /// Where state is kept.
     pub store: StoreConfig,
     /// The identity providers; at least one.

@@ -56,9 +56,18 @@ pub(super) fn unseal<T: DeserializeOwned>(
     name: &str,
     bytes: &[u8],
 ) -> Result<T, StoreError> {
-    let plain =
+    unseal_telling(sealer, name, bytes).map(|(record, _)| record)
+}
+
+/// The same, and whether a previous secret sealed it: then it is to be sealed anew.
+pub(super) fn unseal_telling<T: DeserializeOwned>(
+    sealer: &Sealer,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(T, bool), StoreError> {
+    let opened =
         sealer.open(name, bytes).map_err(|error| StoreError::Unreadable(format!("{name}: {error}")))?;
-    decode(name, &plain)
+    Ok((decode(name, &opened.plain)?, opened.is_stale))
 }
 
 #[cfg(test)]

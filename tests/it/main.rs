@@ -31,6 +31,7 @@ mod metadata;
 mod pages;
 mod registration;
 mod replicas;
+mod secret_rotation;
 mod sign_in;
 mod signing_keys;
 mod store_conformance;

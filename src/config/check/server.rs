@@ -1,4 +1,4 @@
-//! The broker itself: its name, its addresses, its secret, its store, its logs.
+//! The broker itself: its name, its addresses, its store, its logs.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use url::Url;
 use super::super::defaults;
 use super::super::fault::Place;
 use super::super::raw::{LOG_FORMATS, RawConfig, RawLogs, RawRegistration};
-use super::super::settings::{LogConfig, LogFormat, RegistrationConfig, SecretSource, StoreConfig};
+use super::super::settings::{LogConfig, LogFormat, RegistrationConfig, StoreConfig};
 use super::super::text::Texts;
 use super::Checked;
 use super::values::{Checker, Limits, Value};
 use crate::protocol::{InvalidIssuer, Issuer};
-use crate::secret::{MasterSecret, Secret};
+use crate::secret::Secret;
 
 const UNUSED: Limits = Limits { default: defaults::UNUSED_LIFETIME, least: "1h", most: "365d" };
 const LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"];
@@ -124,35 +124,6 @@ impl Checker<'_> {
         }
         let instead = "write `memory`, a file such as ./gatelodge.db, or a redis:// or rediss:// URL";
         Err(self.report(&store.place, "is not a store", instead))
-    }
-
-    pub(super) fn operator_secret(
-        &mut self,
-        raw: &RawConfig,
-        store: Option<&StoreConfig>,
-    ) -> Checked<SecretSource> {
-        let root = Place::root();
-        let given = self.secret(&root, "secret", raw.secret.as_ref(), raw.secret_file.as_ref())?;
-        match (given, store) {
-            (Some((secret, place)), _) => match MasterSecret::new(secret) {
-                Ok(secret) => Ok(SecretSource::Given(secret)),
-                Err(weak) => Err(self.report(&place, weak.to_string(), "")),
-            },
-            (None, Some(StoreConfig::Embedded { path })) => {
-                let mut beside = path.clone().into_os_string();
-                beside.push(".secret");
-                Ok(SecretSource::KeptBeside(beside.into()))
-            }
-            (None, Some(StoreConfig::Redis { .. })) => {
-                let place = root.key("secret", root.spot);
-                let problem = "is missing: with Redis every replica needs the same secret";
-                let instead =
-                    "write `secret: ${GATELODGE_SECRET}` or `secret_file`; make one with: gatelodge secret";
-                Err(self.report(&place, problem, instead))
-            }
-            // Without a store a fault has been recorded already.
-            (None, Some(StoreConfig::Memory) | None) => Ok(SecretSource::Ephemeral),
-        }
     }
 
     pub(super) fn registration(&mut self, raw: &RawRegistration) -> Checked<RegistrationConfig> {

@@ -112,11 +112,11 @@ impl EmbeddedStore {
         .await
     }
 
-    /// Reads one sealed record of the signing keys.
+    /// Reads one sealed record of the signing keys; true beside it if a previous secret sealed it.
     async fn signing_record<T: DeserializeOwned + Send + 'static>(
         &self,
         name: String,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> Result<Option<(T, bool)>, StoreError> {
         let sealer = self.sealer.clone();
         self.look(move |database| {
             let transaction = database.begin_read().map_err(failed)?;
@@ -126,7 +126,7 @@ impl EmbeddedStore {
                 Err(error) => return Err(failed(error)),
             };
             let found = table.get(name.as_str()).map_err(failed)?;
-            found.map(|found| codec::unseal(&sealer, &name, found.value())).transpose()
+            found.map(|found| codec::unseal_telling(&sealer, &name, found.value())).transpose()
         })
         .await
     }

@@ -182,7 +182,14 @@ impl Store for EmbeddedStore {
     }
 
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {
-        self.signing_record(KEY_RING.to_owned()).await
+        let Some((ring, is_stale)) = self.signing_record::<KeyRing>(KEY_RING.to_owned()).await? else {
+            return Ok(None);
+        };
+        if is_stale {
+            // Rotations are rare: a previous secret would have to be kept until the next one.
+            self.replace_key_ring(&ring, ring.version).await?;
+        }
+        Ok(Some(ring))
     }
 
     async fn replace_key_ring(&self, ring: &KeyRing, from: u64) -> Result<bool, StoreError> {
@@ -205,8 +212,8 @@ impl Store for EmbeddedStore {
     }
 
     async fn adopted_signing_key(&self, algorithm: &str) -> Result<Option<Secret>, StoreError> {
-        let pem: Option<String> = self.signing_record(adopted_key_name(algorithm)).await?;
-        Ok(pem.map(Secret::new))
+        let pem: Option<(String, _)> = self.signing_record(adopted_key_name(algorithm)).await?;
+        Ok(pem.map(|(pem, _)| Secret::new(pem)))
     }
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {

@@ -103,7 +103,10 @@ impl Store for RedisStore {
             return Ok(None);
         };
         // The body is as it was when the grant was opened; the fields have moved on since.
-        let mut grant: Grant = codec::unseal(&self.sealer, &key, &body)?;
+        let (mut grant, is_stale): (Grant, _) = codec::unseal_telling(&self.sealer, &key, &body)?;
+        if is_stale {
+            self.seal_anew(&key, &body).await?;
+        }
         grant.expires_at = timestamp(&key, &expires_at)?;
         grant.state = match number(&key, &generation)? {
             0 => GrantState::AwaitingCode,
@@ -162,8 +165,14 @@ impl Store for RedisStore {
 
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {
         let key = self.keys.signing_keys();
-        let [ring] = self.fields(&key, ["ring"]).await?;
-        ring.map(|ring| codec::unseal(&self.sealer, &format!("{key}:ring"), &ring)).transpose()
+        let [Some(ring)] = self.fields(&key, ["ring"]).await? else { return Ok(None) };
+        let (ring, is_stale): (KeyRing, _) =
+            codec::unseal_telling(&self.sealer, &format!("{key}:ring"), &ring)?;
+        if is_stale {
+            // Rotations are rare: a previous secret would have to be kept until the next one.
+            self.replace_key_ring(&ring, ring.version).await?;
+        }
+        Ok(Some(ring))
     }
 
     async fn replace_key_ring(&self, ring: &KeyRing, from: u64) -> Result<bool, StoreError> {
@@ -228,6 +237,15 @@ impl RedisStore {
         let answer = command.query_async(&mut borrowed.connection).await;
         let values: Vec<Option<Vec<u8>>> = self.judged(&borrowed, answer)?;
         values.try_into().map_err(|_| unreadable(key))
+    }
+
+    /// Seals a grant's body under the current secret. Transitions leave the body as it is, so
+    /// this is where a previous secret comes out of use; whoever reads it next would do the same.
+    async fn seal_anew(&self, key: &str, body: &[u8]) -> Result<(), StoreError> {
+        let opened = self.sealer.open(key, body).map_err(|_| unreadable(key))?;
+        let mut script = self.scripts.seal_anew.key(key);
+        script.arg(body).arg(self.sealer.seal(key, &opened.plain));
+        self.run(&script).await
     }
 
     fn opened_login(

@@ -19,6 +19,7 @@ pub(super) struct Scripts {
     pub(super) redeem_code: Script,
     pub(super) rotate_refresh: Script,
     pub(super) replace_key_ring: Script,
+    pub(super) seal_anew: Script,
 }
 
 impl Scripts {
@@ -31,6 +32,7 @@ impl Scripts {
             redeem_code: script!("redeem_code.lua"),
             rotate_refresh: script!("rotate_refresh.lua"),
             replace_key_ring: script!("replace_key_ring.lua"),
+            seal_anew: script!("seal_anew.lua"),
         }
     }
 }
