@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError, audit, codec};
 
 use super::tables::{
     AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, SIGNING_KEYS, adopted_key_name, client_name, failed,
-    grant_name, login_name, read, remove, write,
+    grant_name, login_name, read, remove, rewrite, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -50,7 +50,7 @@ impl Store for EmbeddedStore {
                     return Ok(Done::Looked(()));
                 }
                 client.expires_at = Some(until);
-                write(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
+                rewrite(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
                 Ok(Done::Wrote(()))
             })
             .await
@@ -269,7 +269,7 @@ fn put_login(
     login: &PendingLogin,
 ) -> Result<(), StoreError> {
     let name = login_name(&login.id);
-    write(transaction, LOGINS, (&name, Cover::Sealed(sealer)), login, Some(login.expires_at))
+    rewrite(transaction, LOGINS, (&name, Cover::Sealed(sealer)), login, Some(login.expires_at))
 }
 
 fn get_grant(
@@ -284,5 +284,5 @@ fn get_grant(
 fn put_grant(transaction: &WriteTransaction, sealer: &Sealer, grant: &Grant) -> Result<(), StoreError> {
     let name = grant_name(&grant.id);
     let over = grant.expires_at.min(grant.ends_at);
-    write(transaction, GRANTS, (&name, Cover::Sealed(sealer)), grant, Some(over))
+    rewrite(transaction, GRANTS, (&name, Cover::Sealed(sealer)), grant, Some(over))
 }

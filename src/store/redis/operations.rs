@@ -64,7 +64,9 @@ impl Store for RedisStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let key = self.keys.login(&login.id);
-        let body = codec::seal(&self.sealer, &key, login)?;
+        let [Some(stored)] = self.fields(&key, ["body"]).await? else { return Ok(false) };
+        // Whoever moves it on in between wins: the script looks at the step.
+        let body = codec::seal_over(&self.sealer, &key, login, &stored)?;
         let mut script = self.scripts.advance_login.key(key);
         script.arg(decimal(now)).arg(from).arg(login.step.ordinal());
         script.arg(decimal(login.expires_at)).arg(body);

@@ -3,6 +3,7 @@
 //! - `backend`: the stores under test.
 //! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
 //! - `model`: random operations against the pure transitions of the domain.
+//! - `later_release`: records with members that this release does not know.
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
 
 mod backend;
@@ -11,6 +12,7 @@ mod codes;
 mod embedded;
 mod families;
 mod keys;
+mod later_release;
 mod logins;
 mod misc;
 mod model;
