@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Introspection;
 use crate::clients::Registration;
 use crate::domain::{Resource, Resources};
 use crate::grants::TokenEndpoint;
@@ -26,6 +27,8 @@ pub struct Broker {
     pub login: Login,
     /// The token half.
     pub tokens: TokenEndpoint,
+    /// What protected servers are told of tokens.
+    pub introspection: Introspection,
     /// Dynamic registration.
     pub registration: Registration,
     /// For the readiness check.
@@ -39,6 +42,8 @@ impl Broker {
     #[must_use]
     pub fn metadata(&self) -> AuthorizationServerMetadata {
         let url = |path| self.issuer.url(path);
+        let introspects = !self.introspection.servers.is_empty();
+        let confidential = vec!["client_secret_basic", "client_secret_post"];
         let methods = vec!["none", "client_secret_basic", "client_secret_post"];
         AuthorizationServerMetadata {
             issuer: self.issuer.as_str().to_owned(),
@@ -47,6 +52,12 @@ impl Broker {
             jwks_uri: url("/.well-known/jwks.json"),
             registration_endpoint: self.registration.is_open().then(|| url("/oauth/register")),
             revocation_endpoint: url("/oauth/revoke"),
+            introspection_endpoint: introspects.then(|| url("/oauth/introspect")),
+            introspection_endpoint_auth_methods_supported: if introspects {
+                confidential
+            } else {
+                Vec::new()
+            },
             scopes_supported: self.resources.scope_set().iter().map(ToString::to_string).collect(),
             response_types_supported: vec!["code"],
             response_modes_supported: vec!["query"],

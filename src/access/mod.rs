@@ -3,13 +3,16 @@
 //! - [`presented`]: which credential a request carries, if it carries one.
 //! - [`decide`]: who may do what, or which challenge to answer with.
 //! - [`require`]: the second half of [`decide`], for those who learn later what is needed.
+//! - [`Introspection`]: what a protected server is told of a token.
 //! - [`Challenge`]: the answer to a request that may not pass.
 
 mod challenge;
 mod credential;
+mod introspection;
 
 pub use challenge::{Challenge, metadata_url};
 pub use credential::{TwoMethods, bearer, presented};
+pub use introspection::{Introspected, Introspection};
 
 use crate::clock::Timestamp;
 use crate::protocol::{ResourceUri, ScopeSet};

@@ -1,22 +1,25 @@
 //! A checked configuration and a store become a broker.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::Introspection;
 use crate::broker::Broker;
 use crate::clients::{Authenticator, Clients, ConfiguredClient, Registration, RegistrationRules};
 use crate::clock::Clock;
 use crate::config::{
     AccessConfig, ClientAuth, ClientConfig, Config, Preset as Named, SigningConfig, UpstreamConfig,
 };
-use crate::domain::{ClientAuthMethod, Resource, Resources, RotationRules};
+use crate::domain::{ClientAuthMethod, ClientId, Resource, Resources, RotationRules};
 use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
 use crate::login::{Login, LoginRules};
 use crate::outbound::Outbound;
 use crate::policy::{Admission, Conditions, Policy, Rule};
-use crate::protocol::{Issuer, ScopeSet};
+use crate::protocol::{Issuer, ResourceUri, ScopeSet};
 use crate::secret::Digest;
+use crate::store::revocations::Revocations;
 use crate::tokens::{Minter, RefreshTokens};
 use crate::upstream::{Preset, Upstream, UpstreamSettings, Upstreams};
 
@@ -52,9 +55,20 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         },
         clock: Arc::clone(&clock),
     };
-    let tokens = TokenEndpoint {
-        authenticator: Authenticator::new(clients, Arc::clone(&clock)),
+    let authenticator = Arc::new(Authenticator::new(clients, Arc::clone(&clock)));
+    let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
+    let introspection = Introspection {
+        authenticator: Arc::clone(&authenticator),
+        servers: introspecting(&config.clients),
+        minter: minter.clone(),
         store: Arc::clone(&store),
+        revocations: Arc::clone(&revocations),
+        clock: Arc::clone(&clock),
+    };
+    let tokens = TokenEndpoint {
+        authenticator,
+        store: Arc::clone(&store),
+        revocations,
         policy,
         resources: Arc::clone(&resources),
         minter,
@@ -79,6 +93,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         resources,
         login,
         tokens,
+        introspection,
         store,
         keys,
     })
@@ -94,6 +109,12 @@ pub(super) fn keeper(config: &Config, state: &State, clock: Arc<dyn Clock>) -> K
         rules: key_files.is_empty().then_some(rules),
         clock,
     }
+}
+
+/// Which clients ask about the tokens of which servers.
+fn introspecting(clients: &[ClientConfig]) -> HashMap<ClientId, Vec<ResourceUri>> {
+    let asking = clients.iter().filter(|client| !client.introspects.is_empty());
+    asking.map(|client| (ClientId::new(&client.id), client.introspects.clone())).collect()
 }
 
 fn resources(config: &Config) -> Result<Resources, StartError> {

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod health;
 mod keys;
+mod revoke;
 mod schema;
 mod secret;
 mod serve;
@@ -38,6 +39,8 @@ enum Command {
     /// List or rotate the keys that tokens are signed with.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// End every grant of a person, of a client, or of everybody.
+    Revoke(revoke::Revoke),
     /// Make the operator's secret: print one, or keep one in a file.
     Secret(secret::NewSecret),
     /// Print the JSON schema of the configuration file.
@@ -71,6 +74,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Check(file) => check::run(file),
         Command::Health(probe) => health::run(probe),
         Command::Keys(command) => keys::run(command),
+        Command::Revoke(revoke) => revoke::run(revoke),
         Command::Secret(wanted) => secret::run(wanted),
         Command::Schema => schema::run(),
     }

@@ -225,9 +225,10 @@ pub(super) struct RawClient {
     /// The name on our pages.
     #[schemars(required)]
     pub(super) name: Option<Text>,
-    /// Where answers may go: whole URLs, compared exactly.
-    #[schemars(required)]
+    /// Where answers may go: whole URLs, compared exactly. A client that only introspects has none.
     pub(super) redirect_uris: Option<Texts>,
+    /// The protected servers, by URL, about whose tokens it may ask (RFC 7662). Needs a secret.
+    pub(super) introspects: Option<Texts>,
     /// Its secret, 32 characters or more. Without one the client is public.
     pub(super) secret: Option<Text>,
     /// A file that holds `secret`.

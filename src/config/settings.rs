@@ -216,6 +216,8 @@ pub struct RegistrationConfig {
 /// A client that the operator names.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
+    /// The servers about whose tokens it may ask (RFC 7662).
+    pub introspects: Vec<ResourceUri>,
     /// Its identifier.
     pub id: String,
     /// The name on our pages.

@@ -34,6 +34,8 @@ pub enum AuditKind {
     GrantRevoked,
     /// The next signing key was published.
     KeysRotated,
+    /// Every grant of a person, of a client, or of everybody was ended by the operator.
+    AccessRevoked,
 }
 
 impl AuditKind {
@@ -53,6 +55,7 @@ impl AuditKind {
             Self::CodeReplayed => "code_replayed",
             Self::GrantRevoked => "grant_revoked",
             Self::KeysRotated => "keys_rotated",
+            Self::AccessRevoked => "access_revoked",
         }
     }
 }

@@ -51,6 +51,15 @@ impl PersonId {
         Self(format!("p_{}", digest.as_str()))
     }
 
+    /// An identifier as a token or the audit log carries it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digest = text.strip_prefix("p_")?;
+        let is_one =
+            digest.len() == 43 && digest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        is_one.then(|| Self(text.to_owned()))
+    }
+
     /// The identifier's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

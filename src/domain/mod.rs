@@ -8,6 +8,7 @@
 //! | [`Grant`] | person, client, resource and scopes; its refresh tokens are one family |
 //! | [`Resource`] | a protected MCP server and its scopes |
 //! | [`KeyRing`] | the broker's signing keys over time |
+//! | [`NotBefore`] | every revocation of a person, a client or everything |
 //! | [`AuditEvent`] | what happened, for the log and the audit stream |
 
 mod audit;
@@ -18,6 +19,7 @@ mod identity;
 mod key_ring;
 mod login;
 mod resource;
+mod revocation;
 
 pub use audit::{AuditEvent, AuditKind};
 pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMismatch, TrustedReturn};
@@ -29,3 +31,4 @@ pub use key_ring::{
 };
 pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin};
 pub use resource::{Resource, Resources};
+pub use revocation::{NotBefore, Revoked};

@@ -28,6 +28,7 @@ use crate::domain::{AuditEvent, AuditKind, Grant, Resources, RotationRules};
 use crate::policy::Policy;
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, ScopeSet};
 use crate::secret::Digest;
+use crate::store::revocations::Revocations;
 use crate::store::{Store, audit};
 use crate::tokens::{Authorization, Minter, RefreshTokens};
 
@@ -44,9 +45,11 @@ pub struct GrantRules {
 #[derive(Debug)]
 pub struct TokenEndpoint {
     /// Who is calling.
-    pub authenticator: Authenticator,
+    pub authenticator: Arc<Authenticator>,
     /// What is remembered.
     pub store: Arc<dyn Store>,
+    /// What has been revoked.
+    pub revocations: Arc<Revocations>,
     /// Who may do what.
     pub policy: Arc<Policy>,
     /// For which servers.
@@ -112,7 +115,8 @@ impl TokenEndpoint {
         self.answer(&client, &authorization, now)
     }
 
-    /// The grant of this name, if it is this client's (SEC-073, SEC-083).
+    /// The grant of this name, if it is this client's (SEC-073, SEC-083) and not revoked with
+    /// its person, its client or everything (SEC-132).
     async fn grant_of(
         &self,
         client: &AuthenticatedClient,
@@ -120,7 +124,13 @@ impl TokenEndpoint {
         now: Timestamp,
     ) -> Result<Grant, OAuthError> {
         let found = self.store.grant(id, now).await.map_err(OAuthError::unavailable)?;
-        found.filter(|grant| grant.client_id == client.client().id).ok_or_else(invalid_grant)
+        let own = found.filter(|grant| grant.client_id == client.client().id);
+        let grant = own.ok_or_else(invalid_grant)?;
+        let not_before = self.revocations.current(now).await.map_err(OAuthError::unavailable)?;
+        if not_before.revokes(&grant.identity.person(), &grant.client_id, grant.created_at) {
+            return Err(invalid_grant());
+        }
+        Ok(grant)
     }
 
     /// Policy is asked every time (SEC-090); then what is asked is cut out of what is held.

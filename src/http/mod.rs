@@ -1,7 +1,7 @@
 //! Extract, call, map. Decides nothing.
 //!
 //! - `router`: every route with its CORS and limits, on one screen.
-//! - `authorize`, `token`, `register`, `revoke`, `discovery`, `site`: the handlers.
+//! - `authorize`, `token`, `register`, `revoke`, `introspect`, `discovery`, `site`: the handlers.
 //! - `params`: queries and forms; `cookies`: the two cookies of a sign-in.
 //! - `answer`: errors by kind: page, redirect, JSON.
 //! - `body`, `cors`, `headers`, `host`, `request_log`: what holds for many routes.
@@ -14,6 +14,7 @@ pub mod cors;
 mod discovery;
 mod headers;
 mod host;
+mod introspect;
 mod params;
 mod register;
 mod request_log;

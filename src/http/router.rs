@@ -10,7 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::broker::Broker;
 
 use super::{
-    answer, authorize, body, cors, discovery, headers, host, register, request_log, revoke, site, token,
+    answer, authorize, body, cors, discovery, headers, host, introspect, register, request_log, revoke, site,
+    token,
 };
 
 const AS_METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -58,6 +59,10 @@ fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
         .route("/oauth/register", post(register::register))
         .route("/oauth/clients/register", post(register::register))
         .route("/register", post(register::register));
+    // What is not configured is not there (SEC-137).
+    if !broker.introspection.servers.is_empty() {
+        routes = routes.route("/oauth/introspect", post(introspect::introspect));
+    }
     let paths = broker.resources.iter().map(|resource| resource.url.path());
     let mut paths: Vec<&str> = paths.filter(|path| !path.is_empty()).collect();
     paths.sort_unstable();

@@ -20,6 +20,12 @@ pub struct AuthorizationServerMetadata {
     pub registration_endpoint: Option<String>,
     /// Where tokens are revoked (RFC 7009).
     pub revocation_endpoint: String,
+    /// Where a protected server asks about a token (RFC 7662), if one may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_endpoint: Option<String>,
+    /// The methods of confidential clients, for introspection.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Every scope that some resource has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<String>,

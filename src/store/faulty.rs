@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, PendingLogin, Redemption, Rotation,
-    RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, Redemption,
+    Revoked, Rotation, RotationRules,
 };
 use crate::secret::{Digest, Secret};
 
@@ -31,6 +31,9 @@ pub enum Operation {
     RedeemCode,
     RotateRefresh,
     EndGrant,
+    IsAlive,
+    Revoke,
+    NotBefore,
     KeyRing,
     ReplaceKeyRing,
     AdoptedSigningKey,
@@ -155,6 +158,24 @@ impl Store for FaultyStore {
 
     async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
         self.reach(Operation::EndGrant)?.end_grant(id).await
+    }
+
+    async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
+        self.reach(Operation::IsAlive)?.is_alive(id, now).await
+    }
+
+    async fn revoke(
+        &self,
+        what: &Revoked,
+        moment: Timestamp,
+        keep_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.reach(Operation::Revoke)?.revoke(what, moment, keep_until, now).await
+    }
+
+    async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
+        self.reach(Operation::NotBefore)?.not_before(known).await
     }
 
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {

@@ -3,6 +3,7 @@
 //! - [`Store`]: what the broker asks of a store.
 //! - [`embedded`]: one process; redb in one file, or the same in memory.
 //! - [`redis`]: several replicas; one Lua script per transition.
+//! - [`revocations`]: what a replica knows of the revocations, and how old that may be.
 //! - [`audit`]: one event, written by one store operation and one log line.
 //! - `codec`: how a record becomes bytes, versioned and sealed.
 //! - [`faulty`]: any store, failing on request, for the tests of what happens then.
@@ -15,6 +16,7 @@ mod codec;
 pub mod embedded;
 pub mod faulty;
 pub mod redis;
+pub mod revocations;
 
 use std::fmt;
 use std::time::Duration;
@@ -23,8 +25,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, PendingLogin, Redemption, Rotation,
-    RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, Redemption,
+    Revoked, Rotation, RotationRules,
 };
 use crate::secret::{Digest, Secret};
 
@@ -95,6 +97,22 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Ends a grant and its family. True if it was there.
     async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError>;
+
+    /// Is the grant still there? Opens nothing of it.
+    async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Revokes what was issued to somebody up to and including `moment`; never moves a moment
+    /// back. After `keep_until` nothing from before the moment is left, and it may be forgotten.
+    async fn revoke(
+        &self,
+        what: &Revoked,
+        moment: Timestamp,
+        keep_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The revocations, unless they are still of the version that the caller has.
+    async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError>;
 
     /// The signing keys, if there are any yet.
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError>;

@@ -13,7 +13,7 @@ use crate::{peer, redis};
 #[derive(Debug, clap::Parser)]
 #[command(name = "./dev bench")]
 pub(crate) struct Options {
-    /// A short run that shows that everything still works. Its figures mean nothing.
+    /// A short run that shows that everything still works, and no figures.
     #[arg(long)]
     quick: bool,
     /// Print the result as Markdown.
@@ -81,6 +81,11 @@ impl Options {
             callers: self.callers.into(),
             limits: Limits { time, count: 200_000 },
         }
+    }
+
+    /// Too short for figures?
+    pub(crate) fn is_quick(&self) -> bool {
+        self.quick
     }
 
     /// Is the result to be put into a document?

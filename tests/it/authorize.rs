@@ -50,7 +50,7 @@ async fn sec_001_sec_003_a_foreign_redirect_or_client_never_redirects() {
     assert_eq!(ask(&broker, &client, &[]).await.status, 200);
 }
 
-/// SEC-002, INT-51: a loopback client gets its answer at the port that it asked for.
+/// SEC-002, INT-39, INT-51: a loopback client gets its answer at the port that it asked for.
 #[tokio::test]
 async fn sec_002_on_loopback_only_the_port_varies() {
     let broker = TestBroker::start().await;

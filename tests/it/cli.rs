@@ -2,21 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
+use crate::harness::program::{GOOD, Serving, Started, program};
 use crate::harness::temp_dir::TempDir;
-
-const GOOD: &str = "issuer: http://127.0.0.1:9\nlisten: 127.0.0.1:0\nupstreams:\n  - id: idp\n    preset: oidc\n    \
-                    issuer: https://idp.example\n    client_id: x\n    allowed_domains: [example.com]\nresources:\n  \
-                    - { url: https://mcp.example.com/mcp, name: T, scopes: { mcp:read: R } }\n\
-                    access: { default_scopes: [mcp:read] }\nlogs: { format: text }\n";
-
-fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gatelodge"));
-    command.current_dir(folder).env_remove("GATELODGE_CONFIG");
-    command
-}
 
 fn check(text: &str) -> Output {
     let folder = TempDir::new();
@@ -31,7 +20,7 @@ fn sec_168_check_reports_every_fault_with_its_line() {
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
     let bad = GOOD
         .replace("http://127.0.0.1:9", "http://auth.example.com")
-        .replace("[mcp:read] }\nlogs", "[mcp:raed] }\nlogs");
+        .replace("[mcp:read] }\nallowed", "[mcp:raed] }\nallowed");
     let output = check(&bad);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
@@ -40,30 +29,13 @@ fn sec_168_check_reports_every_fault_with_its_line() {
     }
 }
 
-/// A started program that is ended with the test.
-struct Served(Child);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 /// `serve` listens, answers, keeps its store and its secret to itself, lets nobody else have the
 /// file, and ends on SIGTERM with success.
 #[tokio::test]
 async fn serve_answers_and_ends_gracefully() {
     let folder = TempDir::new();
-    fs::write(folder.path().join("g.yaml"), GOOD).expect("a file");
-    let mut started = program(folder.path());
-    started.args(["serve", "--config", "g.yaml"]).stderr(Stdio::piped());
-    let mut served = Served(started.spawn().expect("the program starts"));
-    let log = BufReader::new(served.0.stderr.take().expect("a log"));
-    let mut lines = log.lines().map(|line| line.expect("text"));
-    let line = lines.find(|line| line.contains("gatelodge serves")).expect("it serves");
-    let address = line.split("Some(").nth(1).and_then(|rest| rest.split(')').next()).expect("an address");
-
+    let mut serving = Serving::start(folder.path());
+    let address = serving.address.clone();
     let browser = crate::harness::browser::Browser::new();
     assert_eq!(browser.get(&format!("http://{address}/healthz")).await.status, 200);
     assert_eq!(browser.get(&format!("http://{address}/readyz")).await.status, 200);
@@ -88,9 +60,8 @@ async fn serve_answers_and_ends_gracefully() {
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(said.contains("gatelodge.db") && said.contains("in use by another gatelodge"), "{said}");
 
-    let pid = served.0.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
-    assert!(served.0.wait().expect("it ends").success());
+    serving.terminate();
+    assert!(serving.wait().success());
     let gone = health(&[]);
     assert_eq!(gone.status.code(), Some(1));
     let said = String::from_utf8_lossy(&gone.stderr).into_owned();
@@ -129,7 +100,7 @@ async fn the_mcp_server_runs_alone() {
     let mut started = program(folder.path());
     started.args(["demo", "mcp-server", "--listen", "127.0.0.1:0", "--url", "http://127.0.0.1:9/mcp"]);
     started.args(["--issuer", "http://127.0.0.1:8"]).stdout(Stdio::piped());
-    let mut served = Served(started.spawn().expect("the program starts"));
+    let mut served = Started(started.spawn().expect("the program starts"));
     let lines = BufReader::new(served.0.stdout.take().expect("its words")).lines();
     let line = lines.map(|line| line.expect("text")).find(|line| line.contains(" on ")).expect("it serves");
     let address = line.split(" on ").nth(1).and_then(|rest| rest.split(',').next()).expect("an address");
@@ -161,12 +132,7 @@ async fn keys_are_listed_and_rotated() {
     assert!(said.contains("there is no store at ./gatelodge.db yet"), "{said}");
     assert!(!folder.path().join("gatelodge.db").exists(), "looking makes no store");
 
-    let mut started = program(folder.path());
-    started.args(["serve", "--config", "g.yaml"]).stderr(Stdio::piped());
-    let mut served = Served(started.spawn().expect("the program starts"));
-    let log = BufReader::new(served.0.stderr.take().expect("a log"));
-    let mut lines = log.lines().map(|line| line.expect("text"));
-    lines.find(|line| line.contains("gatelodge serves")).expect("it serves");
+    let serving = Serving::start(folder.path());
     for words in [["list"].as_slice(), &["rotate"], &["rotate", "--now"]] {
         let (code, shown, said) = keys(words);
         assert_eq!((code, shown.as_str()), (Some(1), ""));
@@ -174,7 +140,7 @@ async fn keys_are_listed_and_rotated() {
             assert!(said.contains(part), "{part} is missing from {said}");
         }
     }
-    drop(served);
+    serving.kill();
 
     let states = |table: &str| -> Vec<String> {
         let rows = table.lines().skip_while(|line| !line.starts_with("KEY ")).skip(1);
@@ -213,4 +179,37 @@ async fn keys_are_listed_and_rotated() {
     assert!(own.contains("EdDSA"), "{own}");
     fs::write(folder.path().join("g.yaml"), "issuer: nonsense\n").expect("a file");
     assert_eq!(keys(&["list"]).0, Some(2), "a fault of the configuration, as everywhere");
+}
+
+/// `revoke` writes into the store of a broker that is not running; one that is running holds the
+/// file, and the command says so.
+#[tokio::test]
+async fn revoke_ends_access_by_command() {
+    let folder = TempDir::new();
+    fs::write(folder.path().join("g.yaml"), GOOD).expect("a file");
+    let person = format!("p_{}", "a".repeat(43));
+    let revoke = |what: &[&str]| {
+        let mut command = program(folder.path());
+        command.args(["revoke", "--config", "g.yaml"]).args(what).output().expect("the program runs")
+    };
+    let done = revoke(&["--person", &person]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(revoke(&["--client", "c"]).status.success() && revoke(&["--everything"]).status.success());
+    for wrong in [&[][..], &["--person", "alice"], &["--everything", "--client", "c"]] {
+        assert_eq!(revoke(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+
+    let secret = fs::read_to_string(folder.path().join("gatelodge.db.secret")).expect("a secret");
+    let secret = gatelodge::secret::Secret::new(secret.trim().to_owned());
+    let sealer = gatelodge::secret::MasterSecret::new(secret).expect("a good one").sealer();
+    let held =
+        gatelodge::store::EmbeddedStore::open(&folder.path().join("gatelodge.db"), sealer).expect("a store");
+    let known =
+        gatelodge::store::Store::not_before(&held, "").await.expect("an answer").expect("revocations");
+    let person = gatelodge::domain::PersonId::parse(&person).expect("a person");
+    let client = gatelodge::domain::ClientId::new("other");
+    assert!(known.revokes(&person, &client, gatelodge::clock::Timestamp::from_unix(0)));
+    let refused = revoke(&["--everything"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("in use by another gatelodge"), "{said}");
 }

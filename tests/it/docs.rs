@@ -8,12 +8,13 @@ use gatelodge::config;
 use gatelodge::pages::{ErrorPage, Problem};
 use gatelodge::protocol::ErrorCode;
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "docs/architecture.md",
     "docs/clients.md",
     "docs/configuration.md",
     "docs/operations.md",
+    "docs/performance.md",
     "docs/providers.md",
     "docs/threat-model.md",
 ];
@@ -90,6 +91,7 @@ fn the_commands_exist() {
         &["health", "--help"],
         &["keys", "list", "--help"],
         &["keys", "rotate", "--help"],
+        &["revoke", "--help"],
         &["secret", "--help"],
         &["schema"],
     ] {

@@ -39,7 +39,7 @@ async fn sec_135_metadata_is_at_every_well_known_place() {
     }
 }
 
-/// INT-11 to INT-15, SEC-014: the members that clients rely on; nothing null, nothing empty.
+/// INT-11, INT-12, INT-13, INT-14, INT-15, SEC-014: the members that clients rely on; nothing null, nothing empty.
 #[tokio::test]
 async fn int_12_the_members_that_clients_rely_on() {
     let broker = TestBroker::start().await;
@@ -164,7 +164,7 @@ async fn sec_139_protected_resource_metadata() {
     }
 }
 
-/// INT-05 to INT-07: what is not served under `/.well-known` is a JSON 404, whatever is accepted.
+/// INT-05, INT-06, INT-07: what is not served under `/.well-known` is a JSON 404, whatever is accepted.
 #[tokio::test]
 async fn int_05_to_07_what_is_not_there_is_json_404() {
     let broker = TestBroker::start().await;

@@ -3,21 +3,25 @@
 use super::super::defaults;
 use super::super::fault::Place;
 use super::super::raw::{CLIENT_AUTHS, RawClient};
-use super::super::settings::{ClientAuth, ClientConfig};
+use super::super::settings::{ClientAuth, ClientConfig, ResourceConfig};
 use super::super::text::Located;
-use super::Checked;
 use super::values::Checker;
-use crate::protocol::RedirectUri;
+use super::{Checked, Partly};
+use crate::protocol::{RedirectUri, ResourceUri};
 use crate::secret::MasterSecret;
 
 impl Checker<'_> {
-    pub(super) fn clients(&mut self, raw: &[Located<RawClient>]) -> Checked<Vec<ClientConfig>> {
+    pub(super) fn clients(
+        &mut self,
+        raw: &[Located<RawClient>],
+        resources: &Partly<ResourceConfig>,
+    ) -> Checked<Vec<ClientConfig>> {
         let list = Place::root().key("clients", Place::root().spot);
         let mut clients: Vec<ClientConfig> = Vec::with_capacity(raw.len());
         let mut failed = None;
         for (i, raw) in raw.iter().enumerate() {
             let place = list.item(i, raw.spot);
-            match self.client(&raw.inner, &place) {
+            match self.client(&raw.inner, &place, resources) {
                 Ok(client) => {
                     if clients.iter().any(|other| other.id == client.id) {
                         let at = place.key("id", raw.inner.id.as_ref().map_or(raw.spot, |id| id.spot));
@@ -31,11 +35,17 @@ impl Checker<'_> {
         failed.map_or(Ok(clients), Err)
     }
 
-    fn client(&mut self, raw: &RawClient, place: &Place) -> Checked<ClientConfig> {
+    fn client(
+        &mut self,
+        raw: &RawClient,
+        place: &Place,
+        resources: &Partly<ResourceConfig>,
+    ) -> Checked<ClientConfig> {
         let id = self.client_id(raw, place);
         let instead = "write the name that people see when they consent";
         let name = self.required(place, "name", raw.name.as_ref(), instead);
-        if raw.redirect_uris.is_none() {
+        let introspects = self.introspects(raw, place, resources);
+        if raw.redirect_uris.is_none() && raw.introspects.is_none() {
             let at = place.key("redirect_uris", place.spot);
             self.report(
                 &at,
@@ -60,7 +70,35 @@ impl Checker<'_> {
             },
             None => None,
         };
-        Ok(ClientConfig { id: id?, name: name?.text, redirect_uris: redirect_uris?, secret, auth: auth? })
+        Ok(ClientConfig {
+            introspects: introspects?,
+            id: id?,
+            name: name?.text,
+            redirect_uris: redirect_uris?,
+            secret,
+            auth: auth?,
+        })
+    }
+
+    /// Only who proves itself may ask about tokens (SEC-130).
+    fn introspects(
+        &mut self,
+        raw: &RawClient,
+        place: &Place,
+        resources: &Partly<ResourceConfig>,
+    ) -> Checked<Vec<ResourceUri>> {
+        let servers = self.list(place, "introspects", raw.introspects.as_ref(), |checker, value| {
+            checker.known_resource(value, resources)
+        })?;
+        if let (Some(list), None, None) = (&raw.introspects, &raw.secret, &raw.secret_file) {
+            let at = place.key("introspects", list.spot);
+            return Err(self.report(
+                &at,
+                "needs a secret: a public client cannot prove who asks",
+                "add `secret`",
+            ));
+        }
+        Ok(servers)
     }
 
     fn client_id(&mut self, raw: &RawClient, place: &Place) -> Checked<String> {

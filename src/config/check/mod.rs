@@ -58,7 +58,7 @@ impl Checker<'_> {
         let tokens = self.tokens(&raw.tokens);
         let signing = self.signing(&raw.signing);
         let registration = self.registration(&raw.registration);
-        let clients = self.clients(raw.clients.as_deref().unwrap_or_default());
+        let clients = self.clients(raw.clients.as_deref().unwrap_or_default(), &resources);
         let logs = self.logs(&raw.logs);
         Ok(Config {
             issuer: issuer?,

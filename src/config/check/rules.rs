@@ -2,12 +2,12 @@
 
 use super::super::fault::Place;
 use super::super::raw::RawRule;
-use super::super::settings::{Preset, RuleConfig, UpstreamConfig};
+use super::super::settings::{Preset, ResourceConfig, RuleConfig, UpstreamConfig};
 use super::super::shape::nearest;
 use super::super::text::Located;
-use super::Checked;
 use super::access::Known;
 use super::values::{Checker, Value};
+use super::{Checked, Partly};
 use crate::domain::{DomainName, UpstreamId};
 use crate::protocol::ResourceUri;
 
@@ -36,7 +36,7 @@ impl Checker<'_> {
         });
         let groups = self.list(place, "groups", raw.groups.as_ref(), |_, value| Ok(value.text.clone()));
         let resources = self.list(place, "resources", raw.resources.as_ref(), |checker, value| {
-            checker.known_resource(value, known)
+            checker.known_resource(value, known.resources)
         });
         // Which upstreams a rule means is known only once all that it names are.
         let meant = upstreams.as_deref().ok().filter(|_| known.upstreams.complete).map(|named| {
@@ -90,9 +90,12 @@ impl Checker<'_> {
         })
     }
 
-    fn known_resource(&mut self, value: &Value, known: Known<'_>) -> Checked<ResourceUri> {
+    pub(super) fn known_resource(
+        &mut self,
+        value: &Value,
+        resources: &Partly<ResourceConfig>,
+    ) -> Checked<ResourceUri> {
         let url = self.resource_uri(value)?;
-        let resources = known.resources;
         if !resources.complete || resources.good.iter().any(|resource| resource.url == url) {
             return Ok(url);
         }

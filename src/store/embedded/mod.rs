@@ -1,28 +1,29 @@
 //! State for one process: redb, in one file or in memory, the same code for both.
 //!
+//! - `held`: the database file: its mode, its room, its life after a fault.
 //! - `tables`: the tables, and how a record is put and read.
 //! - `writer`: the one writing thread; every change is on disk before it is acknowledged.
 //! - `operations`: the store's sentences, each one transaction around the pure transitions of
 //!   [`crate::domain`].
 //! - `purge`: garbage collection, which the app calls now and then.
 
+mod held;
 mod operations;
 mod purge;
 mod tables;
 mod writer;
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use redb::backends::InMemoryBackend;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, TableError};
+use redb::{Database, ReadableDatabase, TableError};
 use serde::de::DeserializeOwned;
 
 use crate::secret::Sealer;
 
 use super::{StoreError, codec};
+use held::Held;
 use tables::{Cover, Expiring, SIGNING_KEYS, failed};
 use writer::Writer;
 
@@ -33,69 +34,52 @@ enum Personal {
     No,
 }
 
-/// Cache of pages in memory. The default of redb is a gigabyte.
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
-
 /// The embedded store: one process, one file (or none), nothing lost at a restart.
 pub struct EmbeddedStore {
     // The writer is dropped first: it holds the database too, and its drop waits for its thread.
     writer: Writer,
-    database: Arc<Database>,
+    held: Arc<Held>,
     sealer: Sealer,
-    path: Option<PathBuf>,
 }
 
 impl EmbeddedStore {
     /// Opens the file, or makes it (mode 0600). One process at a time can have it open.
     pub fn open(path: &Path, sealer: Sealer) -> Result<Self, StoreError> {
-        let shown = path.display();
-        let file = open_file(path).map_err(|error| {
-            StoreError::Unavailable(format!("cannot open the store file {shown}: {error}"))
-        })?;
-        let database = builder().create_file(file).map_err(|error| {
-            if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
-                return StoreError::Unavailable(format!(
-                    "the store file {shown} is in use by another gatelodge process; \
-                     stop that one, give this one a file of its own, or use Redis for several replicas"
-                ));
-            }
-            StoreError::Unavailable(format!("the store file {shown} cannot be used: {error}"))
-        })?;
-        Self::start(database, sealer, Some(path.to_owned()))
+        Self::start(Held::open(path)?, sealer)
     }
 
     /// The same store in memory: forgotten with the process.
     pub fn in_memory(sealer: Sealer) -> Result<Self, StoreError> {
-        let database = builder().create_with_backend(InMemoryBackend::new()).map_err(failed)?;
-        Self::start(database, sealer, None)
+        Self::start(Held::in_memory()?, sealer)
     }
 
-    fn start(database: Database, sealer: Sealer, path: Option<PathBuf>) -> Result<Self, StoreError> {
-        let database = Arc::new(database);
-        let writer = Writer::start(Arc::clone(&database))?;
-        Ok(Self { writer, database, sealer, path })
+    fn start(held: Held, sealer: Sealer) -> Result<Self, StoreError> {
+        let held = Arc::new(held);
+        let writer = Writer::start(Arc::clone(&held))?;
+        Ok(Self { writer, held, sealer })
     }
 
-    /// Runs `work` where it may wait for the disk.
+    /// Runs a long look, such as one through a whole table, where it may wait for the disk.
     async fn look<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = Arc::clone(&self.database);
-        tokio::task::spawn_blocking(move || work(&database))
+        let held = Arc::clone(&self.held);
+        tokio::task::spawn_blocking(move || held.with(work))
             .await
             .map_err(|_| StoreError::Unavailable("embedded store: a read did not finish".into()))?
     }
 
-    /// Reads one record; a personal one is opened under its name.
-    async fn read<T: DeserializeOwned + Send + 'static>(
+    /// Reads one record; a personal one is opened under its name. On the caller's thread: readers
+    /// do not wait for the writer, nor for its flush, and the few pages of one record come from a
+    /// cache. Handing that to another thread costs more than doing it.
+    fn read<T: DeserializeOwned>(
         &self,
         table: Expiring,
-        name: String,
+        name: &str,
         personal: Personal,
     ) -> Result<Option<T>, StoreError> {
-        let sealer = self.sealer.clone();
-        self.look(move |database| {
+        self.held.with(|database| {
             let transaction = database.begin_read().map_err(failed)?;
             let table = match transaction.open_table(table) {
                 Ok(table) => table,
@@ -104,12 +88,11 @@ impl EmbeddedStore {
                 Err(error) => return Err(failed(error)),
             };
             let cover = match personal {
-                Personal::Yes => Cover::Sealed(&sealer),
+                Personal::Yes => Cover::Sealed(&self.sealer),
                 Personal::No => Cover::Clear,
             };
-            tables::read(&table, &name, cover)
+            tables::read(&table, name, cover)
         })
-        .await
     }
 
     /// Reads one sealed record of the signing keys; true beside it if a previous secret sealed it.
@@ -134,30 +117,6 @@ impl EmbeddedStore {
 
 impl fmt::Debug for EmbeddedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedStore").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("EmbeddedStore").field("path", &self.held.path()).finish_non_exhaustive()
     }
-}
-
-fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder.set_cache_size(CACHE_BYTES);
-    builder
-}
-
-/// Opens or makes the file, for its owner only, and makes its name as durable as its content.
-fn open_file(path: &Path) -> std::io::Result<File> {
-    let is_new = !path.exists();
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    // The mode above is for new files; an older one may have been copied here with another.
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    if is_new && let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(file)
 }

@@ -1,5 +1,6 @@
 //! The store's sentences over redb: read, let the domain decide, write, in one transaction.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,15 +8,15 @@ use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, W
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, PendingLogin, Redemption, Rotation,
-    RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, Redemption,
+    Revoked, Rotation, RotationRules,
 };
 use crate::secret::{Digest, Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
 
 use super::tables::{
-    AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, SIGNING_KEYS, adopted_key_name, client_name, failed,
-    grant_name, login_name, read, remove, rewrite, write,
+    AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, NOT_BEFORE, SIGNING_KEYS, adopted_key_name, client_name,
+    failed, grant_name, login_name, read, remove, rewrite, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -33,7 +34,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        let client: Option<Client> = self.read(CLIENTS, client_name(id), Personal::No).await?;
+        let client: Option<Client> = self.read(CLIENTS, &client_name(id), Personal::No)?;
         Ok(client.filter(|client| client.expires_at.is_none_or(|end| now < end)))
     }
 
@@ -67,7 +68,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
-        let login: Option<PendingLogin> = self.read(LOGINS, login_name(id), Personal::Yes).await?;
+        let login: Option<PendingLogin> = self.read(LOGINS, &login_name(id), Personal::Yes)?;
         Ok(login.filter(|login| !login.is_expired(now)))
     }
 
@@ -116,7 +117,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError> {
-        let grant: Option<Grant> = self.read(GRANTS, grant_name(id), Personal::Yes).await?;
+        let grant: Option<Grant> = self.read(GRANTS, &grant_name(id), Personal::Yes)?;
         Ok(grant.filter(|grant| !grant.is_expired(now)))
     }
 
@@ -179,6 +180,57 @@ impl Store for EmbeddedStore {
                 Ok(if there { Done::Wrote(true) } else { Done::Looked(false) })
             })
             .await
+    }
+
+    async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.grant(id, now).await?.is_some())
+    }
+
+    async fn revoke(
+        &self,
+        what: &Revoked,
+        moment: Timestamp,
+        keep_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let name = what.name();
+        self.writer
+            .write(move |transaction| {
+                let mut table = transaction.open_table(NOT_BEFORE).map_err(failed)?;
+                table.retain(|_, (_, keep_until)| keep_until >= now.as_unix()).map_err(failed)?;
+                let there = table.get(name.as_str()).map_err(failed)?.map(|found| found.value());
+                let (old_moment, old_keep) = there.unwrap_or_default();
+                let value = (moment.as_unix().max(old_moment), keep_until.as_unix().max(old_keep));
+                table.insert(name.as_str(), value).map_err(failed)?;
+                Ok(Done::Wrote(()))
+            })
+            .await
+    }
+
+    async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
+        let moments: BTreeMap<String, u64> = self
+            .look(|database| {
+                let transaction = database.begin_read().map_err(failed)?;
+                let table = match transaction.open_table(NOT_BEFORE) {
+                    Ok(table) => table,
+                    Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
+                    Err(error) => return Err(failed(error)),
+                };
+                let mut moments = BTreeMap::new();
+                for entry in table.iter().map_err(failed)? {
+                    let (name, value) = entry.map_err(failed)?;
+                    moments.insert(name.value().to_owned(), value.value().0);
+                }
+                Ok(moments)
+            })
+            .await?;
+        // One process: the content is its own version.
+        let version = if moments.is_empty() { String::new() } else { format!("{moments:?}") };
+        if version == known {
+            return Ok(None);
+        }
+        let moments = moments.into_iter().map(|(name, at)| (name, Timestamp::from_unix(at))).collect();
+        Ok(Some(NotBefore::new(version, moments)))
     }
 
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {

@@ -20,6 +20,9 @@ pub(super) const LOGINS: Expiring = TableDefinition::new("logins");
 pub(super) const GRANTS: Expiring = TableDefinition::new("grants");
 pub(super) const SIGNING_KEYS: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("signing_keys");
+/// Revocations by name: the moment, and until when it matters.
+pub(super) const NOT_BEFORE: TableDefinition<'static, &'static str, (u64, u64)> =
+    TableDefinition::new("not_before");
 /// Events in the order in which they came.
 pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
 

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::store::StoreError;
 
+use super::held::Held;
 use super::tables::failed;
 
 /// Most changes in one transaction: a bound on how long the first one waits for the others.
@@ -72,7 +73,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(database: Arc<Database>) -> Result<Self, StoreError> {
+    pub(super) fn start(held: Arc<Held>) -> Result<Self, StoreError> {
         let (jobs, inbox) = mpsc::channel::<Box<dyn Job>>();
         let thread = thread::Builder::new()
             .name("store-writer".into())
@@ -80,9 +81,7 @@ impl Writer {
                 while let Ok(first) = inbox.recv() {
                     let mut batch = vec![first];
                     batch.extend(inbox.try_iter().take(MOST_TOGETHER - 1));
-                    let committed = commit(&database, &mut batch).map_err(|error| match error {
-                        StoreError::Unavailable(why) | StoreError::Unreadable(why) => why,
-                    });
+                    let committed = write_batch(&held, &mut batch);
                     for job in batch {
                         job.answer(&committed);
                     }
@@ -114,6 +113,22 @@ impl Drop for Writer {
             drop(thread.join());
         }
     }
+}
+
+/// Refused while there is no room. After a fault the file is opened anew, so that the next batch
+/// finds it whole.
+fn write_batch(held: &Held, batch: &mut [Box<dyn Job>]) -> Result<(), String> {
+    let text = |error| match error {
+        StoreError::Unavailable(why) | StoreError::Unreadable(why) => why,
+    };
+    held.check_room().map_err(text)?;
+    if held.is_closed() {
+        held.reopen();
+    }
+    held.with(|database| commit(database, batch)).map_err(|error| {
+        held.reopen();
+        text(error)
+    })
 }
 
 /// Everything or nothing: a failure aborts what the whole batch wrote.

@@ -38,6 +38,11 @@ impl Keys {
         format!("{}grant:{{{id}}}", self.prefix)
     }
 
+    /// The revocations, one field for each.
+    pub(super) fn not_before(&self) -> String {
+        format!("{}not-before", self.prefix)
+    }
+
     /// The signing keys.
     pub(super) fn signing_keys(&self) -> String {
         format!("{}keys", self.prefix)

@@ -1,5 +1,6 @@
 //! The store's sentences over Redis: write a record, read its fields, or run its script.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,10 +8,10 @@ use redis::{AsyncCommands, Cmd};
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, GrantState, KeyRing, LoginId, PendingLogin, Redemption,
-    Rotation, RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, GrantState, KeyRing, LoginId, NotBefore, PendingLogin,
+    Redemption, Revoked, Rotation, RotationRules,
 };
-use crate::secret::{Digest, Secret};
+use crate::secret::{Digest, Secret, random};
 use crate::store::{Store, StoreError, audit, codec};
 
 use super::RedisStore;
@@ -163,6 +164,45 @@ impl Store for RedisStore {
         let mut borrowed = self.connections.borrow().await?;
         let removed: Result<u64, _> = borrowed.connection.unlink(self.keys.grant(id)).await;
         Ok(self.judged(&borrowed, removed)? > 0)
+    }
+
+    async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
+        let key = self.keys.grant(id);
+        let [expires_at, ends_at] = self.fields(&key, ["exp", "ends"]).await?;
+        let (Some(expires_at), Some(ends_at)) = (expires_at, ends_at) else { return Ok(false) };
+        Ok(now < timestamp(&key, &expires_at)? && now < timestamp(&key, &ends_at)?)
+    }
+
+    async fn revoke(
+        &self,
+        what: &Revoked,
+        moment: Timestamp,
+        keep_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut script = self.scripts.revoke.key(self.keys.not_before());
+        script.arg(decimal(now)).arg(what.name()).arg(decimal(moment)).arg(decimal(keep_until));
+        // Not a counter: that could come round to a version that somebody still has.
+        script.arg(random::id());
+        self.run(&script).await
+    }
+
+    async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
+        let key = self.keys.not_before();
+        let [version] = self.fields(&key, ["version"]).await?;
+        if version.unwrap_or_default() == known.as_bytes() {
+            return Ok(None);
+        }
+        let mut borrowed = self.connections.borrow().await?;
+        let answer = borrowed.connection.hgetall(&key).await;
+        let mut fields: HashMap<String, String> = self.judged(&borrowed, answer)?;
+        let version = fields.remove("version").unwrap_or_default();
+        let moment = |(name, value): (String, String)| {
+            let moment = value.split(' ').next().unwrap_or_default();
+            Ok((name, timestamp(&key, moment.as_bytes())?))
+        };
+        let moments = fields.into_iter().map(moment).collect::<Result<_, StoreError>>()?;
+        Ok(Some(NotBefore::new(version, moments)))
     }
 
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {

@@ -20,6 +20,7 @@ pub(super) struct Scripts {
     pub(super) rotate_refresh: Script,
     pub(super) replace_key_ring: Script,
     pub(super) seal_anew: Script,
+    pub(super) revoke: Script,
 }
 
 impl Scripts {
@@ -33,6 +34,7 @@ impl Scripts {
             rotate_refresh: script!("rotate_refresh.lua"),
             replace_key_ring: script!("replace_key_ring.lua"),
             seal_anew: script!("seal_anew.lua"),
+            revoke: script!("revoke.lua"),
         }
     }
 }

@@ -139,6 +139,19 @@ fn clients() {
     assert_eq!(post.clients[0].auth, ClientAuth::ClientSecretPost);
 }
 
+/// SEC-130: a server that introspects proves itself, and asks about a server that is protected.
+#[test]
+fn sec_130_clients_that_introspect() {
+    let client = |rest: &str| plus(&format!("clients:\n  - id: notes\n    name: Notes\n{rest}"));
+    let own = "    introspects: https://mcp.example.com/mcp\n";
+    let good = good(&client(&format!("{own}    secret: ${{SECRET}}\n")));
+    assert_eq!(good.clients[0].introspects[0].as_str(), "https://mcp.example.com/mcp");
+    assert!(good.clients[0].redirect_uris.is_empty());
+    only_fault(&client(own), 21, "clients[0].introspects", "needs a secret");
+    let other = "    introspects: https://other.example/mcp\n    secret: ${SECRET}\n";
+    only_fault(&client(other), 21, "clients[0].introspects", "there is no resource");
+}
+
 /// SEC-168: wildcard and dangerous redirects; twins; identifiers of persons (SEC-114).
 #[test]
 fn sec_168_client_faults() {

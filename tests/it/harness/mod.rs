@@ -5,10 +5,12 @@
 //! - [`clock`]: time that a test moves by hand.
 //! - [`front`]: one public origin in front of several replicas.
 //! - [`keys`]: signing keys that sign whatever they are told to.
+//! - [`program`]: the program itself, as a process.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
 //! - [`recorder`]: everything that a broker was asked and answered.
 //! - [`redis_server`]: a real `redis-server`, and the one place that decides what happens without.
 //! - [`sample`]: records to put into a store.
+//! - [`small_disk`]: a disk of a few megabytes, to be filled.
 //! - [`temp_dir`]: folders that vanish.
 
 pub(crate) mod body;
@@ -18,8 +20,10 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod front;
 pub(crate) mod keys;
+pub(crate) mod program;
 pub(crate) mod provider;
 pub(crate) mod recorder;
 pub(crate) mod redis_server;
 pub(crate) mod sample;
+pub(crate) mod small_disk;
 pub(crate) mod temp_dir;

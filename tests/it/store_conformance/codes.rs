@@ -32,7 +32,7 @@ pub(super) async fn a_grant_comes_back_as_it_was(store: Arc<dyn Store>) {
     assert_eq!(store.grant(&opened.id, later(10)).await.unwrap(), Some(active));
 }
 
-/// SEC-078: of 100 parallel redemptions exactly one is told so.
+/// SEC-078, REL-10 in short: of 100 parallel redemptions exactly one is told so.
 pub(super) async fn one_of_many_redeems_a_code(store: Arc<dyn Store>) {
     let opened = grant();
     store.open_grant(&opened, NOW).await.unwrap();

@@ -34,7 +34,7 @@ async fn rotate(store: &dyn Store, id: GrantId, presented: u64, at: u64) -> Rota
     store.rotate_refresh(&id, presented, later(at), RULES).await.unwrap()
 }
 
-/// SEC-085, INT-61: 100 parallel refreshes of one token: one new generation, the same for all.
+/// SEC-085, INT-61, REL-11 in short: 100 parallel refreshes of one token: one new generation, the same for all.
 pub(super) async fn parallel_rotations_have_one_successor(store: Arc<dyn Store>) {
     let id = family_of(&*store, grant()).await;
     let results = race(100, |_| {

@@ -47,6 +47,26 @@ async fn sec_047_a_provider_with_another_issuer_is_unhealthy_and_the_other_one_s
     }
 }
 
+/// REL-12: a provider that is down, or answers nonsense, ends nobody's session: our refresh tokens
+/// go on without it, and so does the other provider.
+#[tokio::test]
+async fn rel_12_sessions_live_while_their_provider_is_down() {
+    let broker = TestBroker::with(Setup { two_upstreams: true, ..Setup::default() }).await;
+    let client = TestClient::register(&broker).await;
+    let mut tokens = client.tokens(&broker).await;
+    broker.provider.misbehave(|m| (m.discovery_fails, m.jwks_fails) = (true, true));
+    // Longer than metadata and keys are kept without the provider.
+    for _ in 0..60 {
+        broker.clock.advance(std::time::Duration::from_secs(3600));
+        tokens = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
+    }
+    let other = Answered::of(&broker, client.clone(), "other").await;
+    assert!(has_code(&other.arrive().await));
+    let browser = broker.browser();
+    let consent = browser.get(&client.authorize_url(&broker)).await;
+    assert_page(&browser.press(&consent, "upstream", "idp").await, 503, "the one that is down");
+}
+
 /// SEC-055: the operator points a provider's name at another issuer, or takes the provider away.
 /// Grants from before are of the old provider: they get nothing at the next refresh, and a
 /// sign-in that was under way does not end at the new one.

@@ -1,5 +1,7 @@
 //! Logs: one line per request and per audit event, structured, escaped, without secrets.
 
+mod json;
+
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
 
@@ -52,7 +54,7 @@ where
     let writer = OneLine { writer, style, colour };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
     Ok(match style {
-        LogStyle::Json => Box::new(registry.with(lines.json().flatten_event(true))),
+        LogStyle::Json => Box::new(registry.with(lines.json().event_format(json::JsonLine))),
         LogStyle::Text => Box::new(registry.with(lines)),
     })
 }
@@ -76,6 +78,12 @@ impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for OneLine<W> {
 impl<W: Write> Write for OneLine<W> {
     /// Takes a whole record: the format layer writes each one at once.
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        if let Some((b'\n', line)) = record.split_last()
+            && line.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        {
+            self.writer.write_all(record)?;
+            return Ok(record.len());
+        }
         let text = String::from_utf8_lossy(record);
         let line = text.strip_suffix('\n').unwrap_or(&text);
         let mut printable = String::with_capacity(record.len());

@@ -1,0 +1,90 @@
+//! Ending much at once: moments before which nothing of a person, of a client, or of anybody
+//! counts any more.
+
+use std::collections::HashMap;
+
+use crate::clock::Timestamp;
+use crate::secret::Digest;
+
+use super::{ClientId, PersonId};
+
+/// What a revocation ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoked {
+    /// Every grant and every access token.
+    Everything,
+    /// Those of one person, at every client.
+    Person(PersonId),
+    /// Those of one client, for every person.
+    Client(ClientId),
+}
+
+impl Revoked {
+    /// One name for each. A client's id comes from outside, so a digest stands for it (SEC-167).
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Everything => "everything".to_owned(),
+            Self::Person(person) => format!("person:{person}"),
+            Self::Client(client) => format!("client:{}", Digest::of(client.as_str()).as_str()),
+        }
+    }
+}
+
+/// Every revocation that still matters, as of one version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotBefore {
+    version: String,
+    moments: HashMap<String, Timestamp>,
+}
+
+impl NotBefore {
+    /// The moments by [`Revoked::name`].
+    #[must_use]
+    pub fn new(version: String, moments: HashMap<String, Timestamp>) -> Self {
+        Self { version, moments }
+    }
+
+    /// Another revocation makes another version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Is what was issued at `issued_at` to this client for this person revoked? All moments hold
+    /// together (SEC-132).
+    #[must_use]
+    pub fn revokes(&self, person: &PersonId, client: &ClientId, issued_at: Timestamp) -> bool {
+        if self.moments.is_empty() {
+            return false;
+        }
+        let subjects =
+            [Revoked::Everything, Revoked::Person(person.clone()), Revoked::Client(client.clone())];
+        subjects.iter().filter_map(|what| self.moments.get(&what.name())).any(|moment| issued_at <= *moment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_unix(1000);
+
+    fn revokes(what: &Revoked, issued_at: u64) -> bool {
+        let set = NotBefore::new("1".into(), [(what.name(), AT)].into());
+        let (alice, client) = (PersonId::of("https://idp.example", "alice"), ClientId::new("c"));
+        set.revokes(&alice, &client, Timestamp::from_unix(issued_at))
+    }
+
+    #[test]
+    fn sec_132_every_moment_counts() {
+        let alice = PersonId::of("https://idp.example", "alice");
+        let bob = PersonId::of("https://idp.example", "bob");
+        for what in [Revoked::Everything, Revoked::Person(alice), Revoked::Client(ClientId::new("c"))] {
+            assert!(revokes(&what, 999) && revokes(&what, 1000) && !revokes(&what, 1001), "{what:?}");
+        }
+        for other in [Revoked::Person(bob), Revoked::Client(ClientId::new("everything"))] {
+            assert!(!revokes(&other, 999), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What this replica knows of the revocations. They are asked for at most once a second, and
+//! never believed for longer: a store that cannot be asked is a fault, not a permission.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::clock::Timestamp;
+use crate::domain::{NotBefore, Revoked};
+
+use super::{Store, StoreError};
+
+/// How old the knowledge may be: the time within which every replica sees a revocation.
+const OLDEST: Duration = Duration::from_secs(1);
+
+/// The revocations, shared by everyone who decides about grants and tokens.
+#[derive(Debug)]
+pub struct Revocations {
+    store: Arc<dyn Store>,
+    known: RwLock<Option<Known>>,
+    /// One request asks; the others wait for it.
+    asking: Mutex<()>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    not_before: Arc<NotBefore>,
+    as_of: Timestamp,
+}
+
+impl Revocations {
+    /// Knows nothing yet.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, known: RwLock::default(), asking: Mutex::default() }
+    }
+
+    /// The revocations as of at most a second ago.
+    pub async fn current(&self, now: Timestamp) -> Result<Arc<NotBefore>, StoreError> {
+        if let Some(fresh) = self.fresh(now) {
+            return Ok(fresh);
+        }
+        let _turn = self.asking.lock().await;
+        if let Some(fresh) = self.fresh(now) {
+            return Ok(fresh);
+        }
+        let old = self.known().map(|known| known.not_before).unwrap_or_default();
+        let not_before = self.store.not_before(old.version()).await?.map_or(old, Arc::new);
+        let known = Known { not_before: Arc::clone(&not_before), as_of: now };
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(not_before)
+    }
+
+    /// Ends everything that was issued until now. What a replica that has not heard of it yet
+    /// still issues within its second is ended, too.
+    pub async fn revoke(&self, what: &Revoked, now: Timestamp, keep: Duration) -> Result<(), StoreError> {
+        let moment = now.plus(OLDEST);
+        self.store.revoke(what, moment, moment.plus(keep), now).await?;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+
+    fn fresh(&self, now: Timestamp) -> Option<Arc<NotBefore>> {
+        let fresh = self.known().filter(|known| known.as_of <= now && now.since(known.as_of) < OLDEST);
+        fresh.map(|known| known.not_before)
+    }
+
+    fn known(&self) -> Option<Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

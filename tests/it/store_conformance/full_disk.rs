@@ -1,0 +1,87 @@
+//! The embedded store on a disk without room (REL-16).
+
+use std::path::Path;
+
+use futures::future::join_all;
+use gatelodge::domain::{Client, ClientId};
+use gatelodge::secret::MasterSecret;
+use gatelodge::store::{EmbeddedStore, Store as _, StoreError};
+
+use crate::harness::sample::{NOW, client};
+use crate::harness::small_disk::SmallDisk;
+
+fn open(folder: &Path, secret: &MasterSecret) -> EmbeddedStore {
+    EmbeddedStore::open(&folder.join("state.db"), secret.sealer()).expect("the store opens")
+}
+
+fn named(id: &str, name_bytes: usize) -> Client {
+    Client { name: Some("n".repeat(name_bytes)), ..client(id) }
+}
+
+async fn assert_all_there(store: &EmbeddedStore, acknowledged: &[ClientId]) {
+    for id in acknowledged {
+        assert!(store.client(id, NOW).await.expect("reads are served").is_some(), "{id:?} is lost");
+    }
+}
+
+/// While there is no room, writes are refused as a fault of ours and reads go on; as soon as there
+/// is, writes go on. Nothing that was acknowledged is lost, over 20 times.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_16_a_full_disk_refuses_writes_and_serves_reads() {
+    let Some(disk) = SmallDisk::mount(32) else { return };
+    let secret = MasterSecret::generate();
+    let mut store = open(disk.path(), &secret);
+    let mut acknowledged = Vec::new();
+    for round in 0..20 {
+        let fitting = named(&format!("fits-{round}"), 100);
+        store.register_client(&fitting).await.expect("there is room");
+        acknowledged.push(fitting.id);
+        disk.fill_all_but(0);
+        for number in 0..20 {
+            let refused = store.register_client(&named(&format!("no-{round}-{number}"), 5000)).await;
+            assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        }
+        assert_all_there(&store, &acknowledged).await;
+        if round % 5 == 4 {
+            drop(store);
+            store = open(disk.path(), &secret);
+            assert_all_there(&store, &acknowledged).await;
+        }
+        disk.free();
+    }
+}
+
+/// The room goes while a batch is being written: whoever was not told "yes" may try again as soon
+/// as there is room, without a restart, and who was told "yes" is on the disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_16_a_disk_that_fills_during_a_write_is_survived() {
+    let Some(disk) = SmallDisk::mount(48) else { return };
+    let secret = MasterSecret::generate();
+    let store = open(disk.path(), &secret);
+    let mut acknowledged = Vec::new();
+    let mut failures = 0;
+    for round in 0..3 {
+        disk.fill_all_but(12);
+        let many: Vec<Client> = (0..128).map(|number| named(&format!("{round}-{number}"), 300_000)).collect();
+        let results = join_all(many.iter().map(|client| store.register_client(client))).await;
+        for (client, result) in many.iter().zip(results) {
+            match result {
+                Ok(()) => acknowledged.push(client.id.clone()),
+                Err(StoreError::Unavailable(_)) => failures += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        disk.free();
+        let after = named(&format!("after-{round}"), 100);
+        // The first write after the fault may be the one that finds it.
+        let first = store.register_client(&after).await;
+        if first.is_err() {
+            store.register_client(&after).await.expect("there is room again");
+        }
+        acknowledged.push(after.id);
+        assert_all_there(&store, &acknowledged).await;
+    }
+    assert!(failures > 0, "the disk was never full");
+    drop(store);
+    assert_all_there(&open(disk.path(), &secret), &acknowledged).await;
+}

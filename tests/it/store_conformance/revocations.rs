@@ -1,0 +1,96 @@
+//! Revocations of a person, of a client, of everything; and whether a grant still stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatelodge::domain::{ClientId, NotBefore, PersonId, Revoked};
+use gatelodge::secret::Digest;
+use gatelodge::store::Store;
+use gatelodge::store::revocations::Revocations;
+
+use crate::harness::sample::{CODE, NOW, grant, later};
+
+use super::backend::race;
+
+async fn all(store: &dyn Store) -> NotBefore {
+    store.not_before("nothing that was ever a version").await.unwrap().expect("another version")
+}
+
+fn alice() -> PersonId {
+    PersonId::of("https://idp.example", "alice")
+}
+
+/// SEC-132: each is kept by its own name, and a moment never moves back.
+pub(super) async fn sec_132_moments_are_kept_and_never_move_back(store: Arc<dyn Store>) {
+    assert_eq!(store.not_before("").await.unwrap(), None, "nothing is revoked, and a beginner knows it");
+    let (person, client) = (Revoked::Person(alice()), ClientId::new("a client }{\r\n"));
+    store.revoke(&person, later(100), later(1000), NOW).await.unwrap();
+    store.revoke(&person, later(50), later(500), NOW).await.unwrap();
+    store.revoke(&Revoked::Client(client.clone()), later(10), later(1000), NOW).await.unwrap();
+    let known = all(&*store).await;
+    let other = ClientId::new("other");
+    assert!(known.revokes(&alice(), &other, later(100)) && !known.revokes(&alice(), &other, later(101)));
+    let bob = PersonId::of("https://idp.example", "bob");
+    assert!(known.revokes(&bob, &client, later(10)) && !known.revokes(&bob, &client, later(11)));
+    assert!(!known.revokes(&bob, &other, NOW));
+
+    assert_eq!(store.not_before(known.version()).await.unwrap(), None, "nothing new");
+    store.revoke(&Revoked::Everything, later(5), later(1000), NOW).await.unwrap();
+    let newer = store.not_before(known.version()).await.unwrap().expect("something new");
+    assert!(newer.revokes(&bob, &other, later(5)) && newer.revokes(&alice(), &other, later(100)));
+}
+
+/// What no longer matters is forgotten when the next one comes, and not before.
+pub(super) async fn old_revocations_are_forgotten(store: Arc<dyn Store>) {
+    store.revoke(&Revoked::Person(alice()), NOW, later(100), NOW).await.unwrap();
+    store.revoke(&Revoked::Everything, later(1), later(1000), later(100)).await.unwrap();
+    let client = ClientId::new("c");
+    assert!(all(&*store).await.revokes(&alice(), &client, NOW));
+    let bob = PersonId::of("https://idp.example", "bob");
+    store.revoke(&Revoked::Person(bob.clone()), later(101), later(1000), later(101)).await.unwrap();
+    let known = all(&*store).await;
+    // Only "everything" is left of the two.
+    assert!(known.revokes(&alice(), &client, later(1)) && !known.revokes(&alice(), &client, later(2)));
+    assert!(known.revokes(&bob, &client, later(101)));
+}
+
+/// Parallel revocations all stay.
+pub(super) async fn parallel_revocations_all_stay(store: Arc<dyn Store>) {
+    let person = |number: usize| PersonId::of("https://idp.example", &number.to_string());
+    race(30, |number| {
+        let store = Arc::clone(&store);
+        async move { store.revoke(&Revoked::Person(person(number)), NOW, later(100), NOW).await.unwrap() }
+    })
+    .await;
+    let known = all(&*store).await;
+    assert!((0..30).all(|number| known.revokes(&person(number), &ClientId::new("c"), NOW)));
+}
+
+/// A replica believes what it knows for less than a second, and then asks.
+pub(super) async fn sec_134_a_replica_knows_within_a_second(store: Arc<dyn Store>) {
+    let (here, there) = (Revocations::new(Arc::clone(&store)), Revocations::new(Arc::clone(&store)));
+    let client = ClientId::new("c");
+    let revoked = async |view: &Revocations, at: u64, issued_at: u64| {
+        view.current(later(at)).await.unwrap().revokes(&alice(), &client, later(issued_at))
+    };
+    assert!(!revoked(&here, 10, 10).await && !revoked(&there, 10, 10).await);
+    here.revoke(&Revoked::Person(alice()), later(10), Duration::from_secs(100)).await.unwrap();
+    assert!(revoked(&here, 10, 10).await, "who revokes knows at once");
+    assert!(revoked(&there, 11, 10).await);
+    // Issued elsewhere in the second in which that replica could not know.
+    assert!(revoked(&there, 12, 11).await && !revoked(&there, 12, 12).await);
+}
+
+/// A grant stands from its opening to its end, whatever its state.
+pub(super) async fn a_grant_stands_until_it_ends(store: Arc<dyn Store>) {
+    let opened = grant();
+    let alive = async |at: u64| store.is_alive(&opened.id, later(at)).await.unwrap();
+    assert!(!alive(0).await);
+    store.open_grant(&opened, NOW).await.unwrap();
+    assert!(alive(0).await);
+    let code = Digest::of(CODE);
+    store.redeem_code(&opened.id, &code, later(1), Duration::from_secs(3600)).await.unwrap();
+    assert!(alive(3600).await && !alive(3601).await);
+    store.end_grant(&opened.id).await.unwrap();
+    assert!(!alive(2).await);
+}
