@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::access::Introspection;
 use crate::clients::Registration;
 use crate::domain::{Resource, Resources};
 use crate::grants::TokenEndpoint;
+use crate::keyring::KeyKeeper;
 use crate::login::Login;
 use crate::protocol::Issuer;
 use crate::protocol::metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata};
@@ -34,8 +33,8 @@ pub struct Broker {
     pub registration: Registration,
     /// For the readiness check.
     pub store: Arc<dyn Store>,
-    /// The public keys.
-    pub jwks: Value,
+    /// The signing keys.
+    pub keys: KeyKeeper,
 }
 
 impl Broker {

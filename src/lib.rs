@@ -12,6 +12,7 @@ pub mod demo;
 pub mod domain;
 pub mod grants;
 pub mod http;
+pub mod keyring;
 pub mod login;
 pub mod outbound;
 pub mod pages;

@@ -12,7 +12,7 @@ use crate::domain::{ClientId, GrantId, PersonId};
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri};
 use crate::store::revocations::Revocations;
 use crate::store::{Store, StoreError};
-use crate::tokens::{AccessClaims, AccessTokenVerifier, Audience};
+use crate::tokens::{AccessClaims, Audience, Minter};
 
 /// Everything that introspection asks.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub struct Introspection {
     pub authenticator: Arc<Authenticator>,
     /// Which client may ask about the tokens of which servers.
     pub servers: HashMap<ClientId, Vec<ResourceUri>>,
-    /// What verifies our tokens.
-    pub verifier: AccessTokenVerifier,
+    /// What minted our tokens, and knows the keys that verify them.
+    pub minter: Minter,
     /// Where grants live.
     pub store: Arc<dyn Store>,
     /// What has been revoked.
@@ -69,7 +69,8 @@ impl Introspection {
         let servers = self.servers.get(&client.client().id).ok_or_else(refused)?;
         let missing = || OAuthError::new(ErrorCode::InvalidRequest, "token is missing");
         let token = form.one("token")?.ok_or_else(missing)?;
-        let verified = servers.iter().find_map(|server| self.verifier.verify(token, server, now).ok());
+        let verifier = self.minter.verifier(now);
+        let verified = servers.iter().find_map(|server| verifier.verify(token, server, now).ok());
         let Some(verified) = verified else { return Ok(Introspected { active: false, token: None }) };
         let alive = self.is_alive(verified.claims(), now).await.map_err(OAuthError::unavailable)?;
         let token = alive.then(|| ActiveToken::of(verified.claims().clone()));

@@ -1,13 +1,16 @@
 //! Configuration → broker → router: the only place that wires.
 //!
 //! - `wiring`: a checked configuration and a store become a `Broker`.
-//! - `state`: which store, which secret, which signing key.
+//! - `state`: which store, which secret, which signing keys.
+//! - `keys`: the signing keys without a broker, for the command line.
 //! - `serve`: a listener, the router, housekeeping, and a graceful end.
 
+mod keys;
 mod serve;
 mod state;
 mod wiring;
 
+pub use keys::{KeysError, rotate_signing_keys, signing_keys};
 pub use serve::{ServeError, end_asked, serve, serve_on};
 pub use state::{StartError, State, kept_secret};
 pub use wiring::wire;

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use crate::broker::Broker;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::router;
+use crate::keyring;
 use crate::store::StoreError;
 
 use super::{StartError, State, wire};
@@ -54,7 +56,7 @@ pub async fn serve_on(
     clock: Arc<dyn Clock>,
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let state = State::open(config).await?;
+    let state = State::open(config, clock.now()).await?;
     let broker = Arc::new(wire(config, &state, Arc::clone(&clock))?);
     tracing::info!(issuer = %config.issuer, listen = ?listener.local_addr().ok(), "gatelodge serves");
     let keeper = {
@@ -75,6 +77,7 @@ pub async fn serve_on(
             }
         })
     };
+    let key_keeper = tokio::spawn(keep_keys(Arc::clone(&broker)));
     let (ending, ended) = tokio::sync::oneshot::channel();
     let server = axum::serve(listener, router(broker)).with_graceful_shutdown(async move {
         end.await;
@@ -92,7 +95,26 @@ pub async fn serve_on(
         () = drained => Ok(()),
     };
     keeper.abort();
+    key_keeper.abort();
     Ok(served?)
+}
+
+/// Looks after the signing keys for as long as the broker serves. Of a store that is away for a
+/// while the first look tells; the keys that are held go on.
+async fn keep_keys(broker: Arc<Broker>) {
+    let mut tick = tokio::time::interval(keyring::LOOK_EVERY);
+    let mut failing = false;
+    loop {
+        tick.tick().await;
+        match broker.keys.tend().await {
+            Ok(()) => failing = false,
+            Err(fault) if failing => tracing::debug!(%fault, "the signing keys still cannot be looked after"),
+            Err(fault) => {
+                failing = true;
+                tracing::warn!(%fault, "the signing keys cannot be looked after; the known ones go on");
+            }
+        }
+    }
 }
 
 /// SIGTERM or Ctrl-C.

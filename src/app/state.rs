@@ -1,4 +1,4 @@
-//! What a broker stands on: its store, the operator's secret, and the signing key.
+//! What a broker stands on: its store, the operator's secret, and the signing keys.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -6,13 +6,17 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
 use crate::config::{
-    Config, RedisAccount, RedisConfig, RedisServers, SecretSource, SigningConfig, StoreConfig,
+    Config, RedisAccount, RedisConfig, RedisServers, SecretSource, SigningAlgorithm, SigningConfig,
+    StoreConfig,
 };
+use crate::domain::{KeyRing, NewKey};
+use crate::keyring::{self, KeyringError};
 use crate::secret::{MasterSecret, Secret, WeakSecret};
 use crate::store::redis::{Account, Servers, Shape, Tls};
 use crate::store::{EmbeddedStore, RedisStore, Store, StoreError};
-use crate::tokens::{KeyError, SigningKey};
+use crate::tokens::{KeyError, SigningKeys, named};
 
 /// Why a broker cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +40,10 @@ pub enum StartError {
         /// What is wrong with it.
         source: WeakSecret,
     },
-    /// The signing key.
+    /// The signing keys in the store.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// A signing key of the operator's.
     #[error("{place} {source}")]
     Key {
         /// Where it came from.
@@ -52,21 +59,36 @@ pub enum StartError {
     Outbound(#[from] reqwest::Error),
 }
 
-/// Store, secret and key of one broker.
+/// Store, secret and signing keys of one broker.
 #[derive(Debug, Clone)]
 pub struct State {
     /// What is remembered.
     pub store: Arc<dyn Store>,
     /// The operator's secret.
     pub secret: MasterSecret,
-    /// The signing key.
-    pub key: Arc<SigningKey>,
+    /// The signing keys.
+    pub keys: Arc<SigningKeys>,
 }
 
 impl State {
+    /// Opens what the configuration names; a store without signing keys gets its first.
+    pub async fn open(config: &Config, now: Timestamp) -> Result<Self, StartError> {
+        let OpenStore { store, secret } = OpenStore::open(config).await?;
+        let keys = Arc::new(open_keys(&config.signing, store.as_ref(), now).await?);
+        Ok(Self { store, secret, keys })
+    }
+}
+
+/// A store and the secret that it is sealed with.
+pub(super) struct OpenStore {
+    pub(super) store: Arc<dyn Store>,
+    secret: MasterSecret,
+}
+
+impl OpenStore {
     /// Opens what the configuration names.
-    pub async fn open(config: &Config) -> Result<Self, StartError> {
-        let secret = open_secret(&config.secret)?;
+    pub(super) async fn open(config: &Config) -> Result<Self, StartError> {
+        let secret = open_secret(&config.secret)?.with_previous(config.previous_secrets.iter().cloned());
         let sealer = secret.sealer();
         let store: Arc<dyn Store> = match &config.store {
             StoreConfig::Memory => Arc::new(EmbeddedStore::in_memory(sealer)?),
@@ -75,8 +97,7 @@ impl State {
                 Arc::new(RedisStore::connect(&servers(redis), &redis.prefix, sealer).await?)
             }
         };
-        let key = open_key(&config.signing, store.as_ref()).await?;
-        Ok(Self { store, secret, key: Arc::new(key) })
+        Ok(Self { store, secret })
     }
 }
 
@@ -126,21 +147,41 @@ pub fn kept_secret(path: &Path) -> Result<MasterSecret, StartError> {
     }
 }
 
-async fn open_key(signing: &SigningConfig, store: &dyn Store) -> Result<SigningKey, StartError> {
-    let algorithm = signing.algorithm;
-    let (place, pem) = match &signing.key_file {
-        Some(path) => {
-            let place = path.display().to_string();
-            let text = fs::read_to_string(path);
-            let text = text.map_err(|source| StartError::File { path: place.clone(), source })?;
-            (place, Secret::new(text))
+/// The operator's own keys, or the ring in the store.
+async fn open_keys(
+    signing: &SigningConfig,
+    store: &dyn Store,
+    now: Timestamp,
+) -> Result<SigningKeys, StartError> {
+    if signing.key_files.is_empty() {
+        return Ok(keyring::open(store, signing.algorithm, now).await?);
+    }
+    let ring = KeyRing::fixed(key_files(signing)?, now);
+    let place = || "signing.key_file".to_owned();
+    SigningKeys::new(ring, now).map_err(|source| StartError::Key { place: place(), source })
+}
+
+/// Reads the operator's keys. The first one signs, so it is of the configured algorithm; the
+/// others verify what was signed before, with whatever that was.
+pub(super) fn key_files(signing: &SigningConfig) -> Result<Vec<NewKey>, StartError> {
+    let mut keys: Vec<NewKey> = Vec::new();
+    for path in &signing.key_files {
+        let place = path.display().to_string();
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|source| StartError::File { path: place.clone(), source })?;
+        let pem = Secret::new(text);
+        let key = match named(signing.algorithm, pem.clone()) {
+            Err(KeyError::WrongKind(kind)) if !keys.is_empty() => {
+                let other =
+                    SigningAlgorithm::ALL.into_iter().find_map(|other| named(other, pem.clone()).ok());
+                other.ok_or(KeyError::WrongKind(kind))
+            }
+            read => read,
+        };
+        let key = key.map_err(|source| StartError::Key { place, source })?;
+        if !keys.iter().any(|known| known.kid == key.kid) {
+            keys.push(key);
         }
-        None => {
-            let place = "the signing key in the store".to_owned();
-            let made = SigningKey::generate(algorithm);
-            let fresh = made.map_err(|source| StartError::Key { place: place.clone(), source })?;
-            (place, store.adopt_signing_key(algorithm.as_str(), &fresh).await?)
-        }
-    };
-    SigningKey::from_pem(algorithm, &pem).map_err(|source| StartError::Key { place, source })
+    }
+    Ok(keys)
 }

@@ -8,9 +8,12 @@ use crate::access::Introspection;
 use crate::broker::Broker;
 use crate::clients::{Authenticator, Clients, ConfiguredClient, Registration, RegistrationRules};
 use crate::clock::Clock;
-use crate::config::{AccessConfig, ClientAuth, ClientConfig, Config, Preset as Named, UpstreamConfig};
+use crate::config::{
+    AccessConfig, ClientAuth, ClientConfig, Config, Preset as Named, SigningConfig, UpstreamConfig,
+};
 use crate::domain::{ClientAuthMethod, ClientId, Resource, Resources, RotationRules};
 use crate::grants::{GrantRules, TokenEndpoint};
+use crate::keyring::{KeyKeeper, KeyRules};
 use crate::login::{Login, LoginRules};
 use crate::outbound::Outbound;
 use crate::policy::{Admission, Conditions, Policy, Rule};
@@ -32,7 +35,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let resources = Arc::new(resources(config)?);
     let policy = Arc::new(policy(config));
     let clients = Clients::new(config.clients.iter().map(configured).collect(), Arc::clone(&store));
-    let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.key), config.tokens.access_lifetime);
+    let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
     let upstreams = config
         .upstreams
         .iter()
@@ -52,13 +55,12 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         },
         clock: Arc::clone(&clock),
     };
-    let jwks = minter.jwks();
     let authenticator = Arc::new(Authenticator::new(clients, Arc::clone(&clock)));
     let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
         servers: introspecting(&config.clients),
-        verifier: minter.verifier(),
+        minter: minter.clone(),
         store: Arc::clone(&store),
         revocations: Arc::clone(&revocations),
         clock: Arc::clone(&clock),
@@ -77,6 +79,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         },
         clock: Arc::clone(&clock),
     };
+    let keys = keeper(config, state, Arc::clone(&clock));
     let rules = RegistrationRules {
         open: config.registration.open,
         unused_lifetime: config.registration.unused_lifetime,
@@ -92,8 +95,20 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         tokens,
         introspection,
         store,
-        jwks,
+        keys,
     })
+}
+
+/// The keeper of a broker's signing keys.
+pub(super) fn keeper(config: &Config, state: &State, clock: Arc<dyn Clock>) -> KeyKeeper {
+    let SigningConfig { algorithm, rotate_every, key_files } = &config.signing;
+    let rules = KeyRules { algorithm: *algorithm, every: *rotate_every };
+    KeyKeeper {
+        keys: Arc::clone(&state.keys),
+        store: Arc::clone(&state.store),
+        rules: key_files.is_empty().then_some(rules),
+        clock,
+    }
 }
 
 /// Which clients ask about the tokens of which servers.

@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod health;
+mod keys;
 mod revoke;
 mod schema;
 mod secret;
@@ -35,6 +36,9 @@ enum Command {
     Check(ConfigFile),
     /// Ask the broker that serves this configuration whether it answers: 0 yes, 1 no.
     Health(health::Health),
+    /// List or rotate the keys that tokens are signed with.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// End every grant of a person, of a client, or of everybody.
     Revoke(revoke::Revoke),
     /// Make the operator's secret: print one, or keep one in a file.
@@ -69,6 +73,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Demo(options) => demo::run(options),
         Command::Check(file) => check::run(file),
         Command::Health(probe) => health::run(probe),
+        Command::Keys(command) => keys::run(command),
         Command::Revoke(revoke) => revoke::run(revoke),
         Command::Secret(wanted) => secret::run(wanted),
         Command::Schema => schema::run(),

@@ -73,8 +73,8 @@ fn failed(fault: &str) -> ExitCode {
 }
 
 async fn write(config: &Config, what: &Revoked) -> Result<(), Box<dyn std::error::Error>> {
-    let state = State::open(config).await?;
     let now = SystemClock.now();
+    let state = State::open(config, now).await?;
     let keep = config.tokens.refresh_absolute + config.tokens.access_lifetime;
     Revocations::new(Arc::clone(&state.store)).revoke(what, now, keep).await?;
     let event = AuditEvent::new(AuditKind::AccessRevoked, now).because("by command");

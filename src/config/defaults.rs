@@ -17,6 +17,7 @@ pub(super) const CODE_LIFETIME: &str = "60s";
 pub(super) const LOGIN_LIFETIME: &str = "10m";
 
 pub(super) const ALGORITHM: &str = "ES256";
+pub(super) const ROTATE_EVERY: &str = "90d";
 
 pub(super) const REGISTRATION_OPEN: &str = "true";
 pub(super) const UNUSED_LIFETIME: &str = "30d";

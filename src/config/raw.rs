@@ -31,6 +31,11 @@ pub(super) struct RawConfig {
     pub(super) secret: Option<Text>,
     /// A file that holds `secret`.
     pub(super) secret_file: Option<Text>,
+    /// Secrets that still open records and refresh tokens, or open them already: for the time of
+    /// a change of `secret`.
+    pub(super) previous_secrets: Option<Texts>,
+    /// A file that holds `previous_secrets`, one a line.
+    pub(super) previous_secrets_file: Option<Text>,
     /// Where state is kept: `memory`, a file, a `redis://` or `rediss://` URL, or a mapping that
     /// says more about a Redis.
     #[schemars(extend("default" = defaults::STORE))]
@@ -221,8 +226,13 @@ pub(super) struct RawSigning {
     #[serde(default)]
     #[schemars(schema_with = "algorithm", extend("default" = defaults::ALGORITHM))]
     pub(super) algorithm: Option<Text>,
-    /// Your own private key (PEM). Without it the broker makes a key and keeps it in the store.
-    pub(super) key_file: Option<Text>,
+    /// How long a key signs before the next one follows: 2d to 3650d, or `never`.
+    #[serde(default)]
+    #[schemars(schema_with = "rotation", extend("default" = defaults::ROTATE_EVERY))]
+    pub(super) rotate_every: Option<Text>,
+    /// Your own private key (PEM), or a list: the first signs, all are published. Without it the
+    /// broker makes its keys, keeps them in the store and rotates them.
+    pub(super) key_file: Option<Texts>,
 }
 
 /// How clients register themselves.
@@ -308,6 +318,15 @@ fn one_of(words: &[&str]) -> Schema {
 
 fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "anyOf": [{ "pattern": "^[0-9]+[smhd]$" }, { "pattern": VARIABLE }] })
+}
+
+fn rotation(_: &mut SchemaGenerator) -> Schema {
+    let written = [
+        json_schema!({ "pattern": "^[0-9]+[smhd]$" }),
+        json_schema!({ "const": "never" }),
+        json_schema!({ "pattern": VARIABLE }),
+    ];
+    json_schema!({ "type": "string", "anyOf": written })
 }
 
 fn flag(_: &mut SchemaGenerator) -> Schema {

@@ -21,6 +21,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Where the operator's secret comes from.
     pub secret: SecretSource,
+    /// Secrets that open and verify beside it, and make nothing new.
+    pub previous_secrets: Vec<MasterSecret>,
     /// Where state is kept.
     pub store: StoreConfig,
     /// The identity providers; at least one.
@@ -237,8 +239,11 @@ pub struct TokenConfig {
 pub struct SigningConfig {
     /// With which algorithm.
     pub algorithm: SigningAlgorithm,
-    /// The operator's own private key (PEM); without it the broker makes and keeps one.
-    pub key_file: Option<PathBuf>,
+    /// The operator's own private keys (PEM), of which the first signs; without any the broker
+    /// makes and keeps its keys.
+    pub key_files: Vec<PathBuf>,
+    /// How long a key that the broker made signs; `None` is for ever.
+    pub rotate_every: Option<Duration>,
 }
 
 /// How clients register themselves.

@@ -32,6 +32,8 @@ pub enum AuditKind {
     CodeReplayed,
     /// A grant was ended by its client.
     GrantRevoked,
+    /// The next signing key was published.
+    KeysRotated,
     /// Every grant of a person, of a client, or of everybody was ended by the operator.
     AccessRevoked,
 }
@@ -52,6 +54,7 @@ impl AuditKind {
             Self::RefreshReused => "refresh_reused",
             Self::CodeReplayed => "code_replayed",
             Self::GrantRevoked => "grant_revoked",
+            Self::KeysRotated => "keys_rotated",
             Self::AccessRevoked => "access_revoked",
         }
     }

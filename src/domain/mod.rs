@@ -7,6 +7,7 @@
 //! | [`Identity`] | who the identity provider says a person is, and which facts may decide |
 //! | [`Grant`] | person, client, resource and scopes; its refresh tokens are one family |
 //! | [`Resource`] | a protected MCP server and its scopes |
+//! | [`KeyRing`] | the broker's signing keys over time |
 //! | [`NotBefore`] | every revocation of a person, a client or everything |
 //! | [`AuditEvent`] | what happened, for the log and the audit stream |
 
@@ -15,6 +16,7 @@ mod client;
 mod email;
 mod grant;
 mod identity;
+mod key_ring;
 mod login;
 mod resource;
 mod revocation;
@@ -24,6 +26,9 @@ pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMisma
 pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
 pub use grant::{Grant, GrantId, GrantState, Redemption, Rotation, RotationRules};
 pub use identity::{Identity, PersonId, UpstreamId};
+pub use key_ring::{
+    Haste, KeyRing, KeyState, KeysNow, NOTICED, NewKey, PUBLISHED_AFTER, PUBLISHED_AHEAD, RingKey,
+};
 pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin};
 pub use resource::{Resource, Resources};
 pub use revocation::{NotBefore, Revoked};

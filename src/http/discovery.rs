@@ -57,7 +57,7 @@ async fn resource(State(broker): State<Arc<Broker>>, path: &str, request: Reques
 
 /// The public keys (SEC-138).
 pub(super) async fn jwks(State(broker): State<Arc<Broker>>) -> Response {
-    document(&broker.jwks)
+    document(broker.keys.current().jwks())
 }
 
 fn document(content: &impl Serialize) -> Response {

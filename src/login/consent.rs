@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::clock::Timestamp;
 use crate::domain::{AuditKind, LoginId, LoginStep, PendingLogin, UpstreamId};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::secret::{Digest, Secret};
+use crate::secret::{Digest, MacKey, Secret};
 
 use super::{ClientReturn, Login, PageError, Step};
 
@@ -54,16 +54,16 @@ impl Login {
         let not_valid = || PageError::FormNotValid;
         let id = LoginId::parse(form.login).ok_or_else(not_valid)?;
         let login = self.store.login(&id, now).await?.ok_or_else(not_valid)?;
-        let (proof, is_answered) = match &login.step {
-            LoginStep::AwaitingConsent { form } => (form, false),
-            LoginStep::AwaitingUpstream { form: answered, approved_at, upstream, .. } => {
+        let (proof, sent) = match &login.step {
+            LoginStep::AwaitingConsent { form } => (form, None),
+            LoginStep::AwaitingUpstream { form: answered, approved_at, upstream, state, .. } => {
                 // The browser throws the first click's answer away; without this the person
                 // would be stuck (SEC-039). Anything else is a replay.
                 let again = form.upstream == Some(upstream.as_str());
                 if !again || now.since(*approved_at) >= DOUBLE_CLICK {
                     return Err(not_valid());
                 }
-                (answered, true)
+                (answered, Some(state))
             }
         };
         if !proof.holds(form.form_token, form.browser) {
@@ -71,7 +71,10 @@ impl Login {
         }
         let Some(upstream) = form.upstream else { return self.deny(&login, now).await.map(Some) };
         let upstream = self.upstreams.find(upstream).ok_or(PageError::UnknownUpstream)?;
-        let secrets = self.secrets_of(&login.id, form.form_token);
+        let mut candidates = self.key.each().map(|key| secrets_of(&key, &login.id, form.form_token));
+        // The first click may have been answered by a replica whose secret is another already.
+        let secrets = candidates.find(|one| sent.is_none_or(|state| state.is_of(one.state.expose())));
+        let (secrets, is_answered) = (secrets.ok_or_else(not_valid)?, sent.is_some());
         // Before the login moves on: an upstream that is down leaves the page as it is, and the
         // person can choose another.
         let hint = login.request.login_hint.as_deref();
@@ -111,21 +114,6 @@ impl Login {
         Ok(moved)
     }
 
-    /// The secrets towards the upstream follow from the page's one-time token, which is random,
-    /// and a key that only we have: both halves of a double click get the same ones.
-    fn secrets_of(&self, login: &LoginId, form_token: &str) -> Secrets {
-        let derive = |purpose: &str| {
-            let message = format!("{purpose}\n{login}\n{form_token}");
-            URL_SAFE_NO_PAD.encode(self.key.tag(message.as_bytes()))
-        };
-        Secrets {
-            state: Secret::new(format!("{login}.{}", derive("state"))),
-            nonce: derive("nonce"),
-            verifier: derive("verifier"),
-            cookie: Secret::new(derive("cookie")),
-        }
-    }
-
     async fn deny(&self, login: &PendingLogin, now: Timestamp) -> Result<Step, PageError> {
         let to = self.way_back(login, now).await?;
         if self.store.take_login(&login.id, now).await?.is_none() {
@@ -135,5 +123,20 @@ impl Login {
         let state = login.request.state.as_deref();
         let error = OAuthError::new(ErrorCode::AccessDenied, "the person declined");
         Ok(Step::ReturnToClient(ClientReturn::error(to, &self.issuer, state, &error)))
+    }
+}
+
+/// The secrets towards the upstream follow from the page's one-time token, which is random, and a
+/// key that only we have: both halves of a double click get the same ones.
+fn secrets_of(key: &MacKey, login: &LoginId, form_token: &str) -> Secrets {
+    let derive = |purpose: &str| {
+        let message = format!("{purpose}\n{login}\n{form_token}");
+        URL_SAFE_NO_PAD.encode(key.tag(message.as_bytes()))
+    };
+    Secrets {
+        state: Secret::new(format!("{login}.{}", derive("state"))),
+        nonce: derive("nonce"),
+        verifier: derive("verifier"),
+        cookie: Secret::new(derive("cookie")),
     }
 }

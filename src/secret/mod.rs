@@ -3,14 +3,18 @@
 //! - [`Secret`]: text that is wiped on drop and never shown by `Debug`.
 //! - [`random`]: identifiers and secrets from the operating system.
 //! - [`hash`]: SHA-256 for what we generated ourselves.
-//! - [`keys`]: the operator's secret, and the keys derived from it:
-//!   [`Sealer`] (records at rest) and [`MacKey`] (refresh tokens, client secrets).
+//! - [`keys`]: the operator's secret and the previous ones, and the keys derived from them:
+//!   `seal` has the [`Sealer`] (records at rest), `mac` the [`MacKey`] (refresh tokens, logins).
 
 pub mod hash;
 pub mod keys;
+mod mac;
 pub mod random;
+mod seal;
 mod text;
 
 pub use hash::Digest;
-pub use keys::{MacKey, MasterSecret, SealError, Sealer, WeakSecret};
+pub use keys::{MasterSecret, WeakSecret};
+pub use mac::MacKey;
+pub use seal::{Opened, SealError, Sealer};
 pub use text::Secret;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, LoginId, NotBefore, PendingLogin, Redemption, Revoked,
-    Rotation, RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, Redemption,
+    Revoked, Rotation, RotationRules,
 };
 use crate::secret::{Digest, Secret};
 
@@ -34,7 +34,9 @@ pub enum Operation {
     IsAlive,
     Revoke,
     NotBefore,
-    AdoptSigningKey,
+    KeyRing,
+    ReplaceKeyRing,
+    AdoptedSigningKey,
     AppendAudit,
     RecentAudit,
     Ping,
@@ -177,8 +179,16 @@ impl Store for FaultyStore {
         self.reach(Operation::NotBefore)?.not_before(known).await
     }
 
-    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError> {
-        self.reach(Operation::AdoptSigningKey)?.adopt_signing_key(algorithm, candidate).await
+    async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {
+        self.reach(Operation::KeyRing)?.key_ring().await
+    }
+
+    async fn replace_key_ring(&self, ring: &KeyRing, from: u64) -> Result<bool, StoreError> {
+        self.reach(Operation::ReplaceKeyRing)?.replace_key_ring(ring, from).await
+    }
+
+    async fn adopted_signing_key(&self, algorithm: &str) -> Result<Option<Secret>, StoreError> {
+        self.reach(Operation::AdoptedSigningKey)?.adopted_signing_key(algorithm).await
     }
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {

@@ -25,8 +25,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, LoginId, NotBefore, PendingLogin, Redemption, Revoked,
-    Rotation, RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, Redemption,
+    Revoked, Rotation, RotationRules,
 };
 use crate::secret::{Digest, Secret};
 
@@ -117,9 +117,16 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The revocations, unless they are still of the version that the caller has.
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError>;
 
-    /// Keeps the signing key (PEM) unless one is kept already; gives back the one that is kept.
-    /// Replicas that start together agree on one key.
-    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError>;
+    /// The signing keys, if there are any yet.
+    async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError>;
+
+    /// Keeps this ring in place of the one of version `from` (0: of none). False if another
+    /// version is kept: somebody else changed it first. So replicas that start or rotate at the
+    /// same moment agree on one ring.
+    async fn replace_key_ring(&self, ring: &KeyRing, from: u64) -> Result<bool, StoreError>;
+
+    /// The only signing key (PEM) of a broker that was older than the ring: its first key.
+    async fn adopted_signing_key(&self, algorithm: &str) -> Result<Option<Secret>, StoreError>;
 
     /// Appends to the audit stream, which is capped.
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError>;

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::protocol::Issuer;
 use crate::secret::{Secret, random};
 
-use super::{AccessClaims, AccessTokenVerifier, Audience, Authorization, KeyError, SigningKey};
+use super::{AccessClaims, AccessTokenVerifier, Audience, Authorization, KeyError, SigningKeys};
 
 /// A fresh access token.
 #[derive(Debug)]
@@ -22,15 +22,15 @@ pub struct AccessToken {
 #[derive(Debug, Clone)]
 pub struct Minter {
     issuer: Issuer,
-    key: Arc<SigningKey>,
+    keys: Arc<SigningKeys>,
     lifetime: Duration,
 }
 
 impl Minter {
     /// Mints in the name of `issuer`.
     #[must_use]
-    pub fn new(issuer: Issuer, key: Arc<SigningKey>, lifetime: Duration) -> Self {
-        Self { issuer, key, lifetime }
+    pub fn new(issuer: Issuer, keys: Arc<SigningKeys>, lifetime: Duration) -> Self {
+        Self { issuer, keys, lifetime }
     }
 
     /// Mints. The audience is the grant's resource, as configured, and nothing else (SEC-016);
@@ -53,19 +53,13 @@ impl Minter {
             name: grant.identity.name.clone(),
         };
         let claims = serde_json::to_vec(&claims).map_err(|_| KeyError::Generation)?;
-        let token = Secret::new(self.key.sign("at+jwt", &claims)?);
+        let token = Secret::new(self.keys.at(now).signer().sign("at+jwt", &claims)?);
         Ok(AccessToken { token, lifetime: exp.since(now) })
     }
 
-    /// What verifies the tokens that are minted here.
+    /// What verifies the tokens that were minted here and are not over at `now`.
     #[must_use]
-    pub fn verifier(&self) -> AccessTokenVerifier {
-        AccessTokenVerifier::new(self.issuer.as_str(), self.key.key_set())
-    }
-
-    /// The public keys.
-    #[must_use]
-    pub fn jwks(&self) -> serde_json::Value {
-        self.key.jwks()
+    pub fn verifier(&self, now: Timestamp) -> AccessTokenVerifier {
+        AccessTokenVerifier::new(self.issuer.as_str(), self.keys.at(now).verifying().clone())
     }
 }

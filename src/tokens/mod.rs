@@ -4,7 +4,8 @@
 //! - `code`: authorization codes: the grant's name and a secret.
 //! - `refresh_token`: family, generation and a MAC; nothing secret is stored.
 //! - `access_token`: our access tokens (RFC 9068): their claims, and how they are verified.
-//! - `signing`: the broker's key and its public half.
+//! - `signing`: a key pair, parsed once, and its public half.
+//! - `signing_keys`: the key ring of a running broker: who signs now, who is published.
 //! - `minter`: an authorization becomes an access token.
 
 mod access_token;
@@ -13,6 +14,7 @@ mod code;
 mod minter;
 mod refresh_token;
 mod signing;
+mod signing_keys;
 
 pub use access_token::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
 pub use authorization::Authorization;
@@ -20,3 +22,4 @@ pub use code::AuthorizationCode;
 pub use minter::{AccessToken, Minter};
 pub use refresh_token::{RefreshToken, RefreshTokens};
 pub use signing::{KeyError, SigningKey};
+pub use signing_keys::{CurrentKeys, SigningKeys, named, new_key};

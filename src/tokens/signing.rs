@@ -1,4 +1,4 @@
-//! The broker's signing key: one key pair, parsed once, and its public half as a JWK.
+//! A signing key: its pair, parsed once and kept for every signature, and its public half as a JWK.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::protocol::{KeySet, SigningAlgorithm, install_crypto};
+use crate::protocol::{SigningAlgorithm, install_crypto};
 use crate::secret::Secret;
 
 const fn jwt_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
@@ -39,6 +39,9 @@ pub enum KeyError {
     /// The operating system refused to make a key.
     #[error("a new key could not be made")]
     Generation,
+    /// Nothing to sign with.
+    #[error("holds no usable key")]
+    Empty,
 }
 
 enum Pair {
@@ -120,16 +123,10 @@ impl SigningKey {
         &self.kid
     }
 
-    /// The public half, as a JWK set (SEC-138: public members only).
+    /// The public half (SEC-138: public members only).
     #[must_use]
-    pub fn jwks(&self) -> Value {
-        json!({ "keys": [self.public] })
-    }
-
-    /// What verifies this key's signatures.
-    #[must_use]
-    pub fn key_set(&self) -> KeySet {
-        KeySet::new([&self.public])
+    pub fn public(&self) -> &Jwk {
+        &self.public
     }
 
     /// A compact JWS (RFC 7515 section 3.1) of these claims, with the given `typ`.
@@ -172,7 +169,7 @@ impl fmt::Debug for SigningKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Jws;
+    use crate::protocol::{Jws, KeySet};
 
     #[test]
     fn every_algorithm_signs_what_its_public_half_verifies() {
@@ -180,7 +177,7 @@ mod tests {
             let pem = SigningKey::generate(algorithm).unwrap();
             let key = SigningKey::from_pem(algorithm, &pem).unwrap();
             let token = key.sign("at+jwt", br#"{"sub":"p_1"}"#).unwrap();
-            let claims = Jws::parse(&token).unwrap().verify(&key.key_set()).unwrap();
+            let claims = Jws::parse(&token).unwrap().verify(&KeySet::new([key.public()])).unwrap();
             assert_eq!(claims["sub"], "p_1", "{algorithm:?}");
             let jws = Jws::parse(&token).unwrap();
             assert_eq!(jws.header("kid"), Some(key.kid()));
@@ -192,7 +189,7 @@ mod tests {
         for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256, SigningAlgorithm::EdDsa] {
             let pem = SigningKey::generate(algorithm).unwrap();
             let key = SigningKey::from_pem(algorithm, &pem).unwrap();
-            let jwk = &key.jwks()["keys"][0];
+            let jwk = serde_json::to_value(key.public()).unwrap();
             assert_eq!(jwk["kid"], key.kid());
             assert_eq!(jwk["alg"], algorithm.as_str());
             assert_eq!(jwk["use"], "sig");

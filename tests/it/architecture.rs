@@ -12,7 +12,7 @@ const ROWS: [&[&str]; 13] = [
     &["domain"],
     &["policy", "outbound", "config"],
     &["store", "upstream", "tokens"],
-    &["clients"],
+    &["clients", "keyring"],
     &["login", "grants", "access"],
     &["broker", "pages", "gateway"],
     &["http"],

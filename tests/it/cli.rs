@@ -115,6 +115,72 @@ async fn the_mcp_server_runs_alone() {
     assert!(said.contains("--url"), "{said}");
 }
 
+/// `keys`: says what it needs; publishes the next key and says from when it signs; does not add
+/// another while one waits, brings it forward, and answers for a leak.
+#[tokio::test]
+async fn keys_are_listed_and_rotated() {
+    let folder = TempDir::new();
+    fs::write(folder.path().join("g.yaml"), GOOD).expect("a file");
+    let keys = |words: &[&str]| {
+        let ran = program(folder.path()).arg("keys").args(words).args(["--config", "g.yaml"]).output();
+        let ran = ran.expect("runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (ran.status.code(), text(&ran.stdout), text(&ran.stderr))
+    };
+    let (code, _, said) = keys(&["list"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("there is no store at ./gatelodge.db yet"), "{said}");
+    assert!(!folder.path().join("gatelodge.db").exists(), "looking makes no store");
+
+    let serving = Serving::start(folder.path());
+    for words in [["list"].as_slice(), &["rotate"], &["rotate", "--now"]] {
+        let (code, shown, said) = keys(words);
+        assert_eq!((code, shown.as_str()), (Some(1), ""));
+        for part in ["in use by another gatelodge process", "stop the broker", "signing.rotate_every"] {
+            assert!(said.contains(part), "{part} is missing from {said}");
+        }
+    }
+    serving.kill();
+
+    let states = |table: &str| -> Vec<String> {
+        let rows = table.lines().skip_while(|line| !line.starts_with("KEY ")).skip(1);
+        rows.map(|row| row.split_whitespace().nth(2).expect("a state").to_owned()).collect()
+    };
+    let (code, first, said) = keys(&["list"]);
+    assert_eq!((code, states(&first)), (Some(0), vec!["signs".to_owned()]), "{said}");
+    let (code, usual, _) = keys(&["rotate"]);
+    assert_eq!((code, states(&usual)), (Some(0), vec!["signs".to_owned(), "next".into()]), "{usual}");
+    assert!(usual.contains(" is published and signs from 20"), "{usual}");
+    let (code, again, _) = keys(&["rotate"]);
+    assert_eq!(code, Some(0));
+    assert!(again.starts_with("A rotation is under way already.") && states(&again).len() == 2, "{again}");
+    let (_, soon, _) = keys(&["rotate", "--now"]);
+    assert_eq!(states(&soon).len(), 2, "the key that waits is brought forward: {soon}");
+    assert_ne!(soon, usual);
+    let (_, leaked, _) = keys(&["rotate", "--leaked"]);
+    assert_eq!(states(&leaked), ["signs", "next", "next"], "{leaked}");
+    let (_, listed, _) = keys(&["list"]);
+    assert_eq!(states(&listed).len(), 3);
+    assert!(!listed.contains("PRIVATE"));
+
+    for (change, part) in [
+        ("store: memory\n", "the store is the memory of the broker"),
+        ("signing: { algorithm: EdDSA, key_file: key.pem }\n", "the keys are your own"),
+    ] {
+        let pem = gatelodge::tokens::SigningKey::generate(gatelodge::protocol::SigningAlgorithm::EdDsa);
+        fs::write(folder.path().join("key.pem"), pem.expect("a key").expose()).expect("a file");
+        fs::write(folder.path().join("g.yaml"), format!("{GOOD}{change}")).expect("a file");
+        let (code, _, said) = keys(&["rotate"]);
+        assert_eq!(code, Some(1));
+        assert!(said.contains(part), "{said}");
+    }
+    let (code, own, _) = keys(&["list"]);
+    assert_eq!((code, states(&own)), (Some(0), vec!["signs".to_owned()]));
+    assert!(own.contains("EdDSA"), "{own}");
+    fs::write(folder.path().join("g.yaml"), "issuer: nonsense\n").expect("a file");
+    assert_eq!(keys(&["list"]).0, Some(2), "a fault of the configuration, as everywhere");
+}
+
 /// `revoke` writes into the store of a broker that is not running; one that is running holds the
 /// file, and the command says so.
 #[tokio::test]

@@ -89,6 +89,8 @@ fn the_commands_exist() {
         &["demo", "--help"],
         &["check", "--help"],
         &["health", "--help"],
+        &["keys", "list", "--help"],
+        &["keys", "rotate", "--help"],
         &["revoke", "--help"],
         &["secret", "--help"],
         &["schema"],

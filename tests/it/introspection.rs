@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatelodge::domain::{ClientId, PersonId, Revoked};
+use gatelodge::domain::{ClientId, Haste, PersonId, Revoked};
+use gatelodge::protocol::SigningAlgorithm;
 use gatelodge::store::faulty::Operation;
 use gatelodge::store::revocations::Revocations;
 use gatelodge::store::{Store, StoreError};
@@ -77,6 +78,25 @@ async fn sec_130_sec_131_a_server_asks_about_its_own_tokens() {
     }
     broker.clock.advance(Duration::from_secs(30 * 60));
     assert_eq!(ask(&broker, &tokens.access).await, inactive(), "expired");
+}
+
+/// REL-18: what the old key signed stays active through a rotation, and what the new one signs is;
+/// after a leak only the latter.
+#[tokio::test]
+async fn rel_18_introspection_follows_the_signing_keys() {
+    let broker = TestBroker::with(setup()).await;
+    let keys = &broker.parts.keys;
+    let (client, old) = signed_in(&broker).await;
+    let is_active = async |token: &str| ask(&broker, token).await["active"] == true;
+    assert!(keys.rotate(SigningAlgorithm::Es256, Haste::Now).await.expect("a rotation"));
+    broker.clock.advance(Duration::from_secs(30));
+    let new = Tokens::of(&client.refresh(&broker, &old.refresh).await);
+    assert!(is_active(&old.access).await && is_active(&new.access).await);
+    assert!(keys.rotate(SigningAlgorithm::Es256, Haste::Leaked).await.expect("a rotation"));
+    broker.clock.advance(Duration::from_secs(30));
+    let newest = Tokens::of(&client.refresh(&broker, &new.refresh).await);
+    assert!(!is_active(&old.access).await && !is_active(&new.access).await);
+    assert!(is_active(&newest.access).await);
 }
 
 /// SEC-130: without proof nobody is told anything; a client that protects nothing neither.

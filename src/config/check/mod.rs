@@ -3,7 +3,9 @@
 //! | file | subject |
 //! |---|---|
 //! | [`values`] | texts, lists, words, flags, durations, secrets: what every other file reads with |
-//! | [`server`] | issuer, addresses, secret, signing, registration, logs |
+//! | [`server`] | issuer, addresses, registration, logs |
+//! | [`secret`] | the operator's secrets |
+//! | [`signing`] | how tokens are signed |
 //! | [`store`] | memory, file or Redis in its three shapes |
 //! | [`tokens`] | lifetimes |
 //! | [`upstreams`] | identity providers |
@@ -17,7 +19,9 @@ mod access;
 mod clients;
 mod resources;
 mod rules;
+mod secret;
 mod server;
+mod signing;
 mod store;
 mod tokens;
 mod upstreams;
@@ -49,6 +53,7 @@ impl Checker<'_> {
         let allowed_hosts = self.hosts(&root, "allowed_hosts", raw.allowed_hosts.as_ref());
         let store = self.store(raw);
         let secret = self.operator_secret(raw, store.as_ref().ok());
+        let previous_secrets = self.previous_secrets(raw, secret.as_ref().ok());
         let upstreams = self.upstreams(raw.upstreams.as_deref());
         let resources = self.resources(raw.resources.as_deref());
         let access = self.access(raw.access.as_ref(), &upstreams, &resources);
@@ -62,6 +67,7 @@ impl Checker<'_> {
             listen: listen?,
             allowed_hosts: allowed_hosts?,
             secret: secret?,
+            previous_secrets: previous_secrets?,
             store: store?,
             upstreams: upstreams.whole()?,
             resources: resources.whole()?,

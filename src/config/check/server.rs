@@ -1,4 +1,4 @@
-//! The broker itself: its name, its addresses, its secret, its logs.
+//! The broker itself: its name, its addresses, its logs.
 
 use std::net::SocketAddr;
 
@@ -7,15 +7,12 @@ use url::Url;
 
 use super::super::defaults;
 use super::super::fault::Place;
-use super::super::raw::{LOG_FORMATS, RawConfig, RawLogs, RawRegistration, RawSigning};
-use super::super::settings::{
-    LogConfig, LogFormat, RegistrationConfig, SecretSource, SigningAlgorithm, SigningConfig, StoreConfig,
-};
+use super::super::raw::{LOG_FORMATS, RawConfig, RawLogs, RawRegistration};
+use super::super::settings::{LogConfig, LogFormat, RegistrationConfig};
 use super::super::text::Texts;
 use super::Checked;
 use super::values::{Checker, Limits};
 use crate::protocol::{InvalidIssuer, Issuer};
-use crate::secret::{MasterSecret, Secret};
 
 const UNUSED: Limits = Limits { default: defaults::UNUSED_LIFETIME, least: "1h", most: "365d" };
 const LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"];
@@ -69,55 +66,6 @@ impl Checker<'_> {
                 "write a name such as auth.internal or auth.internal:9400, without scheme, path or wildcard",
             ))
         })
-    }
-
-    pub(super) fn operator_secret(
-        &mut self,
-        raw: &RawConfig,
-        store: Option<&StoreConfig>,
-    ) -> Checked<SecretSource> {
-        let root = Place::root();
-        let given = self.secret(&root, "secret", raw.secret.as_ref(), raw.secret_file.as_ref())?;
-        match (given, store) {
-            (Some((secret, place)), _) => match MasterSecret::new(secret) {
-                Ok(secret) => Ok(SecretSource::Given(secret)),
-                Err(weak) => Err(self.report(&place, weak.to_string(), "")),
-            },
-            (None, Some(StoreConfig::Embedded { path })) => {
-                let mut beside = path.clone().into_os_string();
-                beside.push(".secret");
-                Ok(SecretSource::KeptBeside(beside.into()))
-            }
-            (None, Some(StoreConfig::Redis(_))) => {
-                let place = root.key("secret", root.spot);
-                let problem = "is missing: with Redis every replica needs the same secret";
-                let instead =
-                    "write `secret: ${GATELODGE_SECRET}` or `secret_file`; make one with: gatelodge secret";
-                Err(self.report(&place, problem, instead))
-            }
-            // Without a store a fault has been recorded already.
-            (None, Some(StoreConfig::Memory) | None) => Ok(SecretSource::Ephemeral),
-        }
-    }
-
-    pub(super) fn signing(&mut self, raw: &RawSigning) -> Checked<SigningConfig> {
-        let place = Place::root().key("signing", Place::root().spot);
-        let algorithm = self
-            .or_default(&place, "algorithm", raw.algorithm.as_ref(), defaults::ALGORITHM)
-            .and_then(|value| self.word(&value, &SigningAlgorithm::ALL.map(|one| (one.as_str(), one))));
-        let key_file = self.optional(&place, "key_file", raw.key_file.as_ref())?;
-        if let Some(path) = &key_file {
-            let text = Secret::new(self.file(path)?);
-            if !text.expose().contains("PRIVATE KEY-----") {
-                let problem = format!("the file {} holds no private key", path.quoted());
-                return Err(self.report(
-                    &path.place,
-                    problem,
-                    "name a PEM file that begins with -----BEGIN PRIVATE KEY-----",
-                ));
-            }
-        }
-        Ok(SigningConfig { algorithm: algorithm?, key_file: key_file.map(|path| path.text.into()) })
     }
 
     pub(super) fn registration(&mut self, raw: &RawRegistration) -> Checked<RegistrationConfig> {

@@ -219,7 +219,7 @@ impl<'a> Checker<'a> {
 }
 
 /// `45s`, `30m`, `12h`, `30d`: one number, one unit, so that nothing can be read in two ways.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "s" => 1,

@@ -22,9 +22,9 @@ use serde::de::DeserializeOwned;
 
 use crate::secret::Sealer;
 
-use super::StoreError;
+use super::{StoreError, codec};
 use held::Held;
-use tables::{Cover, Expiring, failed};
+use tables::{Cover, Expiring, SIGNING_KEYS, failed};
 use writer::Writer;
 
 /// Does a record say something about a person, or hold a secret?
@@ -93,6 +93,25 @@ impl EmbeddedStore {
             };
             tables::read(&table, name, cover)
         })
+    }
+
+    /// Reads one sealed record of the signing keys; true beside it if a previous secret sealed it.
+    async fn signing_record<T: DeserializeOwned + Send + 'static>(
+        &self,
+        name: String,
+    ) -> Result<Option<(T, bool)>, StoreError> {
+        let sealer = self.sealer.clone();
+        self.look(move |database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let table = match transaction.open_table(SIGNING_KEYS) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            };
+            let found = table.get(name.as_str()).map_err(failed)?;
+            found.map(|found| codec::unseal_telling(&sealer, &name, found.value())).transpose()
+        })
+        .await
     }
 }
 

@@ -8,15 +8,15 @@ use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, W
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, LoginId, NotBefore, PendingLogin, Redemption, Revoked,
-    Rotation, RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, Redemption,
+    Revoked, Rotation, RotationRules,
 };
 use crate::secret::{Digest, Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
 
 use super::tables::{
-    AUDIT, CLIENTS, Cover, GRANTS, LOGINS, NOT_BEFORE, SIGNING_KEYS, client_name, failed, grant_name,
-    login_name, read, remove, signing_key_name, write,
+    AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, NOT_BEFORE, SIGNING_KEYS, adopted_key_name, client_name,
+    failed, grant_name, login_name, read, remove, rewrite, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -51,7 +51,7 @@ impl Store for EmbeddedStore {
                     return Ok(Done::Looked(()));
                 }
                 client.expires_at = Some(until);
-                write(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
+                rewrite(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
                 Ok(Done::Wrote(()))
             })
             .await
@@ -233,21 +233,39 @@ impl Store for EmbeddedStore {
         Ok(Some(NotBefore::new(version, moments)))
     }
 
-    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError> {
-        let name = signing_key_name(algorithm);
-        let (sealer, candidate) = (self.sealer.clone(), candidate.clone());
+    async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {
+        let Some((ring, is_stale)) = self.signing_record::<KeyRing>(KEY_RING.to_owned()).await? else {
+            return Ok(None);
+        };
+        if is_stale {
+            // Rotations are rare: a previous secret would have to be kept until the next one.
+            self.replace_key_ring(&ring, ring.version).await?;
+        }
+        Ok(Some(ring))
+    }
+
+    async fn replace_key_ring(&self, ring: &KeyRing, from: u64) -> Result<bool, StoreError> {
+        let (sealer, ring) = (self.sealer.clone(), ring.clone());
         self.writer
             .write(move |transaction| {
                 let mut table = transaction.open_table(SIGNING_KEYS).map_err(failed)?;
-                if let Some(kept) = table.get(name.as_str()).map_err(failed)? {
-                    let pem: String = codec::unseal(&sealer, &name, kept.value())?;
-                    return Ok(Done::Looked(Secret::new(pem)));
+                let kept = match table.get(KEY_RING).map_err(failed)? {
+                    Some(kept) => codec::unseal::<KeyRing>(&sealer, KEY_RING, kept.value())?.version,
+                    None => 0,
+                };
+                if kept != from {
+                    return Ok(Done::Looked(false));
                 }
-                let body = codec::seal(&sealer, &name, &candidate.expose())?;
-                table.insert(name.as_str(), body.as_slice()).map_err(failed)?;
-                Ok(Done::Wrote(candidate))
+                let body = codec::seal(&sealer, KEY_RING, &ring)?;
+                table.insert(KEY_RING, body.as_slice()).map_err(failed)?;
+                Ok(Done::Wrote(true))
             })
             .await
+    }
+
+    async fn adopted_signing_key(&self, algorithm: &str) -> Result<Option<Secret>, StoreError> {
+        let pem: Option<(String, _)> = self.signing_record(adopted_key_name(algorithm)).await?;
+        Ok(pem.map(|(pem, _)| Secret::new(pem)))
     }
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
@@ -307,7 +325,7 @@ fn put_login(
     login: &PendingLogin,
 ) -> Result<(), StoreError> {
     let name = login_name(&login.id);
-    write(transaction, LOGINS, (&name, Cover::Sealed(sealer)), login, Some(login.expires_at))
+    rewrite(transaction, LOGINS, (&name, Cover::Sealed(sealer)), login, Some(login.expires_at))
 }
 
 fn get_grant(
@@ -322,5 +340,5 @@ fn get_grant(
 fn put_grant(transaction: &WriteTransaction, sealer: &Sealer, grant: &Grant) -> Result<(), StoreError> {
     let name = grant_name(&grant.id);
     let over = grant.expires_at.min(grant.ends_at);
-    write(transaction, GRANTS, (&name, Cover::Sealed(sealer)), grant, Some(over))
+    rewrite(transaction, GRANTS, (&name, Cover::Sealed(sealer)), grant, Some(over))
 }

@@ -45,7 +45,11 @@ pub(super) fn grant_name(id: &GrantId) -> String {
     format!("grant:{id}")
 }
 
-pub(super) fn signing_key_name(algorithm: &str) -> String {
+/// The name of the ring.
+pub(super) const KEY_RING: &str = "keys";
+
+/// What the only key of older brokers is called.
+pub(super) fn adopted_key_name(algorithm: &str) -> String {
     format!("key:{algorithm}")
 }
 
@@ -78,7 +82,7 @@ pub(super) fn read<T: DeserializeOwned>(
     record.map(Some)
 }
 
-/// Writes a record over whatever has its name.
+/// Writes a new record.
 pub(super) fn write<T: Serialize>(
     transaction: &WriteTransaction,
     table: Expiring,
@@ -90,10 +94,32 @@ pub(super) fn write<T: Serialize>(
         Cover::Clear => codec::encode(name, record)?,
         Cover::Sealed(sealer) => codec::seal(sealer, name, record)?,
     };
-    let expires_at = expires_at.map_or(NEVER, Timestamp::as_unix);
     let mut table = transaction.open_table(table).map_err(failed)?;
-    table.insert(name, (expires_at, bytes.as_slice())).map_err(failed)?;
+    table.insert(name, (expiry(expires_at), bytes.as_slice())).map_err(failed)?;
     Ok(())
+}
+
+/// Writes a record that has changed. What a later release has written into it stays (REL-19).
+pub(super) fn rewrite<T: Serialize + DeserializeOwned>(
+    transaction: &WriteTransaction,
+    table: Expiring,
+    (name, cover): (&str, Cover<'_>),
+    record: &T,
+    expires_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(table).map_err(failed)?;
+    let bytes = match (table.get(name).map_err(failed)?, cover) {
+        (Some(stored), Cover::Clear) => codec::encode_over(name, record, stored.value().1)?,
+        (Some(stored), Cover::Sealed(sealer)) => codec::seal_over(sealer, name, record, stored.value().1)?,
+        (None, Cover::Clear) => codec::encode(name, record)?,
+        (None, Cover::Sealed(sealer)) => codec::seal(sealer, name, record)?,
+    };
+    table.insert(name, (expiry(expires_at), bytes.as_slice())).map_err(failed)?;
+    Ok(())
+}
+
+fn expiry(at: Option<Timestamp>) -> u64 {
+    at.map_or(NEVER, Timestamp::as_unix)
 }
 
 /// Removes a record. True if it was there.

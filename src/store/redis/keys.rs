@@ -43,7 +43,7 @@ impl Keys {
         format!("{}not-before", self.prefix)
     }
 
-    /// The signing keys, one field for each algorithm.
+    /// The signing keys.
     pub(super) fn signing_keys(&self) -> String {
         format!("{}keys", self.prefix)
     }

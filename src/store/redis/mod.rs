@@ -12,8 +12,8 @@
 //! | client | hash | `exp`; `body` (JSON) |
 //! | login | hash | `exp`, `step`; `body` (sealed) |
 //! | grant | hash | `exp`, `ends`, `code`, `gen` (0: awaits its code), `rot`; `body` (sealed) |
+//! | signing keys | hash | `version`; `ring` (sealed); of older brokers one sealed key for each algorithm |
 //! | revocations | hash | `version`; one moment and its keeping time for each name |
-//! | signing keys | hash | one sealed key for each algorithm |
 //! | audit | stream | `e` (JSON) |
 //!
 //! The fields in the clear are what the scripts decide by. The sealed body has the rest, under

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, GrantState, LoginId, NotBefore, PendingLogin, Redemption,
-    Revoked, Rotation, RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, GrantState, KeyRing, LoginId, NotBefore, PendingLogin,
+    Redemption, Revoked, Rotation, RotationRules,
 };
 use crate::secret::{Digest, Secret, random};
 use crate::store::{Store, StoreError, audit, codec};
@@ -66,7 +66,9 @@ impl Store for RedisStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let key = self.keys.login(&login.id);
-        let body = codec::seal(&self.sealer, &key, login)?;
+        let [Some(stored)] = self.fields(&key, ["body"]).await? else { return Ok(false) };
+        // Whoever moves it on in between wins: the script looks at the step.
+        let body = codec::seal_over(&self.sealer, &key, login, &stored)?;
         let mut script = self.scripts.advance_login.call(key);
         script.arg(decimal(now)).arg(from).arg(login.step.ordinal());
         script.arg(decimal(login.expires_at)).arg(body);
@@ -105,7 +107,10 @@ impl Store for RedisStore {
             return Ok(None);
         };
         // The body is as it was when the grant was opened; the fields have moved on since.
-        let mut grant: Grant = codec::unseal(&self.sealer, &key, &body)?;
+        let (mut grant, is_stale): (Grant, _) = codec::unseal_telling(&self.sealer, &key, &body)?;
+        if is_stale {
+            self.seal_anew(&key, &body).await?;
+        }
         grant.expires_at = timestamp(&key, &expires_at)?;
         grant.state = match number(&key, &generation)? {
             0 => GrantState::AwaitingCode,
@@ -199,16 +204,33 @@ impl Store for RedisStore {
         Ok(Some(NotBefore::new(version, moments)))
     }
 
-    async fn adopt_signing_key(&self, algorithm: &str, candidate: &Secret) -> Result<Secret, StoreError> {
+    async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {
         let key = self.keys.signing_keys();
+        let [Some(ring)] = self.fields(&key, ["ring"]).await? else { return Ok(None) };
+        let (ring, is_stale): (KeyRing, _) =
+            codec::unseal_telling(&self.sealer, &format!("{key}:ring"), &ring)?;
+        if is_stale {
+            // Rotations are rare: a previous secret would have to be kept until the next one.
+            self.replace_key_ring(&ring, ring.version).await?;
+        }
+        Ok(Some(ring))
+    }
+
+    async fn replace_key_ring(&self, ring: &KeyRing, from: u64) -> Result<bool, StoreError> {
+        let key = self.keys.signing_keys();
+        let sealed = codec::seal(&self.sealer, &format!("{key}:ring"), ring)?;
+        let mut script = self.scripts.replace_key_ring.call(key);
+        script.arg(from.to_string()).arg(ring.version.to_string()).arg(sealed);
+        self.run(&script).await
+    }
+
+    async fn adopted_signing_key(&self, algorithm: &str) -> Result<Option<Secret>, StoreError> {
+        let key = self.keys.signing_keys();
+        let [kept] = self.fields(&key, [algorithm]).await?;
         // The algorithm is part of the name, so that a key does not open as another algorithm's.
         let name = format!("{key}:{algorithm}");
-        let sealed = codec::seal(&self.sealer, &name, &candidate.expose())?;
-        let mut script = self.scripts.adopt_key.call(key);
-        script.arg(algorithm).arg(sealed);
-        let kept: Vec<u8> = self.run(&script).await?;
-        let pem: String = codec::unseal(&self.sealer, &name, &kept)?;
-        Ok(Secret::new(pem))
+        let pem: Option<String> = kept.map(|kept| codec::unseal(&self.sealer, &name, &kept)).transpose()?;
+        Ok(pem.map(Secret::new))
     }
 
     async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
@@ -261,6 +283,15 @@ impl RedisStore {
         request.arg(names.as_slice());
         let values: Vec<Option<Vec<u8>>> = self.run(&request).await?;
         values.try_into().map_err(|_| unreadable(key))
+    }
+
+    /// Seals a grant's body under the current secret. Transitions leave the body as it is, so
+    /// this is where a previous secret comes out of use; whoever reads it next would do the same.
+    async fn seal_anew(&self, key: &str, body: &[u8]) -> Result<(), StoreError> {
+        let opened = self.sealer.open(key, body).map_err(|_| unreadable(key))?;
+        let mut script = self.scripts.seal_anew.call(key);
+        script.arg(body).arg(self.sealer.seal(key, &opened.plain));
+        self.run(&script).await
     }
 
     fn opened_login(

@@ -35,8 +35,9 @@ pub(super) struct Scripts {
     pub(super) take_login: Script,
     pub(super) redeem_code: Script,
     pub(super) rotate_refresh: Script,
+    pub(super) replace_key_ring: Script,
+    pub(super) seal_anew: Script,
     pub(super) revoke: Script,
-    pub(super) adopt_key: Script,
 }
 
 impl Scripts {
@@ -48,8 +49,9 @@ impl Scripts {
             take_login: script!("take_login.lua"),
             redeem_code: script!("redeem_code.lua"),
             rotate_refresh: script!("rotate_refresh.lua"),
+            replace_key_ring: script!("replace_key_ring.lua"),
+            seal_anew: script!("seal_anew.lua"),
             revoke: script!("revoke.lua"),
-            adopt_key: script!("adopt_key.lua"),
         }
     }
 }

@@ -6,6 +6,7 @@ mod example;
 mod people;
 mod secrets;
 mod server;
+mod signing;
 mod store;
 
 use gatelodge::config::{Config, Faults, parse};

@@ -71,6 +71,37 @@ fn secret_file_faults() {
     assert!(told.contains("is shorter") && !told.contains(CANARY), "{told}");
 }
 
+/// Secrets on their way in or out: a list or a file, each as strong as the secret itself, and
+/// none of them the secret.
+#[test]
+fn previous_secrets_are_secrets() {
+    const OLD: &str = "0ld-0a1b2c3d4e5f6g7h8i9j-k1l2m3n4o5p6";
+    let secret = "secret: ${SECRET}\n";
+    let list = good(&plus(&format!("{secret}previous_secrets: [{OLD}, '{OLD}2']\n")));
+    assert_eq!(list.previous_secrets.len(), 2);
+    assert!(!format!("{list:?}").contains("0ld"));
+    let file = File::with("previous", &format!("{OLD}\n\n{OLD}2\n"));
+    let listed = good(&plus(&format!("{secret}previous_secrets_file: {}\n", file.name())));
+    let exposed: Vec<_> = listed.previous_secrets.iter().map(|one| one.expose().to_owned()).collect();
+    assert_eq!(exposed, [OLD.to_owned(), format!("{OLD}2")]);
+    // The secret beside the embedded store may change, too.
+    let beside = with("store: memory", "store: ./x.db") + &format!("previous_secrets: {OLD}\n");
+    assert_eq!(good(&beside).previous_secrets.len(), 1);
+
+    let told = |text: &str, line, path, problem| only_fault(&plus(text), line, path, problem);
+    let both = format!("{secret}previous_secrets: {OLD}\nprevious_secrets_file: {}\n", file.name());
+    told(&both, 20, "previous_secrets_file", "both given");
+    told(&format!("previous_secrets: {OLD}\n"), 18, "previous_secrets", "has no effect");
+    let same = format!("{secret}previous_secrets: ['{OLD}', '${{SECRET}}']\n");
+    told(&same, 19, "previous_secrets[1]", "is the current secret");
+    let weak = format!("{secret}previous_secrets: ['{OLD}', '${{SHORT}}']\n");
+    told(&weak, 19, "previous_secrets[1]", "is shorter than 32 characters");
+    told(&format!("{secret}previous_secrets: []\n"), 19, "previous_secrets", "is an empty list");
+    let empty = File::with("previous-empty", "\n");
+    let text = format!("{secret}previous_secrets_file: {}\n", empty.name());
+    told(&text, 19, "previous_secrets_file", "is empty");
+}
+
 /// No secret is in the `Debug` of a configuration.
 #[test]
 fn sec_168_debug_shows_no_secret() {
@@ -89,6 +120,8 @@ fn sec_168_faults_show_no_secret() {
         // Literal secrets, in a file that is no YAML, or twice, or of the wrong kind.
         format!("secret: \"{secret}\nissuer: x\n"),
         format!("secret: {secret}: x\n"),
+        format!("previous_secrets: [{secret}, {CANARY}]\n"),
+        plus(&format!("secret: ${{SECRET}}\nprevious_secrets: [{CANARY}]\n")),
         format!("secret: @{secret}\n"),
         format!("secret: !{secret} x\n"),
         format!("secret: *{secret}\n"),

@@ -123,7 +123,7 @@ impl TestBroker {
         let text = yaml(&setup, &issuer, &provider, other.as_deref());
         let config = config::parse(&text, "test.yaml", &|_| None)
             .unwrap_or_else(|faults| panic!("the test's configuration is wrong:\n{faults}\n{text}"));
-        let mut state = State::open(&config).await.expect("the store opens");
+        let mut state = State::open(&config, clock.now()).await.expect("the store opens");
         let store = Arc::new(FaultyStore::new(Arc::clone(&state.store)));
         state.store = Arc::clone(&store) as Arc<dyn Store>;
         let broker =
@@ -178,7 +178,7 @@ pub(crate) async fn https_router() -> axum::Router {
         broker.provider.issuer()
     );
     let config = gatelodge::config::parse(&text, "test.yaml", &|_| None).expect("a configuration");
-    let state = gatelodge::app::State::open(&config).await.expect("a store");
+    let state = gatelodge::app::State::open(&config, broker.clock.now()).await.expect("a store");
     let wired = gatelodge::app::wire(&config, &state, broker.clock.clone()).expect("a broker");
     gatelodge::http::router(Arc::new(wired))
 }

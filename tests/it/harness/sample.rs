@@ -6,10 +6,10 @@ use std::time::Duration;
 use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
     AuthorizationRequest, Client, ClientAuthMethod, ClientId, ClientOrigin, FormProof, Grant, GrantId,
-    GrantState, Identity, LoginId, LoginStep, PendingLogin, UpstreamId,
+    GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin, UpstreamId,
 };
-use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet};
-use gatelodge::secret::Digest;
+use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet, SigningAlgorithm};
+use gatelodge::secret::{Digest, Secret};
 
 /// The present of every test that does not move it.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -98,6 +98,17 @@ pub(crate) fn grant() -> Grant {
         expires_at: later(60),
         state: GrantState::AwaitingCode,
     }
+}
+
+/// A ring whose only key signs since [`NOW`]. Stores do not look at keys.
+pub(crate) fn key_ring(name: &str) -> KeyRing {
+    KeyRing::first(new_key(name), NOW)
+}
+
+/// A key of a name.
+pub(crate) fn new_key(name: &str) -> NewKey {
+    let pem = Secret::new(format!("{name}-pem"));
+    NewKey { kid: format!("kid-{name}"), algorithm: SigningAlgorithm::Es256, pem }
 }
 
 fn form() -> FormProof {

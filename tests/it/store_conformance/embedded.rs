@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use gatelodge::domain::{GrantId, Redemption, Rotation, RotationRules};
-use gatelodge::secret::{Digest, MasterSecret, Sealer, Secret};
+use gatelodge::secret::{Digest, MasterSecret, Sealer};
 use gatelodge::store::{EmbeddedStore, Store, StoreError};
 
-use crate::harness::sample::{CODE, NOW, at_upstream, client, grant, later, login};
+use crate::harness::sample::{CODE, NOW, at_upstream, client, grant, key_ring, later, login};
 use crate::harness::temp_dir::TempDir;
 
 const RULES: RotationRules =
@@ -110,7 +110,7 @@ async fn sec_166_the_file_holds_no_canary() {
     let store = open(&path, &sealer);
     store.register_client(&client("a")).await.unwrap();
     store.begin_login(&at_upstream(&login(), "okta"), NOW).await.unwrap();
-    store.adopt_signing_key("ES256", &Secret::new("canary-pem".into())).await.unwrap();
+    store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
     family(&store).await;
     drop(store);
     let bytes = std::fs::read(&path).unwrap();

@@ -1,31 +1,12 @@
-//! Signing keys, the audit stream, signs of life, and the store that fails on request.
+//! The audit stream, signs of life, and the store that fails on request.
 
 use std::sync::Arc;
 
 use gatelodge::domain::{AuditEvent, AuditKind, ClientId};
-use gatelodge::secret::Secret;
 use gatelodge::store::faulty::{FaultyStore, Operation};
 use gatelodge::store::{Store, StoreError, audit};
 
 use crate::harness::sample::{NOW, client, grant, later};
-
-use super::backend::race;
-
-/// Replicas that start together sign with one key; another algorithm has its own.
-pub(super) async fn replicas_agree_on_one_signing_key(store: Arc<dyn Store>) {
-    let adopted = race(20, |number| {
-        let store = Arc::clone(&store);
-        async move { store.adopt_signing_key("ES256", &Secret::new(format!("pem-{number}"))).await.unwrap() }
-    })
-    .await;
-    let first = adopted.first().unwrap();
-    assert!(first.expose().starts_with("pem-"));
-    assert!(adopted.iter().all(|key| key == first));
-    let other = store.adopt_signing_key("RS256", &Secret::new("rsa".into())).await.unwrap();
-    assert_eq!(other.expose(), "rsa");
-    let still = store.adopt_signing_key("ES256", &Secret::new("late".into())).await.unwrap();
-    assert_eq!(&still, first);
-}
 
 /// SEC-163: what was recorded comes back whole, the newest first.
 pub(super) async fn audit_events_come_back_newest_first(store: Arc<dyn Store>) {

@@ -1,9 +1,10 @@
 //! One suite for every store: what a case asks of one, it asks of all.
 //!
 //! - `backend`: the stores under test.
-//! - `clients`, `logins`, `codes`, `families`, `misc`: cases over any `Store`, races included.
+//! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
 //! - `revocations`: the end of much at once.
 //! - `model`: random operations against the pure transitions of the domain.
+//! - `later_release`: records with members that this release does not know.
 //! - `full_disk`: the embedded store where there is no room.
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
 
@@ -13,6 +14,8 @@ mod codes;
 mod embedded;
 mod families;
 mod full_disk;
+mod keys;
+mod later_release;
 mod logins;
 mod misc;
 mod model;
@@ -73,12 +76,14 @@ on_every_backend! {
         families::an_idle_family_is_gone_and_use_keeps_it,
         families::a_family_before_its_code_is_redeemed_is_gone,
         families::an_ended_grant_is_gone,
+        keys::replicas_agree_on_one_key_ring,
+        keys::one_of_many_rotates_the_key_ring,
+        keys::a_key_ring_comes_back_as_it_was,
         revocations::sec_132_moments_are_kept_and_never_move_back,
         revocations::old_revocations_are_forgotten,
         revocations::parallel_revocations_all_stay,
         revocations::sec_134_a_replica_knows_within_a_second,
         revocations::a_grant_stands_until_it_ends,
-        misc::replicas_agree_on_one_signing_key,
         misc::audit_events_come_back_newest_first,
         misc::the_audit_stream_is_capped,
         misc::ping_answers,

@@ -9,7 +9,7 @@ use gatelodge::store::{RedisStore, Store, StoreError};
 use redis::{Cmd, Connection, FromRedisValue};
 
 use crate::harness::redis_server::{self, RedisServer};
-use crate::harness::sample::{CODE, NOW, at_upstream, client, grant, later, login};
+use crate::harness::sample::{CODE, NOW, at_upstream, client, grant, key_ring, later, login};
 
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -58,7 +58,7 @@ async fn sec_166_redis_holds_no_canary() {
     let (store, prefix, mut raw) = beside(server).await;
     store.register_client(&client("a")).await.unwrap();
     store.begin_login(&at_upstream(&login(), "okta"), NOW).await.unwrap();
-    store.adopt_signing_key("ES256", &Secret::new("canary-pem".into())).await.unwrap();
+    store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
     redeemed(&store).await;
 
     let keys: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}*").as_bytes()]);

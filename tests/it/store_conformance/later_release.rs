@@ -1,0 +1,199 @@
+//! REL-19: two releases run side by side. What the later one has written into a record stays
+//! there while this one changes the rest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatelodge::domain::{Redemption, Rotation, RotationRules};
+use gatelodge::secret::{Digest, MasterSecret, Sealer};
+use gatelodge::store::{EmbeddedStore, RedisStore, Store};
+use redb::{Database, ReadableDatabase as _, TableDefinition};
+use serde_json::{Value, json};
+
+use crate::harness::redis_server::{self, fresh_prefix};
+use crate::harness::sample::{CODE, NOW, at_upstream, client, grant, later, login};
+use crate::harness::temp_dir::TempDir;
+
+/// A record by its kind, which is also its table, and its name in that kind.
+struct Record {
+    kind: &'static str,
+    name: String,
+    is_sealed: bool,
+}
+
+/// A store, and a way to its records behind its back.
+trait Rig {
+    /// The store as it is now.
+    async fn store(&self) -> Arc<dyn Store>;
+    /// The record's name under which it is sealed.
+    fn name(&self, record: &Record) -> String;
+    fn read(&self, record: &Record) -> Vec<u8>;
+    fn write(&self, record: &Record, bytes: &[u8]);
+    fn sealer(&self) -> &Sealer;
+
+    fn look(&self, record: &Record) -> Value {
+        let bytes = self.read(record);
+        let open = || self.sealer().open(&self.name(record), &bytes).unwrap().plain;
+        let plain = if record.is_sealed { open() } else { bytes.clone() };
+        serde_json::from_slice(&plain).unwrap()
+    }
+
+    fn edit(&self, record: &Record, change: impl FnOnce(&mut Value)) {
+        let mut value = self.look(record);
+        change(&mut value);
+        let plain = value.to_string().into_bytes();
+        let seal = || self.sealer().seal(&self.name(record), &plain);
+        let bytes = if record.is_sealed { seal() } else { plain.clone() };
+        self.write(record, &bytes);
+    }
+}
+
+/// The file is edited while no store has it open.
+struct InFile {
+    folder: TempDir,
+    sealer: Sealer,
+}
+
+type Table = TableDefinition<'static, &'static str, (u64, &'static [u8])>;
+
+impl InFile {
+    fn table(record: &Record) -> Table {
+        match record.kind {
+            "client" => TableDefinition::new("clients"),
+            "login" => TableDefinition::new("logins"),
+            _ => TableDefinition::new("grants"),
+        }
+    }
+}
+
+impl Rig for InFile {
+    async fn store(&self) -> Arc<dyn Store> {
+        let path = self.folder.path().join("state.db");
+        Arc::new(EmbeddedStore::open(&path, self.sealer.clone()).unwrap())
+    }
+
+    fn name(&self, record: &Record) -> String {
+        format!("{}:{}", record.kind, record.name)
+    }
+
+    fn read(&self, record: &Record) -> Vec<u8> {
+        let database = Database::open(self.folder.path().join("state.db")).unwrap();
+        let table = database.begin_read().unwrap().open_table(Self::table(record)).unwrap();
+        table.get(self.name(record).as_str()).unwrap().unwrap().value().1.to_vec()
+    }
+
+    fn write(&self, record: &Record, bytes: &[u8]) {
+        let database = Database::open(self.folder.path().join("state.db")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let mut table = transaction.open_table(Self::table(record)).unwrap();
+        table.insert(self.name(record).as_str(), (u64::MAX, bytes)).unwrap();
+        drop(table);
+        transaction.commit().unwrap();
+    }
+
+    fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+}
+
+struct InRedis {
+    prefix: String,
+    sealer: Sealer,
+    raw: redis::Client,
+}
+
+impl Rig for InRedis {
+    async fn store(&self) -> Arc<dyn Store> {
+        let servers = redis_server::shared().unwrap().servers();
+        Arc::new(RedisStore::connect(&servers, &self.prefix, self.sealer.clone()).await.unwrap())
+    }
+
+    fn name(&self, record: &Record) -> String {
+        format!("{}1:{}:{{{}}}", self.prefix, record.kind, record.name)
+    }
+
+    fn read(&self, record: &Record) -> Vec<u8> {
+        let mut raw = self.raw.get_connection().unwrap();
+        redis::Cmd::new().arg("HGET").arg(self.name(record)).arg("body").query(&mut raw).unwrap()
+    }
+
+    fn write(&self, record: &Record, bytes: &[u8]) {
+        let mut raw = self.raw.get_connection().unwrap();
+        let mut command = redis::Cmd::new();
+        command.arg("HSET").arg(self.name(record)).arg("body").arg(bytes).arg("a later field").arg(1);
+        command.exec(&mut raw).unwrap();
+    }
+
+    fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+}
+
+/// Members beside the record, in it, and inside its parts.
+fn enrich(value: &mut Value, part: &str) {
+    value["beside"] = json!("the envelope");
+    value["record"]["later"] = json!({ "list": [1, null, { "deep": true }] });
+    if !part.is_empty() {
+        value["record"][part]["later"] = json!(u64::MAX);
+    }
+}
+
+fn assert_rich(value: &Value, part: &str) {
+    assert_eq!(value["beside"], "the envelope", "{value}");
+    assert_eq!(value["record"]["later"], json!({ "list": [1, null, { "deep": true }] }), "{value}");
+    if !part.is_empty() {
+        assert_eq!(value["record"][part]["later"], u64::MAX, "{value}");
+    }
+}
+
+async fn unknown_members_stay(rig: impl Rig) {
+    let (known, begun, opened) = (client("a"), login(), grant());
+    let client = Record { kind: "client", name: Digest::of("a").as_str().to_owned(), is_sealed: false };
+    let login = Record { kind: "login", name: begun.id.to_string(), is_sealed: true };
+    let grant = Record { kind: "grant", name: opened.id.to_string(), is_sealed: true };
+
+    let store = rig.store().await;
+    store.register_client(&known).await.unwrap();
+    store.begin_login(&begun, NOW).await.unwrap();
+    store.open_grant(&opened, NOW).await.unwrap();
+    drop(store);
+    rig.edit(&client, |value| enrich(value, ""));
+    rig.edit(&login, |value| enrich(value, "request"));
+    rig.edit(&grant, |value| enrich(value, "identity"));
+    rig.edit(&grant, |value| enrich(value, "state"));
+
+    let rules = RotationRules { grace: Duration::from_secs(120), idle: Duration::from_secs(3600) };
+    let store = rig.store().await;
+    assert_eq!(store.client(&known.id, NOW).await.unwrap(), Some(known.clone()));
+    store.keep_client(&known.id, later(7200)).await.unwrap();
+    let next = at_upstream(&begun, "okta");
+    assert!(store.advance_login(&next, 0, NOW).await.unwrap());
+    let redeemed = store.redeem_code(&opened.id, &Digest::of(CODE), NOW, rules.idle).await.unwrap();
+    assert_eq!(redeemed, Redemption::Redeemed);
+    let rotated = store.rotate_refresh(&opened.id, 1, later(1), rules).await.unwrap();
+    assert_eq!(rotated, Rotation::Successor { generation: 2, fresh: true });
+    // And what this release knows has changed.
+    let kept = store.client(&known.id, later(7199)).await.unwrap().unwrap();
+    assert_eq!(kept.expires_at, Some(later(7200)));
+    assert_eq!(store.login(&begun.id, NOW).await.unwrap(), Some(next));
+    assert_eq!(store.grant(&opened.id, later(1)).await.unwrap().unwrap().expires_at, later(3601));
+    drop(store);
+    assert_rich(&rig.look(&client), "");
+    assert_rich(&rig.look(&login), "request");
+    assert_rich(&rig.look(&grant), "identity");
+    assert_rich(&rig.look(&grant), "state");
+}
+
+#[tokio::test]
+async fn rel_19_unknown_members_stay_in_a_file() {
+    let sealer = MasterSecret::generate().sealer();
+    unknown_members_stay(InFile { folder: TempDir::new(), sealer }).await;
+}
+
+#[tokio::test]
+async fn rel_19_unknown_members_stay_in_redis() {
+    let Some(server) = redis_server::shared() else { return };
+    let raw = redis::Client::open(server.url().expose()).unwrap();
+    let sealer = MasterSecret::generate().sealer();
+    unknown_members_stay(InRedis { prefix: fresh_prefix(), sealer, raw }).await;
+}
