@@ -8,7 +8,7 @@ mod serve;
 mod state;
 mod wiring;
 
-pub use serve::{ServeError, end_asked, serve, serve_on};
+pub use serve::{ServeError, end_asked, serve, serve_on, tend};
 pub use state::{StartError, State, kept_secret};
 pub use wiring::wire;
 

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use crate::harness::redis_server::{self, RedisServer};
 use crate::harness::temp_dir::TempDir;
 
 const GOOD: &str = "issuer: http://127.0.0.1:9\nlisten: 127.0.0.1:0\nupstreams:\n  - id: idp\n    preset: oidc\n    \
@@ -38,6 +39,23 @@ fn sec_168_check_reports_every_fault_with_its_line() {
     for part in ["g.yaml:1:", "https", "g.yaml:11:", "mcp:raed"] {
         assert!(said.contains(part), "{part} is missing from: {said}");
     }
+}
+
+/// REL-07: a Redis that may evict is refused, with what to set, and exit code 1.
+#[test]
+fn rel_07_serve_refuses_a_redis_that_evicts() {
+    if !redis_server::installed() {
+        return;
+    }
+    let redis = RedisServer::start_with(&["--maxmemory-policy", "allkeys-lru"]);
+    let folder = TempDir::new();
+    let store =
+        format!("store: {}\nsecret: {}\n", redis.url().expose(), "k7Qp-2mVx-9sLd-4tWz-8nRb-6yHc-1fGj");
+    fs::write(folder.path().join("g.yaml"), format!("{GOOD}{store}")).expect("a file");
+    let ended = program(folder.path()).args(["serve", "--config", "g.yaml"]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("allkeys-lru") && said.contains("noeviction"), "{said}");
 }
 
 /// A started program that is ended with the test.

@@ -7,8 +7,8 @@ use crate::harness::temp_dir::TempDir;
 
 /// The configuration with this mapping as its store, in lines 2 and following; the secret is there.
 fn store(lines: &str) -> String {
-    let indented: String = lines.lines().map(|line| format!("  {line}\n")).collect();
-    with("store: memory\n", &format!("store:\n{indented}secret: ${{SECRET}}\n"))
+    let indented = lines.replace('\n', "\n  ");
+    with("store: memory\n", &format!("store:\n  {indented}\nsecret: ${{SECRET}}\n"))
 }
 
 fn redis(lines: &str) -> RedisConfig {
