@@ -11,7 +11,7 @@ mod state;
 mod wiring;
 
 pub use keys::{KeysError, rotate_signing_keys, signing_keys};
-pub use serve::{ServeError, end_asked, serve, serve_on};
+pub use serve::{ServeError, end_asked, serve, serve_on, tend};
 pub use state::{StartError, State, kept_secret};
 pub use wiring::wire;
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::broker::Broker;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::config::Config;
 use crate::http::router;
 use crate::keyring;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 use super::{StartError, State, wire};
 
@@ -66,14 +66,7 @@ pub async fn serve_on(
             loop {
                 tick.tick().await;
                 broker.tokens.authenticator.collect_garbage();
-                match broker.store.tend(clock.now()).await {
-                    Ok(()) => {}
-                    // Each time that it is seen: somebody has to act, and what is alive stays alive.
-                    Err(StoreError::Unfit(fault)) => {
-                        tracing::error!(target: "alarm", %fault, "the store needs attention");
-                    }
-                    Err(fault) => tracing::warn!(%fault, "the store could not be tended"),
-                }
+                tend(broker.store.as_ref(), clock.now()).await;
             }
         })
     };
@@ -114,6 +107,18 @@ async fn keep_keys(broker: Arc<Broker>) {
                 tracing::warn!(%fault, "the signing keys cannot be looked after; the known ones go on");
             }
         }
+    }
+}
+
+/// Lets the store do what it does every minute, and says what came of it.
+pub async fn tend(store: &dyn Store, now: Timestamp) {
+    match store.tend(now).await {
+        Ok(()) => {}
+        // Each time that it is seen: somebody has to act, and what is alive stays alive.
+        Err(StoreError::Unfit(fault)) => {
+            tracing::error!(target: "alarm", %fault, "the store needs attention");
+        }
+        Err(fault) => tracing::warn!(%fault, "the store could not be tended"),
     }
 }
 

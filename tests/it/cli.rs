@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Output, Stdio};
 
 use crate::harness::program::{GOOD, Serving, Started, program};
+use crate::harness::redis_server::{self, RedisServer};
 use crate::harness::temp_dir::TempDir;
 
 fn check(text: &str) -> Output {
@@ -27,6 +28,23 @@ fn sec_168_check_reports_every_fault_with_its_line() {
     for part in ["g.yaml:1:", "https", "g.yaml:11:", "mcp:raed"] {
         assert!(said.contains(part), "{part} is missing from: {said}");
     }
+}
+
+/// REL-07: a Redis that may evict is refused, with what to set, and exit code 1.
+#[test]
+fn rel_07_serve_refuses_a_redis_that_evicts() {
+    if !redis_server::installed() {
+        return;
+    }
+    let redis = RedisServer::start_with(&["--maxmemory-policy", "allkeys-lru"]);
+    let folder = TempDir::new();
+    let store =
+        format!("store: {}\nsecret: {}\n", redis.url().expose(), "k7Qp-2mVx-9sLd-4tWz-8nRb-6yHc-1fGj");
+    fs::write(folder.path().join("g.yaml"), format!("{GOOD}{store}")).expect("a file");
+    let ended = program(folder.path()).args(["serve", "--config", "g.yaml"]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("allkeys-lru") && said.contains("noeviction"), "{said}");
 }
 
 /// `serve` listens, answers, keeps its store and its secret to itself, lets nobody else have the

@@ -10,8 +10,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatelodge::domain::AuditKind;
-use gatelodge::store::Store as _;
+use gatelodge::secret::MasterSecret;
 use gatelodge::store::faulty::Operation;
+use gatelodge::store::{RedisStore, Store as _};
 use gatelodge::telemetry::{self, LogStyle};
 use serde_json::json;
 use tracing::Dispatch;
@@ -20,6 +21,8 @@ use crate::harness::broker::{Setup, TestBroker};
 use crate::harness::browser::{Browser, Page, query};
 use crate::harness::client::{REDIRECT, TestClient, Tokens, VERIFIER, authorize_url, register};
 use crate::harness::provider::{Person, ResponseIss, TokenAnswer};
+use crate::harness::redis_server::{self, RedisServer};
+use crate::harness::sample::NOW;
 
 const STYLES: [LogStyle; 2] = [LogStyle::Json, LogStyle::Text];
 
@@ -328,4 +331,26 @@ async fn sec_163_every_turn_leaves_an_audit_event() {
     assert!(events.iter().all(|event| event.client.as_ref().is_some_and(|id| id.as_str() == client.id)));
     let person = |kind: AuditKind| events.iter().find(|event| event.kind == kind).unwrap().person.is_some();
     assert!([AuditKind::SignedIn, AuditKind::TokenIssued, AuditKind::RefreshReused].map(person) == [true; 3]);
+}
+
+/// REL-07: a Redis that begins to evict is an error line under the target `alarm`, each time that it
+/// is seen.
+#[tokio::test]
+async fn rel_07_eviction_is_an_alarm_each_time() {
+    if !redis_server::installed() {
+        return;
+    }
+    let redis = RedisServer::start();
+    let sealer = MasterSecret::generate().sealer();
+    let store = RedisStore::connect(&redis.servers(), "gl:", sealer).await.unwrap();
+    let log = Capture::begin(LogStyle::Json);
+    let alarms = || log.text().lines().filter(|line| line.contains(r#""target":"alarm""#)).count();
+    gatelodge::app::tend(&store, NOW).await;
+    assert_eq!(alarms(), 0, "{}", log.text());
+    redis.ask::<()>("CONFIG SET maxmemory-policy volatile-ttl");
+    for seen in 1..=2 {
+        gatelodge::app::tend(&store, NOW).await;
+        assert_eq!(alarms(), seen, "{}", log.text());
+    }
+    assert!(log.text().contains("ERROR") && log.text().contains("volatile-ttl"), "{}", log.text());
 }

@@ -15,6 +15,7 @@ use crate::harness::front::Front;
 use crate::harness::provider::TestProvider;
 use crate::harness::redis_server::{self, fresh_prefix};
 use crate::harness::temp_dir::TempDir;
+use crate::harness::{redis_cluster, redis_sentinel, redis_tls};
 
 /// Replicas with nothing in common but configuration, the provider, and Redis.
 struct Fleet {
@@ -43,6 +44,26 @@ impl Fleet {
     /// What every replica is asked through: the public issuer is the same.
     fn public(&self) -> &TestBroker {
         &self.replicas[0]
+    }
+}
+
+/// From the configuration file to a signed-in person, in each shape of a Redis.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_works_in_each_shape() {
+    let (Some(tls), Some(sentinel), Some(cluster)) =
+        (redis_tls::shared(), redis_sentinel::shared(), redis_cluster::shared())
+    else {
+        return;
+    };
+    let folder = TempDir::new();
+    for mapping in [tls.mapping(folder.path()), sentinel.mapping(), cluster.mapping()] {
+        let store = format!("store: {mapping}\nstore_prefix: \"{}\"\n", fresh_prefix());
+        let broker = TestBroker::with(Setup { store, ..Setup::default() }).await;
+        let client = TestClient::register(&broker).await;
+        let first = client.tokens(&broker).await;
+        let second = Tokens::of(&client.refresh(&broker, &first.refresh).await);
+        assert_eq!(client.revoke(&broker, &second.refresh).await.status, 200);
+        assert!(refused(&client.refresh(&broker, &second.refresh).await), "{mapping}");
     }
 }
 

@@ -7,8 +7,8 @@ use crate::harness::temp_dir::TempDir;
 
 /// The configuration with this mapping as its store, in lines 2 and following; the secret is there.
 fn store(lines: &str) -> String {
-    let indented: String = lines.lines().map(|line| format!("  {line}\n")).collect();
-    with("store: memory\n", &format!("store:\n{indented}secret: ${{SECRET}}\n"))
+    let indented = lines.replace('\n', "\n  ");
+    with("store: memory\n", &format!("store:\n  {indented}\nsecret: ${{SECRET}}\n"))
 }
 
 fn redis(lines: &str) -> RedisConfig {
@@ -70,13 +70,13 @@ fn sec_168_faults_in_a_redis_mapping() {
         ("url: redis://h\nusername: app", 4, "username", "has no effect without `password`"),
         ("url: redis://h\nca_file: docs/operations.md", 4, "ca_file", "holds no such thing"),
         ("url: redis://h\npassword: a\npassword_file: b", 5, "password_file", "are both given"),
-        ("url: redis://h\npasword: a", 4, "pasword", "there is no such key"),
+        ("url: redis://h\nuser_name: a", 4, "user_name", "there is no such key"),
         ("url: [redis://h]", 3, "url", "is a list"),
     ] {
         only_fault(&store(lines), line, &format!("store.{key}"), problem);
     }
-    let told = bad(&store("url: redis://h\npasword: a")).to_string();
-    assert!(told.contains("did you mean `password`?"), "{told}");
+    let told = bad(&store("url: redis://h\nuser_name: a")).to_string();
+    assert!(told.contains("did you mean `username`?"), "{told}");
     only_fault(&with("store: memory", "store: [redis://h]"), 2, "store", "is a list");
     // What other programs take.
     for other in ["redis+sentinel://s:26379/main", "redis+cluster://n:6379"] {

@@ -56,6 +56,11 @@ impl ClusterRedis {
         Servers { shape: Shape::Cluster { nodes }, account: Account::default(), tls: Tls::default() }
     }
 
+    /// The same in a configuration file.
+    pub(crate) fn mapping(&self) -> String {
+        format!("{{ cluster: \"{}\" }}", self.nodes[4].url().expose())
+    }
+
     /// The primary that serves a key, as the cluster's first living node sees it.
     pub(crate) fn owner(&self, key: &str, seen_by: &RedisServer) -> &RedisServer {
         let slot: u16 = seen_by.ask(&format!("CLUSTER KEYSLOT {key}"));

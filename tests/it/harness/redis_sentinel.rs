@@ -70,6 +70,13 @@ impl SentinelRedis {
         }
     }
 
+    /// The same in a configuration file.
+    pub(crate) fn mapping(&self) -> String {
+        let urls: Vec<String> =
+            self.sentinels.iter().map(|one| format!("\"{}\"", one.url().expose())).collect();
+        format!("{{ sentinel: [{}], master: main }}", urls.join(", "))
+    }
+
     /// The port of the primary, as most sentinels see it.
     pub(crate) fn named(&self) -> u16 {
         let named = self.sentinels.iter().map(|sentinel| {

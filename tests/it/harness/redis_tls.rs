@@ -1,6 +1,7 @@
 //! A `redis-server` that speaks TLS only, wants a client certificate, and has one ACL user, with
 //! the rights that docs/operations.md names and no others.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use gatelodge::secret::Secret;
@@ -59,6 +60,22 @@ impl TlsRedis {
             words.into_iter().chain(tls).chain(rest).map(str::to_owned).collect()
         });
         Self { server, authority, identity }
+    }
+
+    /// The same in a configuration file, with its secrets in files.
+    pub(crate) fn mapping(&self, folder: &Path) -> String {
+        let file = |name: &str, text: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let (ca, cert) = (file("ca", &self.authority), file("cert", &self.identity.0));
+        let (key, password) = (file("key", &self.identity.1), file("password", PASSWORD));
+        let url = format!("rediss://127.0.0.1:{}/0", self.server.port);
+        format!(
+            "{{ url: \"{url}\", username: {USER}, password_file: {password}, ca_file: {ca}, \
+             cert_file: {cert}, key_file: {key} }}"
+        )
     }
 
     /// As the user, with the certificate.

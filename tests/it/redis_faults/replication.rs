@@ -24,6 +24,7 @@ async fn rel_04_a_revocation_that_no_replica_has_is_unavailable() {
     let replica = RedisServer::start_with(&["--replicaof", &format!("127.0.0.1 {}", primary.port)]);
     eventually("the replica is in step", Duration::from_secs(10), || {
         primary.ask::<String>("INFO replication").contains("state=online")
+            && replica.ask::<String>("INFO replication").contains("master_link_status:up")
     });
     let acknowledged = family(&store).await;
     assert!(store.end_grant(&acknowledged).await.unwrap());

@@ -39,7 +39,7 @@ const CALL: Duration = Duration::from_millis(2500);
 /// Before a second attempt, where Redis loads its data or a slot moves.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Longest wait for replicas, in milliseconds.
-const REPLICATION: u64 = 500;
+const REPLICATION: u64 = 1000;
 
 /// The connections.
 pub(super) struct Connections {

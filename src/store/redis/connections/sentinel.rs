@@ -9,9 +9,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use redis::{Cmd, Pipeline, RedisError};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::super::servers::{Account, Tls};
 use super::address::{Address, Dialer};
@@ -21,6 +23,8 @@ use crate::secret::Secret;
 
 /// Longest time that a sentinel is waited for.
 const ANSWER: Duration = Duration::from_millis(700);
+/// And once most of them have answered.
+const REST: Duration = Duration::from_millis(100);
 /// How often they are asked without a reason.
 const WATCH: Duration = Duration::from_secs(1);
 
@@ -148,23 +152,32 @@ impl Watched {
         Ok(node)
     }
 
-    /// Whom the sentinel of the latest failover names.
+    /// Whom the sentinel of the latest failover names. Once most have answered, the others have
+    /// [`REST`]: one that is frozen must not slow down every revocation.
     async fn named(&self) -> Result<Address, Trouble> {
-        let answers = self.sentinels.iter().map(|sentinel| async move {
-            let answer = tokio::time::timeout(ANSWER, self.named_by(sentinel)).await;
-            let answer = answer.unwrap_or_else(|_| Err(Trouble::Unreached("does not answer".into())));
-            answer.map_err(|trouble| format!("the sentinel at {}: {trouble}", sentinel.address()))
-        });
-        let (named, failed): (Vec<_>, Vec<_>) = join_all(answers).await.into_iter().partition(Result::is_ok);
-        let latest = named.into_iter().flatten().max_by_key(|(epoch, _)| *epoch);
+        let mut pending: FuturesUnordered<_> = self.sentinels.iter().map(|one| self.named_by(one)).collect();
+        let mut deadline = Instant::now() + ANSWER;
+        let mut named = Vec::new();
+        let mut failed = Vec::new();
+        while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, pending.next()).await {
+            match answer {
+                Ok(answer) => named.push(answer),
+                Err(why) => failed.push(why),
+            }
+            if named.len() * 2 > self.sentinels.len() {
+                deadline = deadline.min(Instant::now() + REST);
+            }
+        }
+        let latest = named.into_iter().max_by_key(|(epoch, _)| *epoch);
         latest.map(|(_, address)| address).ok_or_else(|| {
-            let why: Vec<String> = failed.into_iter().filter_map(Result::err).collect();
-            Trouble::Unreached(why.join("; "))
+            failed.push(format!("{} sentinel(s) did not answer", pending.len()));
+            Trouble::Unreached(failed.join("; "))
         })
     }
 
     /// The epoch, and the address: `SENTINEL MASTER` alone would name the new primary later.
-    async fn named_by(&self, sentinel: &Node) -> Result<(u64, Address), Trouble> {
+    async fn named_by(&self, sentinel: &Node) -> Result<(u64, Address), String> {
+        let failed = |why: &dyn std::fmt::Display| format!("the sentinel at {}: {why}", sentinel.address());
         let ask = |what: &str| {
             let mut question = Cmd::new();
             question.arg("SENTINEL").arg(what).arg(&self.master);
@@ -172,16 +185,16 @@ impl Watched {
         };
         let mut questions = Pipeline::new();
         questions.add_command(ask("GET-MASTER-ADDR-BY-NAME")).add_command(ask("MASTER"));
-        let mut shared = sentinel.shared().await?;
+        let mut shared = sentinel.shared().await.map_err(|trouble| failed(&trouble))?;
         let answer = questions.query_async(&mut shared.connection).await;
         let (address, state): (Option<(String, u16)>, HashMap<String, String>) =
             answer.map_err(|error: RedisError| {
                 if is_lost(&error) {
                     sentinel.give_up(&shared);
                 }
-                Trouble::Failed(error)
+                failed(&error)
             })?;
-        let unknown = || Trouble::Unreached(format!("knows no master `{}`", self.master));
+        let unknown = || failed(&format_args!("knows no master `{}`", self.master));
         let (host, port) = address.ok_or_else(unknown)?;
         let epoch = state.get("config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
         Ok((epoch, Address { host, port }))

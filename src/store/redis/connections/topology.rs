@@ -70,17 +70,15 @@ impl Topology {
     /// Where `MOVED` or `ASK`, said by `from`, points to. Nowhere outside a cluster.
     pub(super) fn detour(&self, key: &str, from: Option<&Node>, remedy: &Remedy) -> Option<Arc<Node>> {
         let Self::Cluster(cluster) = self else { return None };
-        let at = |address: &Option<_>| {
-            Some(Clone::clone(address.as_ref()?)).map(|address: super::address::Address| match from {
-                Some(node) => address.or_on(&node.address().host),
-                None => address,
-            })
+        let (Remedy::Moved(to) | Remedy::Ask(to)) = remedy else { return None };
+        let to = to.clone()?;
+        let to = match from {
+            Some(node) => to.or_on(&node.address().host),
+            None => to,
         };
-        match remedy {
-            Remedy::Moved(address) => cluster.moved(key, &at(address)?).ok(),
-            Remedy::Ask(address) => cluster.node(&at(address)?).ok(),
-            Remedy::Rediscover | Remedy::Pause => None,
-        }
+        let node =
+            if matches!(remedy, Remedy::Moved(_)) { cluster.moved(key, &to) } else { cluster.node(&to) };
+        node.ok()
     }
 
     /// Every server that keeps our keys.
