@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
 use gatelodge::clock::{Clock, Timestamp};
+use gatelodge::demo::mcp_server::{KeyLoader, McpServer};
 use gatelodge::domain::Haste;
 use gatelodge::protocol::{KeySet, ResourceUri, SigningAlgorithm};
 use gatelodge::secret::{MasterSecret, Secret};
@@ -13,12 +16,14 @@ use gatelodge::store::Store as _;
 use gatelodge::store::faulty::Operation;
 use gatelodge::tokens::{AccessTokenVerifier, SigningKey};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::harness::broker::{RESOURCE, Setup, TestBroker};
 use crate::harness::browser::Browser;
 use crate::harness::client::{TestClient, Tokens};
 use crate::harness::clock::TestClock;
 use crate::harness::front::Front;
+use crate::harness::keys::TestKey;
 use crate::harness::provider::TestProvider;
 use crate::harness::redis_server::{self, fresh_prefix};
 use crate::harness::temp_dir::TempDir;
@@ -121,6 +126,44 @@ async fn rel_18_no_token_is_refused_through_rotations_on_two_replicas() {
     assert_eq!(refused, 0, "of {asked}");
     assert!(asked > 4000, "{asked}");
     assert!(signers.len() >= 4, "{signers:?}");
+}
+
+/// REL-18: the demo's MCP server asks for keys only when it meets a name that it does not know,
+/// and not again within half a minute. Strangers who invent names at the worst moments do not make
+/// it refuse the new key.
+#[tokio::test]
+async fn rel_18_the_demos_server_follows_whatever_strangers_send() {
+    let broker = Arc::new(TestBroker::start().await);
+    let loader: KeyLoader = {
+        let broker = Arc::clone(&broker);
+        Arc::new(move || {
+            let document = broker.parts.keys.current().jwks().clone();
+            Box::pin(async move { Ok(document) })
+        })
+    };
+    let resource = ResourceUri::parse(RESOURCE).expect("a resource");
+    let server = McpServer::new(resource, broker.issuer.clone(), loader, broker.clock.clone());
+    let router = server.router();
+    let status = async |token: &str| {
+        let request = Request::post("/mcp").header("host", "mcp.example.com");
+        let request = request.header("authorization", format!("Bearer {token}")).body(Body::empty());
+        router.clone().oneshot(request.expect("a request")).await.expect("an answer").status().as_u16()
+    };
+    let client = TestClient::register(&broker).await;
+    let mut tokens = client.tokens(&broker).await;
+    assert_ne!(status(&tokens.access).await, 401);
+    let first = kid(&tokens.access);
+    broker.parts.keys.rotate(SigningAlgorithm::Es256, Haste::Usual).await.expect("a rotation");
+    broker.clock.advance(Duration::from_secs(24 * 3600 - 40));
+    for (number, wait) in [20, 19, 1, 1, 28, 1, 600].into_iter().enumerate() {
+        let stranger = TestKey::es256(&format!("invented {number}"));
+        let invented = stranger.sign(&stranger.header("at+jwt"), &serde_json::Map::new());
+        assert_eq!(status(&invented).await, 401);
+        tokens = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
+        assert_ne!(status(&tokens.access).await, 401, "{number}");
+        broker.clock.advance(Duration::from_secs(wait));
+    }
+    assert_ne!(kid(&tokens.access), first);
 }
 
 /// Replicas that find a rotation due at the same moment publish the same next key.
