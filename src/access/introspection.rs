@@ -81,9 +81,12 @@ impl Introspection {
     async fn is_alive(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, StoreError> {
         let grant = claims.grant_id.as_deref().and_then(GrantId::parse);
         let (Some(grant), Some(person)) = (grant, PersonId::parse(&claims.sub)) else { return Ok(false) };
+        // By the grant's age, not the token's: a replica that had not heard of the revocation yet
+        // may have issued a token since.
+        let Some(grant) = self.store.grant(&grant, now).await? else { return Ok(false) };
         let not_before = self.revocations.current(now).await?;
         let client = ClientId::new(&claims.client_id);
-        Ok(!not_before.revokes(&person, &client, claims.iat) && self.store.is_alive(&grant, now).await?)
+        Ok(!not_before.revokes(&person, &client, grant.created_at))
     }
 }
 

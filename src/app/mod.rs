@@ -5,12 +5,16 @@
 //! - `keys`: the signing keys without a broker, for the command line.
 //! - `serve`: a listener, the router, housekeeping, and a graceful end.
 
+mod command_store;
 mod keys;
+mod revoke;
 mod serve;
 mod state;
 mod wiring;
 
+pub use command_store::CommandStoreError;
 pub use keys::{KeysError, rotate_signing_keys, signing_keys};
+pub use revoke::{RevokedBy, revoke};
 pub use serve::{ServeError, end_asked, serve, serve_on, tend};
 pub use state::{StartError, State, kept_secret};
 pub use wiring::wire;

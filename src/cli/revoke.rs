@@ -1,14 +1,9 @@
 //! `gatelodge revoke`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use crate::app::State;
-use crate::clock::{Clock as _, SystemClock};
-use crate::config::Config;
-use crate::domain::{AuditEvent, AuditKind, ClientId, PersonId, Revoked};
-use crate::store::audit;
-use crate::store::revocations::Revocations;
+use crate::app;
+use crate::domain::{ClientId, PersonId, Revoked};
 
 use super::ConfigFile;
 
@@ -18,14 +13,20 @@ pub(super) struct Revoke {
     file: ConfigFile,
     #[command(flatten)]
     what: What,
+    /// The person's `sub` at their identity provider.
+    #[arg(long, value_name = "SUBJECT", requires = "issuer")]
+    subject: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct What {
-    /// Of this person, at every client: the `sub` of their tokens, `person` in the audit log.
+    /// Of this person, at every client: `person` in the audit log, the `sub` of their tokens.
     #[arg(long, value_name = "p_…", value_parser = person)]
     person: Option<PersonId>,
+    /// Of the person whom this identity provider calls --subject.
+    #[arg(long, value_name = "URL", requires = "subject")]
+    issuer: Option<String>,
     /// Of this client, for every person.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
@@ -38,12 +39,14 @@ fn person(text: &str) -> Result<PersonId, &'static str> {
     PersonId::parse(text).ok_or("a person's identifier is p_ and 43 characters")
 }
 
-impl What {
+impl Revoke {
     fn revoked(&self) -> Revoked {
-        match (&self.person, &self.client) {
-            (Some(person), _) => Revoked::Person(person.clone()),
-            (None, Some(client)) => Revoked::Client(ClientId::new(client)),
-            (None, None) => Revoked::Everything,
+        let What { person, issuer, client, .. } = &self.what;
+        match (person, issuer.as_ref().zip(self.subject.as_ref()), client) {
+            (Some(person), _, _) => Revoked::Person(person.clone()),
+            (None, Some((issuer, subject)), _) => Revoked::Person(PersonId::of(issuer, subject)),
+            (None, None, Some(client)) => Revoked::Client(ClientId::new(client)),
+            (None, None, None) => Revoked::Everything,
         }
     }
 }
@@ -53,36 +56,25 @@ pub(super) fn run(revoke: &Revoke) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
+    let what = revoke.revoked();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(fault) => return failed(&fault.to_string()),
+        Err(fault) => return failed(&fault),
     };
-    match runtime.block_on(write(&config, &revoke.what.revoked())) {
-        Ok(()) => {
-            println!("revoked: grants end now, introspection says so within a second,");
-            println!("and a server that only checks the JWT sees it when the token ends");
+    match runtime.block_on(app::revoke(&config, &what)) {
+        Ok(done) => {
+            if !done.known {
+                eprintln!("gatelodge revoke: nobody knows this client; is its id right?");
+            }
+            println!("revoked {} in {}: grants end now, introspection", what.name(), done.store);
+            println!("says so within a second, a server that only checks the JWT when the token ends");
             ExitCode::SUCCESS
         }
-        Err(fault) => failed(&fault.to_string()),
+        Err(fault) => failed(&fault),
     }
 }
 
-fn failed(fault: &str) -> ExitCode {
+fn failed(fault: &dyn std::error::Error) -> ExitCode {
     eprintln!("gatelodge revoke: {fault}");
     ExitCode::FAILURE
-}
-
-async fn write(config: &Config, what: &Revoked) -> Result<(), Box<dyn std::error::Error>> {
-    let now = SystemClock.now();
-    let state = State::open(config, now).await?;
-    let keep = config.tokens.refresh_absolute + config.tokens.access_lifetime;
-    Revocations::new(Arc::clone(&state.store)).revoke(what, now, keep).await?;
-    let event = AuditEvent::new(AuditKind::AccessRevoked, now).because("by command");
-    let event = match what {
-        Revoked::Person(person) => event.person(person.clone()),
-        Revoked::Client(client) => event.client(client),
-        Revoked::Everything => event,
-    };
-    audit::record(state.store.as_ref(), event).await;
-    Ok(())
 }

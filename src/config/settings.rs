@@ -10,6 +10,9 @@ pub use crate::protocol::SigningAlgorithm;
 use crate::protocol::{Issuer, RedirectUri, ResourceUri, Scope, ScopeSet};
 use crate::secret::{MasterSecret, Secret};
 
+/// The longest `refresh_absolute` that is accepted, and so the longest life of any grant.
+pub const LONGEST_GRANT: Duration = Duration::from_secs(3650 * 24 * 3600);
+
 /// Everything that an operator decides, checked.
 #[derive(Debug, Clone)]
 pub struct Config {

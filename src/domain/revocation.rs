@@ -51,16 +51,16 @@ impl NotBefore {
         &self.version
     }
 
-    /// Is what was issued at `issued_at` to this client for this person revoked? All moments hold
+    /// Is a grant of this person to this client, opened at `opened_at`, revoked? All moments hold
     /// together (SEC-132).
     #[must_use]
-    pub fn revokes(&self, person: &PersonId, client: &ClientId, issued_at: Timestamp) -> bool {
+    pub fn revokes(&self, person: &PersonId, client: &ClientId, opened_at: Timestamp) -> bool {
         if self.moments.is_empty() {
             return false;
         }
         let subjects =
             [Revoked::Everything, Revoked::Person(person.clone()), Revoked::Client(client.clone())];
-        subjects.iter().filter_map(|what| self.moments.get(&what.name())).any(|moment| issued_at <= *moment)
+        subjects.iter().filter_map(|what| self.moments.get(&what.name())).any(|moment| opened_at <= *moment)
     }
 }
 
@@ -70,10 +70,10 @@ mod tests {
 
     const AT: Timestamp = Timestamp::from_unix(1000);
 
-    fn revokes(what: &Revoked, issued_at: u64) -> bool {
+    fn revokes(what: &Revoked, opened_at: u64) -> bool {
         let set = NotBefore::new("1".into(), [(what.name(), AT)].into());
         let (alice, client) = (PersonId::of("https://idp.example", "alice"), ClientId::new("c"));
-        set.revokes(&alice, &client, Timestamp::from_unix(issued_at))
+        set.revokes(&alice, &client, Timestamp::from_unix(opened_at))
     }
 
     #[test]

@@ -128,6 +128,8 @@ impl TokenEndpoint {
         let grant = own.ok_or_else(invalid_grant)?;
         let not_before = self.revocations.current(now).await.map_err(OAuthError::unavailable)?;
         if not_before.revokes(&grant.identity.person(), &grant.client_id, grant.created_at) {
+            let event = AuditEvent::new(AuditKind::RefreshDenied, now).grant(&grant);
+            audit::record(self.store.as_ref(), event.because("revoked by the operator")).await;
             return Err(invalid_grant());
         }
         Ok(grant)

@@ -24,7 +24,7 @@ pub(super) async fn log(mut request: Request, next: Next) -> Response {
         let text = String::from_utf8_lossy(agent.as_bytes());
         text.escape_debug().take(120).collect::<String>()
     });
-    let span = tracing::info_span!("request", id = %id);
+    let span = tracing::info_span!("request", request_id = %id);
     #[expect(clippy::disallowed_methods, reason = "a duration is measured, no date is read")]
     let started = std::time::Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;

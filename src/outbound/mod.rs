@@ -93,7 +93,9 @@ impl Outbound {
             source: source.without_url(),
         };
         let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let mut answer = self.client.execute(request).await.map_err(failed)?;
+        tracing::debug!(%host, %method, path, status = answer.status().as_u16(), "called");
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > self.largest_body {

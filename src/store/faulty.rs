@@ -31,7 +31,6 @@ pub enum Operation {
     RedeemCode,
     RotateRefresh,
     EndGrant,
-    IsAlive,
     Revoke,
     NotBefore,
     KeyRing,
@@ -159,10 +158,6 @@ impl Store for FaultyStore {
 
     async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
         self.reach(Operation::EndGrant)?.end_grant(id).await
-    }
-
-    async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
-        self.reach(Operation::IsAlive)?.is_alive(id, now).await
     }
 
     async fn revoke(

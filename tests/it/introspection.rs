@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatelodge::domain::{ClientId, Haste, PersonId, Revoked};
 use gatelodge::protocol::SigningAlgorithm;
 use gatelodge::store::faulty::Operation;
-use gatelodge::store::revocations::Revocations;
+use gatelodge::store::revocations::{Revocations, SLACK};
 use gatelodge::store::{Store, StoreError};
 use serde_json::{Value, json};
 
@@ -155,7 +155,7 @@ async fn sec_132_sec_134_much_ends_at_once() {
         assert_eq!(ask(&broker, &tokens.access).await, inactive(), "{kind}");
         assert_eq!(client.refresh(&broker, &tokens.refresh).await.error(), "invalid_grant", "{kind}");
         assert_eq!(client.redeem(&broker, &code).await.error(), "invalid_grant", "{kind}");
-        broker.clock.advance(Duration::from_secs(1));
+        broker.clock.advance(SLACK);
         let again = client.tokens(&broker).await;
         assert_eq!(ask(&broker, &again.access).await["active"], json!(true), "{kind}: a new sign-in");
     }
@@ -174,7 +174,7 @@ async fn sec_132_sec_134_much_ends_at_once() {
 async fn prin_5_a_store_fault_is_503_at_introspection() {
     let broker = TestBroker::with(setup()).await;
     let (_, tokens) = signed_in(&broker).await;
-    for operation in [Operation::IsAlive, Operation::NotBefore] {
+    for operation in [Operation::Grant, Operation::NotBefore] {
         broker.clock.advance(Duration::from_secs(1));
         broker.store.fail(operation);
         let page = ask_as(&broker, (SERVER, SECRET), &tokens.access).await;

@@ -9,6 +9,7 @@ use super::values::{Checker, Limits};
 
 const ACCESS: Limits = Limits { default: defaults::ACCESS_LIFETIME, least: "1m", most: "24h" };
 const IDLE: Limits = Limits { default: defaults::REFRESH_IDLE, least: "1m", most: "365d" };
+/// `most` is [`LONGEST_GRANT`](super::super::settings::LONGEST_GRANT).
 const ABSOLUTE: Limits = Limits { default: defaults::REFRESH_ABSOLUTE, least: "1m", most: "3650d" };
 const GRACE: Limits = Limits { default: defaults::REFRESH_GRACE, least: "0s", most: "1h" };
 const CODE: Limits = Limits { default: defaults::CODE_LIFETIME, least: "1s", most: "60s" };

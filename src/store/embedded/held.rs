@@ -34,7 +34,7 @@ pub(super) struct Held {
 impl Held {
     /// Opens the file, or makes it (mode 0600). One process at a time can have it open.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = open(path)?;
+        let database = open(path, Expect::Anything)?;
         Ok(Self { current: RwLock::new(Some(database)), path: Some(path.to_owned()) })
     }
 
@@ -77,13 +77,22 @@ impl Held {
         Ok(())
     }
 
+    /// Gives free pages of the file back to the disk. Everybody waits for it.
+    pub(super) fn compact(&self) -> Result<(), StoreError> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(database) = current.as_mut() {
+            database.compact().map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// Opens the file anew after a fault. In memory there is nothing to open.
     pub(super) fn reopen(&self) {
         let Some(path) = &self.path else { return };
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Closed first: the file has one lock.
         *current = None;
-        match open(path) {
+        match open(path, Expect::WhatWasThere) {
             Ok(database) => {
                 *current = Some(database);
                 tracing::warn!(path = %path.display(), "the store file was opened again after a fault");
@@ -104,9 +113,19 @@ fn builder() -> Builder {
     builder
 }
 
-fn open(path: &Path) -> Result<Database, StoreError> {
+/// What is expected at the path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    /// A store, or nothing yet.
+    Anything,
+    /// The store that was open before. A volume that has gone away leaves an empty folder, and a
+    /// new store there would sign everybody out.
+    WhatWasThere,
+}
+
+fn open(path: &Path, expect: Expect) -> Result<Database, StoreError> {
     let shown = path.display();
-    let file = open_file(path)
+    let file = open_file(path, expect)
         .map_err(|error| StoreError::Unavailable(format!("cannot open the store file {shown}: {error}")))?;
     builder().create_file(file).map_err(|error| {
         if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
@@ -120,13 +139,16 @@ fn open(path: &Path) -> Result<Database, StoreError> {
 }
 
 /// Opens or makes the file, for its owner only, and makes its name as durable as its content.
-fn open_file(path: &Path) -> std::io::Result<File> {
+fn open_file(path: &Path, expect: Expect) -> std::io::Result<File> {
     let is_new = !path.exists();
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options.read(true).write(true).create(expect == Expect::Anything).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
+    if expect == Expect::WhatWasThere && file.metadata()?.len() == 0 {
+        return Err(std::io::Error::other("it is empty, and was not before"));
+    }
     // The mode above is for new files; an older one may have been copied here with another.
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;

@@ -101,7 +101,7 @@ impl Store for EmbeddedStore {
                     return Ok(Done::Looked(None));
                 };
                 remove(transaction, LOGINS, &name)?;
-                Ok(Done::Wrote(Some(login).filter(|login| !login.is_expired(now))))
+                Ok(Done::Ended(Some(login).filter(|login| !login.is_expired(now))))
             })
             .await
     }
@@ -162,6 +162,7 @@ impl Store for EmbeddedStore {
                     Rotation::Successor { fresh: true, .. } => put_grant(transaction, &sealer, &grant)?,
                     Rotation::Reused => {
                         remove(transaction, GRANTS, &grant_name(&id))?;
+                        return Ok(Done::Ended(rotation));
                     }
                     Rotation::Successor { fresh: false, .. } | Rotation::Gone => {
                         return Ok(Done::Looked(rotation));
@@ -177,13 +178,9 @@ impl Store for EmbeddedStore {
         self.writer
             .write(move |transaction| {
                 let there = remove(transaction, GRANTS, &name)?;
-                Ok(if there { Done::Wrote(true) } else { Done::Looked(false) })
+                Ok(if there { Done::Ended(true) } else { Done::Looked(false) })
             })
             .await
-    }
-
-    async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.grant(id, now).await?.is_some())
     }
 
     async fn revoke(
@@ -202,7 +199,7 @@ impl Store for EmbeddedStore {
                 let (old_moment, old_keep) = there.unwrap_or_default();
                 let value = (moment.as_unix().max(old_moment), keep_until.as_unix().max(old_keep));
                 table.insert(name.as_str(), value).map_err(failed)?;
-                Ok(Done::Wrote(()))
+                Ok(Done::Ended(()))
             })
             .await
     }

@@ -1,5 +1,7 @@
 //! Garbage collection. Nothing depends on it: an expired record is over whether or not it is gone.
 
+use std::sync::Arc;
+
 use redb::{ReadableDatabase, ReadableTable, TableError};
 
 use crate::clock::Timestamp;
@@ -21,6 +23,14 @@ impl EmbeddedStore {
             for names in expired.chunks(MOST_AT_ONCE) {
                 removed += self.remove_expired(table, names.to_vec(), now).await?;
             }
+        }
+        // Pages that became free in the file are no room on the disk: give them back.
+        if removed > 0 && self.held.check_room().is_err() {
+            let held = Arc::clone(&self.held);
+            let compacted = tokio::task::spawn_blocking(move || held.compact());
+            compacted
+                .await
+                .map_err(|_| StoreError::Unavailable("embedded store: not compacted".into()))??;
         }
         Ok(removed)
     }
@@ -67,7 +77,7 @@ impl EmbeddedStore {
                         removed += 1;
                     }
                 }
-                Ok(Done::Wrote(removed))
+                Ok(Done::Ended(removed))
             })
             .await
     }

@@ -1,6 +1,7 @@
 //! The one thread that writes. Requests that wait at the same moment share a transaction, and so
 //! one flush to disk; each is answered only after that transaction is on disk.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -19,14 +20,24 @@ const MOST_TOGETHER: usize = 128;
 pub(super) enum Done<T> {
     /// It wrote; answer after the commit.
     Wrote(T),
+    /// It removed, or ended something by a few bytes: this goes on where the disk is nearly full.
+    Ended(T),
     /// It looked and left everything as it was.
     Looked(T),
+}
+
+/// What a transaction does to the file, the most of its pieces.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Effect {
+    Nothing,
+    End,
+    Growth,
 }
 
 /// A piece of work. An [`StoreError::Unreadable`] fails it alone, so it must come before the
 /// first write; any other error ends the whole transaction.
 trait Job: Send {
-    fn run(&mut self, transaction: &WriteTransaction) -> Result<bool, StoreError>;
+    fn run(&mut self, transaction: &WriteTransaction) -> Result<Effect, StoreError>;
     fn answer(self: Box<Self>, committed: &Result<(), String>);
 }
 
@@ -41,16 +52,17 @@ where
     T: Send,
     F: FnOnce(&WriteTransaction) -> Result<Done<T>, StoreError> + Send,
 {
-    fn run(&mut self, transaction: &WriteTransaction) -> Result<bool, StoreError> {
-        let Some(work) = self.run.take() else { return Ok(false) };
-        let (result, wrote) = match work(transaction) {
-            Ok(Done::Wrote(value)) => (Ok(value), true),
-            Ok(Done::Looked(value)) => (Ok(value), false),
-            Err(error @ (StoreError::Unreadable(_) | StoreError::Unfit(_))) => (Err(error), false),
+    fn run(&mut self, transaction: &WriteTransaction) -> Result<Effect, StoreError> {
+        let Some(work) = self.run.take() else { return Ok(Effect::Nothing) };
+        let (result, effect) = match work(transaction) {
+            Ok(Done::Wrote(value)) => (Ok(value), Effect::Growth),
+            Ok(Done::Ended(value)) => (Ok(value), Effect::End),
+            Ok(Done::Looked(value)) => (Ok(value), Effect::Nothing),
+            Err(error @ (StoreError::Unreadable(_) | StoreError::Unfit(_))) => (Err(error), Effect::Nothing),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
         };
         self.result = Some(result);
-        Ok(wrote)
+        Ok(effect)
     }
 
     fn answer(self: Box<Self>, committed: &Result<(), String>) {
@@ -81,10 +93,7 @@ impl Writer {
                 while let Ok(first) = inbox.recv() {
                     let mut batch = vec![first];
                     batch.extend(inbox.try_iter().take(MOST_TOGETHER - 1));
-                    let committed = write_batch(&held, &mut batch);
-                    for job in batch {
-                        job.answer(&committed);
-                    }
+                    write_batch(&held, batch);
                 }
             })
             .map_err(|error| StoreError::Unavailable(format!("embedded store: no thread: {error}")))?;
@@ -115,30 +124,71 @@ impl Drop for Writer {
     }
 }
 
-/// Refused while there is no room. After a fault the file is opened anew, so that the next batch
-/// finds it whole.
-fn write_batch(held: &Held, batch: &mut [Box<dyn Job>]) -> Result<(), String> {
-    let text = |error| match error {
-        StoreError::Unavailable(why) | StoreError::Unreadable(why) | StoreError::Unfit(why) => why,
-    };
-    held.check_room().map_err(text)?;
+/// All together where there is room. Where there is none, one by one, so that what only ends
+/// something is not refused for the sake of what grows.
+fn write_batch(held: &Held, batch: Vec<Box<dyn Job>>) {
+    match held.check_room() {
+        Ok(()) => write_together(held, batch, None),
+        Err(full) => batch.into_iter().for_each(|job| write_together(held, vec![job], Some(&full))),
+    }
+}
+
+/// One transaction. After a fault the file is opened anew, so that the next one finds it whole; a
+/// panic is such a fault, since a writer that is gone would leave a broker that looks alive.
+fn write_together(held: &Held, mut batch: Vec<Box<dyn Job>>, full: Option<&StoreError>) {
     if held.is_closed() {
         held.reopen();
     }
-    held.with(|database| commit(database, batch)).map_err(|error| {
-        held.reopen();
-        text(error)
-    })
+    let commit = || held.with(|database| commit(database, &mut batch, full));
+    let committed = match catch_unwind(AssertUnwindSafe(commit)) {
+        Ok(Ok(Committed::Yes)) => Ok(()),
+        Ok(Ok(Committed::NoRoom(why))) => Err(why),
+        Ok(Err(error)) => {
+            held.reopen();
+            Err(why(&error))
+        }
+        Err(_) => {
+            tracing::error!("a write to the store panicked");
+            held.reopen();
+            Err("embedded store: a write failed unexpectedly".to_owned())
+        }
+    };
+    for job in batch {
+        job.answer(&committed);
+    }
+}
+
+fn why(error: &StoreError) -> String {
+    match error {
+        StoreError::Unavailable(why) | StoreError::Unreadable(why) | StoreError::Unfit(why) => why.clone(),
+    }
+}
+
+enum Committed {
+    Yes,
+    NoRoom(String),
 }
 
 /// Everything or nothing: a failure aborts what the whole batch wrote.
-fn commit(database: &Database, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+fn commit(
+    database: &Database,
+    batch: &mut [Box<dyn Job>],
+    full: Option<&StoreError>,
+) -> Result<Committed, StoreError> {
     let mut transaction = database.begin_write().map_err(failed)?;
     transaction.set_durability(Durability::Immediate).map_err(failed)?;
-    let mut wrote = false;
+    let mut effect = Effect::Nothing;
     for job in batch {
-        wrote |= job.run(&transaction)?;
+        effect = effect.max(job.run(&transaction)?);
     }
-    // A batch that only looked costs no flush: a replayed token is no way to keep the disk busy.
-    if wrote { transaction.commit().map_err(failed) } else { transaction.abort().map_err(failed) }
+    match (effect, full) {
+        // A batch that only looked costs no flush: a replayed token is no way to keep the disk busy.
+        (Effect::Nothing, _) => transaction.abort().map_err(failed)?,
+        (Effect::Growth, Some(full)) => {
+            transaction.abort().map_err(failed)?;
+            return Ok(Committed::NoRoom(why(full)));
+        }
+        (Effect::End | Effect::Growth, _) => transaction.commit().map_err(failed)?,
+    }
+    Ok(Committed::Yes)
 }

@@ -166,13 +166,6 @@ impl Store for RedisStore {
         self.unlink_grant(id).await
     }
 
-    async fn is_alive(&self, id: &GrantId, now: Timestamp) -> Result<bool, StoreError> {
-        let key = self.keys.grant(id);
-        let [expires_at, ends_at] = self.fields(&key, ["exp", "ends"]).await?;
-        let (Some(expires_at), Some(ends_at)) = (expires_at, ends_at) else { return Ok(false) };
-        Ok(now < timestamp(&key, &expires_at)? && now < timestamp(&key, &ends_at)?)
-    }
-
     async fn revoke(
         &self,
         what: &Revoked,

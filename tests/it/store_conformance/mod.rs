@@ -83,7 +83,6 @@ on_every_backend! {
         revocations::old_revocations_are_forgotten,
         revocations::parallel_revocations_all_stay,
         revocations::sec_134_a_replica_knows_within_a_second,
-        revocations::a_grant_stands_until_it_ends,
         misc::audit_events_come_back_newest_first,
         misc::the_audit_stream_is_capped,
         misc::ping_answers,
