@@ -1,4 +1,4 @@
-//! A primary, two replicas and three sentinels.
+//! A primary, two replicas and three sentinels, which want one password, the sentinels another.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -10,6 +10,8 @@ use gatelodge::store::redis::{Account, Servers, Shape, Tls};
 use super::eventually::eventually;
 use super::redis_server::{RedisServer, installed};
 
+const OF_SERVERS: &str = "canary-of-the-servers";
+const OF_SENTINELS: &str = "canary-of-the-sentinels";
 const BOUND: Duration = Duration::from_secs(20);
 
 /// How long the sentinels wait before they take the primary for dead.
@@ -24,10 +26,14 @@ pub(crate) struct SentinelRedis {
 impl SentinelRedis {
     /// Starts them and returns once the sentinels know each other and both replicas.
     pub(crate) fn start() -> Self {
-        let primary = RedisServer::start_with(&["--repl-diskless-sync-delay", "0"]);
+        let locked =
+            ["--requirepass", OF_SERVERS, "--masterauth", OF_SERVERS, "--repl-diskless-sync-delay", "0"];
+        let primary = RedisServer::start_with(&locked).locked_by(OF_SERVERS);
         let of_primary = format!("127.0.0.1 {}", primary.port);
-        let replica =
-            || RedisServer::start_with(&["--repl-diskless-sync-delay", "0", "--replicaof", &of_primary]);
+        let replica = || {
+            let words: Vec<&str> = locked.into_iter().chain(["--replicaof", &of_primary]).collect();
+            RedisServer::start_with(&words).locked_by(OF_SERVERS)
+        };
         let servers = vec![replica(), replica(), primary].into_iter().rev().collect::<Vec<_>>();
         eventually("both replicas are in step", BOUND, || {
             let info: String = servers[0].ask("INFO replication");
@@ -41,11 +47,14 @@ impl SentinelRedis {
                 let text = format!(
                     "port {port}\nbind 127.0.0.1\ndir {folder}\n{monitor}\n\
                      sentinel down-after-milliseconds main {milliseconds}\n\
-                     sentinel failover-timeout main 3000\nsentinel parallel-syncs main 2\n"
+                     sentinel failover-timeout main 3000\nsentinel parallel-syncs main 2\n\
+                     sentinel auth-pass main {OF_SERVERS}\nrequirepass {OF_SENTINELS}\n\
+                     sentinel sentinel-pass {OF_SENTINELS}\n"
                 );
                 std::fs::write(&file, text).unwrap();
                 vec![file, "--sentinel".to_owned()]
             })
+            .locked_by(OF_SENTINELS)
         };
         let all = Self { servers, sentinels: (0..3).map(|_| sentinel()).collect() };
         eventually("the sentinels know everybody", BOUND, || {
@@ -63,9 +72,9 @@ impl SentinelRedis {
             shape: Shape::Sentinel {
                 sentinels: self.sentinels.iter().map(RedisServer::url).collect::<Vec<Secret>>(),
                 master: "main".to_owned(),
-                account: Account::default(),
+                account: account(OF_SENTINELS),
             },
-            account: Account::default(),
+            account: account(OF_SERVERS),
             tls: Tls::default(),
         }
     }
@@ -74,7 +83,10 @@ impl SentinelRedis {
     pub(crate) fn mapping(&self) -> String {
         let urls: Vec<String> =
             self.sentinels.iter().map(|one| format!("\"{}\"", one.url().expose())).collect();
-        format!("{{ sentinel: [{}], master: main }}", urls.join(", "))
+        format!(
+            "{{ sentinel: [{}], master: main, password: {OF_SERVERS}, sentinel_password: {OF_SENTINELS} }}",
+            urls.join(", ")
+        )
     }
 
     /// The port of the primary, as most sentinels see it.
@@ -92,6 +104,10 @@ impl SentinelRedis {
     pub(crate) fn at(&self, port: u16) -> &RedisServer {
         self.servers.iter().find(|server| server.port == port).unwrap()
     }
+}
+
+fn account(password: &str) -> Account {
+    Account { username: None, password: Some(Secret::new(password.to_owned())) }
 }
 
 /// The one that the tests of this binary share; nobody breaks it.

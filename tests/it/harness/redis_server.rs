@@ -33,6 +33,8 @@ pub(crate) struct RedisServer {
     process: u32,
     pub(crate) port: u16,
     folder: Option<TempDir>,
+    /// What its default user has to show, if anything.
+    password: Option<&'static str>,
 }
 
 impl RedisServer {
@@ -80,11 +82,18 @@ impl RedisServer {
             |line: &String| line.contains("Ready to accept connections") || line.contains("+monitor master");
         let ready = log.lines().map_while(Result::ok).find(is_ready);
         let process = ready.as_ref().and_then(|line| line.split(':').next()?.trim().parse().ok());
-        let server = Self { keeper, process: process.unwrap_or(0), port, folder: None };
+        let server = Self { keeper, process: process.unwrap_or(0), port, folder: None, password: None };
         process.is_some().then_some(server)
     }
 
-    /// Its URL.
+    /// Its default user has to show this.
+    pub(crate) fn locked_by(self, password: &'static str) -> Self {
+        let mut locked = self;
+        locked.password = Some(password);
+        locked
+    }
+
+    /// Its URL, without a password.
     pub(crate) fn url(&self) -> Secret {
         Secret::new(format!("redis://127.0.0.1:{}/", self.port))
     }
@@ -101,7 +110,9 @@ impl RedisServer {
 
     /// A plain connection.
     pub(crate) fn connection(&self) -> Connection {
-        redis::Client::open(self.url().expose()).unwrap().get_connection().unwrap()
+        let account = self.password.map(|password| format!(":{password}@")).unwrap_or_default();
+        let url = format!("redis://{account}127.0.0.1:{}/", self.port);
+        redis::Client::open(url).unwrap().get_connection().unwrap()
     }
 
     /// Sends a command, word by word.
