@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind};
 
 use crate::broker::Broker;
 use crate::clock::{Clock, SystemClock, Timestamp};
@@ -122,21 +123,25 @@ pub async fn tend(store: &dyn Store, now: Timestamp) {
     }
 }
 
-/// SIGTERM or Ctrl-C.
-pub async fn end_asked() {
-    let interrupted = async {
-        let _ = tokio::signal::ctrl_c().await;
-    };
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// SIGTERM or Ctrl-C. It is listened for from this call on, not only from the first poll: who sees
+/// that the broker serves may ask it to end.
+pub fn end_asked() -> impl Future<Output = ()> + Send + 'static {
+    let listen = |kind| tokio::signal::unix::signal(kind).ok();
+    let (interrupted, terminated) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
+    async {
+        tokio::select! {
+            () = received(interrupted) => {}
+            () = received(terminated) => {}
         }
-    };
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
+    }
+}
+
+/// Never, where the signal cannot be listened for.
+async fn received(signal: Option<Signal>) {
+    match signal {
+        Some(mut signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }

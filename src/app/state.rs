@@ -13,7 +13,7 @@ use crate::config::{
 };
 use crate::domain::{KeyRing, NewKey};
 use crate::keyring::{self, KeyringError};
-use crate::secret::{MasterSecret, Secret, WeakSecret};
+use crate::secret::{MasterSecret, Secret, WeakSecret, random};
 use crate::store::redis::{Account, Servers, Shape, Tls};
 use crate::store::{EmbeddedStore, RedisStore, Store, StoreError};
 use crate::tokens::{KeyError, SigningKeys, named};
@@ -136,15 +136,26 @@ pub fn kept_secret(path: &Path) -> Result<MasterSecret, StartError> {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let fresh = MasterSecret::generate();
-            let mut options = fs::OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(file_error)?;
-            writeln!(file, "{}", fresh.expose()).map_err(file_error)?;
-            file.sync_all().map_err(file_error)?;
+            keep(path, &fresh).map_err(file_error)?;
             tracing::info!(path = %shown, "made the secret that seals the store; back it up");
             Ok(fresh)
         }
         Err(error) => Err(file_error(error)),
     }
+}
+
+/// Writes the secret under another name first: a file of the right name is always whole, and one
+/// that somebody else has made meanwhile stays.
+fn keep(path: &Path, secret: &MasterSecret) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}", random::id()));
+    let draft = Path::new(&name);
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(draft)?;
+    let written = writeln!(file, "{}", secret.expose()).and_then(|()| file.sync_all());
+    let kept = written.and_then(|()| fs::hard_link(draft, path));
+    fs::remove_file(draft)?;
+    kept
 }
 
 /// The operator's own keys, or the ring in the store.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use futures::future::join_all;
-use gatelodge::domain::{Client, ClientId};
+use gatelodge::domain::{Client, ClientId, Revoked};
 use gatelodge::secret::MasterSecret;
 use gatelodge::store::{EmbeddedStore, Store as _, StoreError};
 
-use crate::harness::sample::{NOW, client};
+use crate::harness::sample::{NOW, client, later};
 use crate::harness::small_disk::SmallDisk;
 
 fn open(folder: &Path, secret: &MasterSecret) -> EmbeddedStore {
@@ -36,12 +36,16 @@ async fn rel_16_a_full_disk_refuses_writes_and_serves_reads() {
         let fitting = named(&format!("fits-{round}"), 100);
         store.register_client(&fitting).await.expect("there is room");
         acknowledged.push(fitting.id);
-        disk.fill_all_but(0);
+        disk.fill_all_but(2);
         for number in 0..20 {
             let refused = store.register_client(&named(&format!("no-{round}-{number}"), 5000)).await;
             assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
         }
         assert_all_there(&store, &acknowledged).await;
+        // What ends something goes on, and so does a look.
+        let everything = Revoked::Everything;
+        store.revoke(&everything, later(round), later(1000), NOW).await.expect("a revocation");
+        store.ping().await.expect("a sign of life");
         if round % 5 == 4 {
             drop(store);
             store = open(disk.path(), &secret);
@@ -84,4 +88,22 @@ async fn rel_16_a_disk_that_fills_during_a_write_is_survived() {
     assert!(failures > 0, "the disk was never full");
     drop(store);
     assert_all_there(&open(disk.path(), &secret), &acknowledged).await;
+}
+
+/// The room that expired records took comes back, though nobody else frees any.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_16_what_has_expired_makes_room() {
+    let Some(disk) = SmallDisk::mount(48) else { return };
+    let store = open(disk.path(), &MasterSecret::generate());
+    let mut full = false;
+    for number in 0..2000 {
+        let short = Client { expires_at: Some(later(10)), ..named(&format!("short-{number}"), 30_000) };
+        full = store.register_client(&short).await.is_err();
+        if full {
+            break;
+        }
+    }
+    assert!(full, "the disk was never full");
+    store.tend(later(10)).await.expect("what has expired is collected");
+    store.register_client(&named("after", 100)).await.expect("there is room again");
 }
