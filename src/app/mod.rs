@@ -2,7 +2,8 @@
 //!
 //! - `wiring`: a checked configuration and a store become a `Broker`.
 //! - `state`: which store, which secret, which signing keys.
-//! - `keys`: the signing keys without a broker, for the command line.
+//! - `command_store`: the store that is there, for a command beside the broker.
+//! - `keys`, `revoke`: signing keys and revocations by command.
 //! - `serve`: a listener, the router, housekeeping, and a graceful end.
 
 mod command_store;
