@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 
 use crate::broker::Broker;
 
-use super::answer::Failure;
 use super::params::FormParams;
-use super::token::{credentials, no_store};
+use super::token::answer_client;
 
 /// Tells a protected server whether a token counts.
 pub(super) async fn introspect(
@@ -20,12 +17,7 @@ pub(super) async fn introspect(
     headers: HeaderMap,
     FormParams(form): FormParams,
 ) -> Response {
-    let answered = async {
-        let credentials = credentials(&headers, &form)?;
-        broker.introspection.introspect(&credentials, &form).await
-    };
-    match answered.await {
-        Ok(told) => no_store(Json(told).into_response()),
-        Err(error) => Failure::from(error).challenge_if(headers.contains_key(AUTHORIZATION)).into_response(),
-    }
+    let (broker, form) = (&broker, &form);
+    answer_client(&headers, form, |who| async move { broker.introspection.introspect(&who, form).await })
+        .await
 }

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use serde_json::json;
 
 use crate::broker::Broker;
 
-use super::answer::Failure;
 use super::params::FormParams;
-use super::token::{credentials, no_store};
+use super::token::answer_client;
 
 /// Ends the grant behind a token.
 pub(super) async fn revoke(
@@ -21,12 +18,11 @@ pub(super) async fn revoke(
     headers: HeaderMap,
     FormParams(form): FormParams,
 ) -> Response {
-    let answered = async {
-        let credentials = credentials(&headers, &form)?;
-        broker.tokens.revoke(&credentials, &form).await
-    };
-    match answered.await {
-        Ok(()) => no_store(Json(json!({})).into_response()),
-        Err(error) => Failure::from(error).challenge_if(headers.contains_key(AUTHORIZATION)).into_response(),
-    }
+    let (broker, form) = (&broker, &form);
+    answer_client(
+        &headers,
+        form,
+        |who| async move { broker.tokens.revoke(&who, form).await.map(|()| json!({})) },
+    )
+    .await
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, PRAGMA};
+use serde::Serialize;
 
 use crate::broker::Broker;
 use crate::clients::Credentials;
@@ -21,18 +22,33 @@ pub(super) async fn token(
     headers: HeaderMap,
     FormParams(form): FormParams,
 ) -> Response {
-    let answered = async {
-        let credentials = credentials(&headers, &form)?;
-        broker.tokens.token(&credentials, &form).await
+    let (broker, form) = (&broker, &form);
+    answer_client(&headers, form, |who| async move { broker.tokens.token(&who, form).await }).await
+}
+
+/// What token, revocation and introspection have in common: who is calling, an answer that nobody
+/// keeps, and the challenge for a header that did not hold.
+pub(super) async fn answer_client<T, F>(
+    headers: &HeaderMap,
+    form: &Params,
+    work: impl FnOnce(Credentials) -> F,
+) -> Response
+where
+    T: Serialize,
+    F: Future<Output = Result<T, OAuthError>>,
+{
+    let answered = match credentials(headers, form) {
+        Ok(credentials) => work(credentials).await,
+        Err(error) => Err(error),
     };
-    match answered.await {
-        Ok(tokens) => no_store(Json(tokens).into_response()),
+    match answered {
+        Ok(answer) => no_store(Json(answer).into_response()),
         Err(error) => Failure::from(error).challenge_if(headers.contains_key(AUTHORIZATION)).into_response(),
     }
 }
 
 /// What the client proves itself with.
-pub(super) fn credentials(headers: &HeaderMap, form: &Params) -> Result<Credentials, OAuthError> {
+fn credentials(headers: &HeaderMap, form: &Params) -> Result<Credentials, OAuthError> {
     let header = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("unreadable"));
     Credentials::read(header, form)
 }
