@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::clock::Timestamp;
 use crate::secret::Digest;
 
-use super::{ClientId, PersonId};
+use super::{ClientId, Grant, PersonId};
 
 /// What a revocation ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +51,16 @@ impl NotBefore {
         &self.version
     }
 
+    /// Is this grant revoked? Without revocations, as on most days, nobody has to be named for it.
+    #[must_use]
+    pub fn revokes_grant(&self, grant: &Grant) -> bool {
+        !self.moments.is_empty() && self.revokes(&grant.identity.person(), &grant.client_id, grant.created_at)
+    }
+
     /// Is a grant of this person to this client, opened at `opened_at`, revoked? All moments hold
     /// together (SEC-132).
     #[must_use]
     pub fn revokes(&self, person: &PersonId, client: &ClientId, opened_at: Timestamp) -> bool {
-        if self.moments.is_empty() {
-            return false;
-        }
         let subjects =
             [Revoked::Everything, Revoked::Person(person.clone()), Revoked::Client(client.clone())];
         subjects.iter().filter_map(|what| self.moments.get(&what.name())).any(|moment| opened_at <= *moment)

@@ -126,8 +126,7 @@ impl TokenEndpoint {
         let found = self.store.grant(id, now).await.map_err(OAuthError::unavailable)?;
         let own = found.filter(|grant| grant.client_id == client.client().id);
         let grant = own.ok_or_else(invalid_grant)?;
-        let not_before = self.revocations.current(now).await.map_err(OAuthError::unavailable)?;
-        if not_before.revokes(&grant.identity.person(), &grant.client_id, grant.created_at) {
+        if self.revocations.has_ended(&grant, now).await.map_err(OAuthError::unavailable)? {
             let event = AuditEvent::new(AuditKind::RefreshDenied, now).grant(&grant);
             audit::record(self.store.as_ref(), event.because("revoked by the operator")).await;
             return Err(invalid_grant());

@@ -1,6 +1,6 @@
 //! Queries and forms as [`Params`]; repeated parameters are told apart later, by name.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -58,11 +58,10 @@ pub(super) fn check_type(headers: &HeaderMap, wanted: &str) -> Result<(), Failur
 }
 
 /// Reads a body up to 64 KiB; more is 413.
-pub(super) async fn read(body: Body) -> Result<Vec<u8>, Failure> {
-    let bytes = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
+pub(super) async fn read(body: Body) -> Result<Bytes, Failure> {
+    axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
         let text = "the body is larger than 64 KiB, was cut off, or took longer than 10 s";
         let error = OAuthError::new(ErrorCode::InvalidRequest, text);
         Failure::from(error).with_status(StatusCode::PAYLOAD_TOO_LARGE)
-    })?;
-    Ok(bytes.to_vec())
+    })
 }

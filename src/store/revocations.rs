@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use crate::clock::Timestamp;
-use crate::domain::{NotBefore, Revoked};
+use crate::domain::{Grant, NotBefore, Revoked};
 
 use super::{Store, StoreError};
 
@@ -59,6 +59,11 @@ impl Revocations {
         let known = Known { not_before: Arc::clone(&not_before), as_of: now };
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(not_before)
+    }
+
+    /// Has this grant been revoked, with its person, its client or everything (SEC-132)?
+    pub async fn has_ended(&self, grant: &Grant, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.current(now).await?.revokes_grant(grant))
     }
 
     /// Ends every grant that was opened until now, and its tokens.

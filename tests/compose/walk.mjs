@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { Tab, closeBrowser, newProfile } from '../clients/browser.mjs';
 import { Trace, main, step } from '../clients/support.mjs';
 import { Visitor } from '../clients/visitor.mjs';
-import { version as keycloakVersion } from '../providers/keycloak.mjs';
+import * as keycloak from '../providers/keycloak.mjs';
 import { sendPassword } from '../providers/pages.mjs';
 import { Engine } from './engine.mjs';
 import { buildOurs, importKeycloak, importRedis, root } from './images.mjs';
@@ -28,7 +28,7 @@ async function signIn(visitor, person) {
   await tab.screenshot('consent');
   await tab.leave('button[name=upstream][value=keycloak]');
   await tab.screenshot('keycloak');
-  await sendPassword(tab, { name: '#username', password: '#password', send: '#kc-login' }, person, person);
+  await sendPassword(tab, keycloak.form, person, person);
   await tab.screenshot('after');
   const outcome = await tab.outcome(visitor.callback.redirectUri);
   await context.close();
@@ -46,8 +46,8 @@ async function walk() {
     const text = compose('config');
     const [redis] = /redis:[\d.]+(?=\n)/.exec(text);
     importRedis(engine, redis, path.join(scratch, 'redis'));
-    const home = path.join(root, 'target', `keycloak-${keycloakVersion}`);
-    importKeycloak(engine, `quay.io/keycloak/keycloak:${keycloakVersion}`, home, path.join(scratch, 'keycloak'));
+    const image = `quay.io/keycloak/keycloak:${keycloak.version}`;
+    importKeycloak(engine, image, keycloak.home, path.join(scratch, 'keycloak'));
     return redis;
   });
   await step('docker compose up', () => void compose('up', '-d', '--no-build'));

@@ -11,8 +11,8 @@ const compose = readFileSync(path.join(root, 'docker-compose.yml'), 'utf8');
 
 /** The version that docker-compose.yml runs. */
 export const version = /image: quay\.io\/keycloak\/keycloak:(\S+)/.exec(compose)[1];
-const home = path.join(root, 'target', `keycloak-${version}`);
-const form = { name: '#username', password: '#password', send: '#kc-login', refusal: /Invalid username or password/ };
+export const home = path.join(root, 'target', `keycloak-${version}`);
+export const form = { name: '#username', password: '#password', send: '#kc-login', refusal: /Invalid username or password/ };
 const administrator = { KC_BOOTSTRAP_ADMIN_USERNAME: 'admin', KC_BOOTSTRAP_ADMIN_PASSWORD: 'admin' };
 
 /** Options that Keycloak builds itself for; the same at each start, so that it does so once. */
