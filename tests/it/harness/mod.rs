@@ -3,6 +3,7 @@
 //! - [`body`]: a request body that notices whether it was read.
 //! - [`broker`]: a broker in process; [`browser`]: cookies and forms; [`client`]: an MCP client.
 //! - [`clock`]: time that a test moves by hand.
+//! - [`extent`]: the short and the long form of a fault test, and its figures.
 //! - [`front`]: one public origin in front of several replicas.
 //! - [`keys`]: signing keys that sign whatever they are told to.
 //! - [`program`]: the program itself, as a process.
@@ -22,6 +23,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod eventually;
+pub(crate) mod extent;
 pub(crate) mod front;
 pub(crate) mod keys;
 pub(crate) mod program;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Person, store};
 use crate::harness::eventually::{Stopwatch, eventually_async};
+use crate::harness::extent::figure;
 use crate::harness::redis_cluster::ClusterRedis;
 use crate::harness::redis_server::{RedisServer, installed};
 use gatelodge::secret::MasterSecret;
@@ -52,7 +53,6 @@ async fn a_slot_moves(redis: &ClusterRedis) {
     assert_eq!(person.faults, 0);
 }
 
-#[expect(clippy::print_stdout, reason = "the figures of a run")]
 async fn a_primary_dies(redis: &ClusterRedis) {
     let store = store(&redis.as_servers()).await;
     let mut people = Vec::new();
@@ -73,7 +73,8 @@ async fn a_primary_dies(redis: &ClusterRedis) {
         eventually_async("everybody is served", BOUND, async || person.refresh(&store).await).await;
     }
     let recovered = killed.elapsed();
-    println!("cluster: {away} of {} people were away; all served after {recovered:?}", people.len());
+    let seen = format!("{away} of {} people got 503; all served after {recovered:.1?}", people.len());
+    figure("REL-02", "a cluster's primary is killed", &seen);
     // Two seconds until it is taken for dead, a vote, and three seconds.
     assert!(recovered <= Duration::from_secs(8), "{recovered:?}");
 }
