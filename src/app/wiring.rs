@@ -20,7 +20,7 @@ use crate::policy::{Admission, Conditions, Policy, Rule};
 use crate::protocol::{Issuer, ResourceUri, ScopeSet};
 use crate::secret::Digest;
 use crate::store::revocations::Revocations;
-use crate::tokens::{Minter, RefreshTokens};
+use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
 use crate::upstream::{Preset, Upstream, UpstreamSettings, Upstreams};
 
 use super::{StartError, State};
@@ -47,6 +47,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         upstreams: Upstreams::new(upstreams.collect()),
         policy: Arc::clone(&policy),
         resources: Arc::clone(&resources),
+        codes: AuthorizationCodes::new(&state.secret),
         key: state.secret.mac_key("gatelodge login v1"),
         rules: LoginRules {
             login: config.tokens.login_lifetime,
@@ -72,6 +73,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         policy,
         resources: Arc::clone(&resources),
         minter,
+        codes: AuthorizationCodes::new(&state.secret),
         refresh_tokens: RefreshTokens::new(&state.secret),
         rules: GrantRules {
             rotation: RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle },

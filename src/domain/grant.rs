@@ -18,44 +18,80 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet};
-use crate::secret::{Digest, random};
+use crate::protocol::{ResourceUri, ScopeSet};
+use crate::secret::random;
 
-use super::{ClientId, Identity};
+use super::{ClientId, Identity, PersonId, PersonTag};
 
-/// Names a grant and its refresh family. Not a secret.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct GrantId([u8; 16]);
+/// Most grants of one person. One more ends the one that would end first: a client that never
+/// keeps its tokens must not fill the store.
+pub const MOST_GRANTS: usize = 100;
+
+/// The last generation of a family. Redis's scripts count in doubles, which hold so much exactly;
+/// no family lives to see it.
+pub const LAST_GENERATION: u64 = (1 << 53) - 1;
+
+/// Names a grant and its refresh family: the person's tag, so that all of a person's grants are
+/// found together, and 64 random bits. Not a secret.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GrantId {
+    person: PersonTag,
+    name: [u8; 8],
+}
 
 impl GrantId {
-    /// A fresh identifier.
+    /// A fresh identifier for a grant of this person.
     #[must_use]
-    pub fn generate() -> Self {
-        Self(random::bytes())
+    pub fn generate(person: &PersonId) -> Self {
+        Self::in_person(person.tag(), random::bytes())
+    }
+
+    /// From its two halves.
+    #[must_use]
+    pub const fn in_person(person: PersonTag, name: [u8; 8]) -> Self {
+        Self { person, name }
     }
 
     /// From its bytes, as a code or a refresh token carries them.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let (mut person, mut name) = ([0; 8], [0; 8]);
+        person.copy_from_slice(&bytes[..8]);
+        name.copy_from_slice(&bytes[8..]);
+        Self { person: PersonTag::from_bytes(person), name }
     }
 
     /// From its text, as a token's claim carries it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().map(Self).ok()
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().map(Self::from_bytes).ok()
     }
 
     /// Its bytes.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+    pub fn to_bytes(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(self.person.as_bytes());
+        bytes[8..].copy_from_slice(&self.name);
+        bytes
+    }
+
+    /// Whose grant it is.
+    #[must_use]
+    pub const fn person(&self) -> PersonTag {
+        self.person
+    }
+
+    /// What tells it from the person's other grants.
+    #[must_use]
+    pub const fn within_person(&self) -> [u8; 8] {
+        self.name
     }
 }
 
 impl fmt::Display for GrantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.to_bytes()))
     }
 }
 
@@ -100,12 +136,6 @@ pub struct Grant {
     pub id: GrantId,
     /// Which client, and no other (SEC-073, SEC-083).
     pub client_id: ClientId,
-    /// The redirect that the code went to (SEC-079).
-    pub redirect_uri: RedirectUri,
-    /// PKCE (SEC-074).
-    pub challenge: S256Challenge,
-    /// The digest of the code; kept after redemption, to recognise a replay (SEC-076).
-    pub code: Digest,
     /// The only audience.
     pub resource: ResourceUri,
     /// What was asked and granted.
@@ -129,7 +159,7 @@ pub enum Redemption {
     Redeemed,
     /// It had been redeemed before.
     AlreadyRedeemed,
-    /// No such code, another code of this grant, or too late.
+    /// No such grant, or too late.
     Gone,
 }
 
@@ -173,9 +203,9 @@ impl Grant {
         now.plus(idle).min(self.ends_at)
     }
 
-    /// Redeems the code whose digest is given.
-    pub fn redeem(&mut self, code: &Digest, now: Timestamp, idle: Duration) -> Redemption {
-        if self.is_expired(now) || self.code != *code {
+    /// Redeems the grant's code, which has proved itself by its MAC.
+    pub fn redeem(&mut self, now: Timestamp, idle: Duration) -> Redemption {
+        if self.is_expired(now) {
             return Redemption::Gone;
         }
         match self.state {
@@ -196,7 +226,7 @@ impl Grant {
         let GrantState::Active { generation, rotated_at } = self.state else {
             return Rotation::Gone;
         };
-        if self.is_expired(now) {
+        if self.is_expired(now) || presented >= LAST_GENERATION {
             return Rotation::Gone;
         }
         if presented >= generation {
@@ -208,4 +238,12 @@ impl Grant {
         let in_grace = presented.saturating_add(1) == generation && now.since(rotated_at) < rules.grace;
         if in_grace { Rotation::Successor { generation, fresh: false } } else { Rotation::Reused }
     }
+}
+
+/// Those of `grants` that are this person's and not over, the oldest first.
+#[must_use]
+pub fn alive_of(mut grants: Vec<Grant>, person: &PersonId, now: Timestamp) -> Vec<Grant> {
+    grants.retain(|grant| !grant.is_expired(now) && grant.identity.person() == *person);
+    grants.sort_by_key(|grant| (grant.created_at, grant.id));
+    grants
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -64,6 +66,40 @@ impl PersonId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The short form, for the names of a person's records.
+    #[must_use]
+    pub fn tag(&self) -> PersonTag {
+        let digest = self.0.strip_prefix("p_").and_then(|digest| URL_SAFE_NO_PAD.decode(digest).ok());
+        let tag = digest.and_then(|digest| digest.first_chunk::<8>().copied());
+        // Whatever has the form of an identifier has a tag, also one that is no digest.
+        PersonTag(tag.unwrap_or_default())
+    }
+}
+
+/// The first 64 bits of a person's digest. Two people might share one, so it only says where to
+/// look: the record says whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersonTag([u8; 8]);
+
+impl PersonTag {
+    /// From its bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for PersonTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 

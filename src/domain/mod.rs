@@ -24,8 +24,10 @@ mod revocation;
 pub use audit::{AuditEvent, AuditKind};
 pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMismatch, TrustedReturn};
 pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
-pub use grant::{Grant, GrantId, GrantState, Redemption, Rotation, RotationRules};
-pub use identity::{Identity, PersonId, UpstreamId};
+pub use grant::{
+    Grant, GrantId, GrantState, LAST_GENERATION, MOST_GRANTS, Redemption, Rotation, RotationRules, alive_of,
+};
+pub use identity::{Identity, PersonId, PersonTag, UpstreamId};
 pub use key_ring::{
     Haste, KeyRing, KeyState, KeysNow, NOTICED, NewKey, PUBLISHED_AFTER, PUBLISHED_AHEAD, RingKey,
 };

@@ -4,8 +4,7 @@ use crate::clients::AuthenticatedClient;
 use crate::clock::Timestamp;
 use crate::domain::{AuditKind, Grant, GrantState, Redemption};
 use crate::protocol::{ErrorCode, OAuthError, Params, ScopeSet};
-use crate::secret::Digest;
-use crate::tokens::{Authorization, AuthorizationCode};
+use crate::tokens::Authorization;
 
 use super::{Redeemable, TokenEndpoint, Transition, invalid_grant};
 
@@ -21,30 +20,28 @@ impl TokenEndpoint {
         let missing = |name| OAuthError::new(ErrorCode::InvalidRequest, format!("{name} is missing"));
         let code = form.one("code")?.ok_or_else(|| missing("code"))?;
         let verifier = form.one("code_verifier")?.ok_or_else(|| missing("code_verifier"))?;
-        let code = AuthorizationCode::parse(code).ok_or_else(invalid_grant)?;
-        let grant = self.grant_of(client, code.grant(), now).await?;
         let redirect = form.one("redirect_uri")?;
-        let other_redirect = redirect.is_some_and(|uri| uri != grant.redirect_uri.as_str());
-        if grant.code != *code.digest() || other_redirect || !grant.challenge.is_answered_by(verifier) {
+        let code = self.codes.read(code, verifier).ok_or_else(invalid_grant)?;
+        if redirect.is_some_and(|uri| !code.went_to(uri)) {
             return Err(invalid_grant());
         }
+        let grant = self.grant_of(client, code.grant(), now).await?;
         if let GrantState::Active { .. } = grant.state {
             return Err(self.replayed(&grant, now).await);
         }
-        Ok(Redeemable { grant, transition: Transition::Redeem(code.digest().clone()), asked: None })
+        Ok(Redeemable { grant, transition: Transition::Redeem, asked: None })
     }
 
     pub(super) async fn redeem(
         &self,
         grant: Grant,
-        code: &Digest,
         scopes: &ScopeSet,
         now: Timestamp,
     ) -> Result<Authorization, OAuthError> {
         // Before the code is used up: a fault here costs the client nothing.
         let until = now.plus(self.rules.keep_client);
         self.store.keep_client(&grant.client_id, until).await.map_err(OAuthError::unavailable)?;
-        let redeemed = self.store.redeem_code(&grant.id, code, now, self.rules.rotation.idle).await;
+        let redeemed = self.store.redeem_code(&grant.id, now, self.rules.rotation.idle).await;
         match redeemed.map_err(OAuthError::unavailable)? {
             Redemption::Gone => Err(invalid_grant()),
             Redemption::AlreadyRedeemed => Err(self.replayed(&grant, now).await),

@@ -27,10 +27,9 @@ use crate::clock::{Clock, Timestamp};
 use crate::domain::{AuditEvent, AuditKind, Grant, Resources, RotationRules};
 use crate::policy::Policy;
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, ScopeSet};
-use crate::secret::Digest;
 use crate::store::revocations::Revocations;
 use crate::store::{Store, audit};
-use crate::tokens::{Authorization, Minter, RefreshTokens};
+use crate::tokens::{Authorization, AuthorizationCodes, Minter, RefreshTokens};
 
 /// The durations that the token endpoint obeys.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +55,8 @@ pub struct TokenEndpoint {
     pub resources: Arc<Resources>,
     /// Makes access tokens.
     pub minter: Minter,
+    /// Reads codes.
+    pub codes: AuthorizationCodes,
     /// Makes and reads refresh tokens.
     pub refresh_tokens: RefreshTokens,
     /// For how long.
@@ -84,7 +85,7 @@ struct Redeemable {
 
 /// The one write that the request leads to.
 enum Transition {
-    Redeem(Digest),
+    Redeem,
     Rotate(u64),
 }
 
@@ -163,7 +164,7 @@ impl TokenEndpoint {
         now: Timestamp,
     ) -> Result<Authorization, OAuthError> {
         match redeemable.transition {
-            Transition::Redeem(code) => self.redeem(redeemable.grant, &code, scopes, now).await,
+            Transition::Redeem => self.redeem(redeemable.grant, scopes, now).await,
             Transition::Rotate(presented) => self.rotate(redeemable.grant, presented, scopes, now).await,
         }
     }

@@ -4,7 +4,6 @@ use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, GrantState, Identity,
 use crate::policy::Verdict;
 use crate::protocol::{ErrorCode, OAuthError, ScopeSet};
 use crate::store::audit;
-use crate::tokens::AuthorizationCode;
 
 use super::upstream_return::Arrival;
 use super::{ClientReturn, Login, NoAccess, NoAccessReason, PageError, Step};
@@ -51,15 +50,11 @@ impl Login {
             let denied = Denied::by(&verdict, identity, resource, &request.scopes);
             return Ok(self.no_access(arrival, denied).await);
         }
-        let id = GrantId::generate();
-        let (code, digest) = AuthorizationCode::generate(id);
+        let id = GrantId::generate(&identity.person());
         let ends_at = now.plus(self.rules.grant);
         let grant = Grant {
             id,
             client_id: request.client_id.clone(),
-            redirect_uri: request.redirect_uri.clone(),
-            challenge: request.challenge.clone(),
-            code: digest,
             resource: request.resource.clone(),
             scopes,
             identity,
@@ -71,6 +66,7 @@ impl Login {
         self.store.open_grant(&grant, now).await?;
         let event = AuditEvent::new(AuditKind::SignedIn, now).grant(&grant);
         audit::record(self.store.as_ref(), event).await;
+        let code = self.codes.issue(&id, &request.challenge, &request.redirect_uri);
         let parameters = vec![("code", code.expose().to_owned())];
         let state = request.state.as_deref();
         Ok(Step::ReturnToClient(ClientReturn::new(to.clone(), &self.issuer, state, parameters)))

@@ -28,6 +28,7 @@ use crate::policy::Policy;
 use crate::protocol::Issuer;
 use crate::secret::MacKey;
 use crate::store::{Store, audit};
+use crate::tokens::AuthorizationCodes;
 use crate::upstream::Upstreams;
 
 pub use answer::{AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, PageError, Step};
@@ -60,6 +61,8 @@ pub struct Login {
     pub policy: Arc<Policy>,
     /// For which servers.
     pub resources: Arc<Resources>,
+    /// Makes codes.
+    pub codes: AuthorizationCodes,
     /// Derives the secrets of a login.
     pub key: MacKey,
     /// For how long.

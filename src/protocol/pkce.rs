@@ -30,15 +30,20 @@ impl S256Challenge {
         Self(Digest::of(verifier).as_str().to_owned())
     }
 
-    /// Does this verifier answer the challenge? RFC 7636 section 4.1: 43 to 128 unreserved
+    /// The one challenge that a verifier answers. RFC 7636 section 4.1: 43 to 128 unreserved
     /// characters; anything else answers nothing.
     #[must_use]
-    pub fn is_answered_by(&self, verifier: &str) -> bool {
+    pub fn answered_by(verifier: &str) -> Option<Self> {
         let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-        (43..=128).contains(&verifier.len())
-            && verifier.bytes().all(unreserved)
-            && subtle::ConstantTimeEq::ct_eq(self.0.as_bytes(), Digest::of(verifier).as_str().as_bytes())
-                .into()
+        let is_one = (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved);
+        is_one.then(|| Self::of_verifier(verifier))
+    }
+
+    /// Does this verifier answer the challenge?
+    #[must_use]
+    pub fn is_answered_by(&self, verifier: &str) -> bool {
+        let answered = Self::answered_by(verifier);
+        answered.is_some_and(|own| subtle::ConstantTimeEq::ct_eq(self.0.as_bytes(), own.0.as_bytes()).into())
     }
 
     /// The challenge's text.

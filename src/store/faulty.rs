@@ -8,10 +8,10 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, Redemption,
-    Revoked, Rotation, RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId,
+    Redemption, Revoked, Rotation, RotationRules,
 };
-use crate::secret::{Digest, Secret};
+use crate::secret::Secret;
 
 use super::{Store, StoreError};
 
@@ -28,6 +28,7 @@ pub enum Operation {
     TakeLogin,
     OpenGrant,
     Grant,
+    GrantsOf,
     RedeemCode,
     RotateRefresh,
     EndGrant,
@@ -136,14 +137,17 @@ impl Store for FaultyStore {
         self.reach(Operation::Grant)?.grant(id, now).await
     }
 
+    async fn grants_of(&self, person: &PersonId, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        self.reach(Operation::GrantsOf)?.grants_of(person, now).await
+    }
+
     async fn redeem_code(
         &self,
         id: &GrantId,
-        code: &Digest,
         now: Timestamp,
         idle: Duration,
     ) -> Result<Redemption, StoreError> {
-        self.reach(Operation::RedeemCode)?.redeem_code(id, code, now, idle).await
+        self.reach(Operation::RedeemCode)?.redeem_code(id, now, idle).await
     }
 
     async fn rotate_refresh(

@@ -5,7 +5,8 @@
 //! - [`redis`]: several replicas; one Lua script per transition.
 //! - [`revocations`]: what a replica knows of the revocations, and how old that may be.
 //! - [`audit`]: one event, written by one store operation and one log line.
-//! - `codec`: how a record becomes bytes, versioned and sealed.
+//! - `codec`: how a record becomes bytes, versioned and sealed; `grant_body`: the same for grants, of
+//!   which there are most, in as few bytes as can be.
 //! - [`faulty`]: any store, failing on request, for the tests of what happens then.
 //!
 //! Everything personal or secret is sealed before it reaches a disk or a network
@@ -15,6 +16,7 @@ pub mod audit;
 mod codec;
 pub mod embedded;
 pub mod faulty;
+mod grant_body;
 pub mod redis;
 pub mod revocations;
 
@@ -25,10 +27,10 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, Redemption,
-    Revoked, Rotation, RotationRules,
+    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId,
+    Redemption, Revoked, Rotation, RotationRules,
 };
-use crate::secret::{Digest, Secret};
+use crate::secret::Secret;
 
 pub use embedded::EmbeddedStore;
 pub use redis::RedisStore;
@@ -74,17 +76,20 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Takes the sign-in out of the store; one caller gets it, once (SEC-042, SEC-057).
     async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError>;
 
-    /// Opens a grant whose code waits to be redeemed.
+    /// Opens a grant whose code waits to be redeemed. A person has at most
+    /// [`MOST_GRANTS`](crate::domain::MOST_GRANTS): the one that would end first makes room.
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError>;
 
     /// The grant, unless it is over.
     async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError>;
 
+    /// Every grant of a person that is not over, the oldest first. In time proportional to their number.
+    async fn grants_of(&self, person: &PersonId, now: Timestamp) -> Result<Vec<Grant>, StoreError>;
+
     /// Redeems a grant's code: exactly one caller is told [`Redemption::Redeemed`] (SEC-078).
     async fn redeem_code(
         &self,
         id: &GrantId,
-        code: &Digest,
         now: Timestamp,
         idle: Duration,
     ) -> Result<Redemption, StoreError>;

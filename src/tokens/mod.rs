@@ -1,7 +1,7 @@
 //! Minting and verifying.
 //!
 //! - `authorization`: [`Authorization`], the only thing that tokens are minted from.
-//! - `code`: authorization codes: the grant's name and a secret.
+//! - `code`: authorization codes: the grant's name, and MACs of what it was issued for; nothing is stored.
 //! - `refresh_token`: family, generation and a MAC; nothing secret is stored.
 //! - `access_token`: our access tokens (RFC 9068): their claims, and how they are verified.
 //! - `signing`: a key pair, parsed once, and its public half.
@@ -18,7 +18,7 @@ mod signing_keys;
 
 pub use access_token::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
 pub use authorization::Authorization;
-pub use code::AuthorizationCode;
+pub use code::{AuthorizationCode, AuthorizationCodes};
 pub use minter::{AccessToken, Minter};
 pub use refresh_token::{RefreshToken, RefreshTokens};
 pub use signing::{KeyError, SigningKey};

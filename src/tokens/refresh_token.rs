@@ -67,7 +67,7 @@ impl RefreshTokens {
     fn message(grant: &GrantId, generation: u64) -> [u8; 24] {
         let mut message = [0_u8; 24];
         let (name, number) = message.split_at_mut(16);
-        name.copy_from_slice(grant.as_bytes());
+        name.copy_from_slice(&grant.to_bytes());
         number.copy_from_slice(&generation.to_be_bytes());
         message
     }
@@ -76,11 +76,12 @@ impl RefreshTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PersonId;
 
     #[test]
     fn a_token_reads_back_under_its_own_secret_only() {
         let tokens = RefreshTokens::new(&MasterSecret::generate());
-        let grant = GrantId::generate();
+        let grant = GrantId::generate(&PersonId::of("https://idp.example", "alice"));
         let token = tokens.issue(&grant, 7);
         let read = tokens.read(token.expose()).unwrap();
         assert_eq!((read.grant(), read.generation()), (&grant, 7));
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn sec_092_truncated_extended_and_flipped_tokens_are_refused() {
         let tokens = RefreshTokens::new(&MasterSecret::generate());
-        let token = tokens.issue(&GrantId::generate(), 1);
+        let token = tokens.issue(&GrantId::generate(&PersonId::of("https://idp.example", "alice")), 1);
         let text = token.expose();
         for cut in 0..text.len() {
             assert!(tokens.read(&text[..cut]).is_none(), "cut at {cut}");

@@ -13,6 +13,7 @@
 //! - [`work`]: the kinds of request. [`flow`]: a browser that signs in.
 //! - [`load`]: the closed loop.
 //! - [`rounds`]: the interleaved rounds, and their medians.
+//! - [`sessions`]: what sessions take in Redis.
 //! - [`table`]: the result.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
@@ -27,6 +28,7 @@ mod process;
 mod provider;
 mod redis;
 mod rounds;
+mod sessions;
 mod table;
 mod work;
 
@@ -57,6 +59,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<String, Fault> {
+    if let Some(sessions) = options.sessions() {
+        return sessions::measure(sessions).await;
+    }
     let contestants = options.contestants()?;
     let results = rounds::measure(&contestants, &options.extent()).await?;
     let table = table::render(&contestants, &results, options.markdown());

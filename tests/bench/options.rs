@@ -37,6 +37,9 @@ pub(crate) struct Options {
     /// Callers that ask at the same time.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     callers: u16,
+    /// Instead: fill a Redis with this many sessions, and print what they take.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    sessions: Option<u32>,
     /// What `cargo bench` adds.
     #[arg(long, hide = true)]
     bench: bool,
@@ -81,6 +84,11 @@ impl Options {
             callers: self.callers.into(),
             limits: Limits { time, count: 200_000 },
         }
+    }
+
+    /// How many sessions to fill a Redis with, where that is what is measured.
+    pub(crate) fn sessions(&self) -> Option<usize> {
+        self.sessions.and_then(|sessions| usize::try_from(sessions).ok())
     }
 
     /// Too short for figures?

@@ -1,5 +1,6 @@
 //! State for one process: redb, in one file or in memory, the same code for both.
 //!
+//! - `grants`: how a grant stands in its table, and a person's grants together.
 //! - `held`: the database file: its mode, its room, its life after a fault.
 //! - `tables`: the tables, and how a record is put and read.
 //! - `writer`: the one writing thread; every change is on disk before it is acknowledged.
@@ -7,6 +8,7 @@
 //!   [`crate::domain`].
 //! - `purge`: garbage collection, which the app calls now and then.
 
+mod grants;
 mod held;
 mod operations;
 mod purge;
@@ -17,7 +19,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, ReadableDatabase, TableError};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, TableError};
 use serde::de::DeserializeOwned;
 
 use crate::secret::Sealer;
@@ -79,19 +81,26 @@ impl EmbeddedStore {
         name: &str,
         personal: Personal,
     ) -> Result<Option<T>, StoreError> {
+        let cover = match personal {
+            Personal::Yes => Cover::Sealed(&self.sealer),
+            Personal::No => Cover::Clear,
+        };
+        self.look_at(table, |table| tables::read(table, name, cover)).map(Option::flatten)
+    }
+
+    /// A short look into one table; None if nobody has written to it yet.
+    fn look_at<T>(
+        &self,
+        table: Expiring,
+        work: impl FnOnce(&ReadOnlyTable<&'static str, (u64, &'static [u8])>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         self.held.with(|database| {
             let transaction = database.begin_read().map_err(failed)?;
-            let table = match transaction.open_table(table) {
-                Ok(table) => table,
-                // Nobody has written to it yet.
-                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                Err(error) => return Err(failed(error)),
-            };
-            let cover = match personal {
-                Personal::Yes => Cover::Sealed(&self.sealer),
-                Personal::No => Cover::Clear,
-            };
-            tables::read(&table, name, cover)
+            match transaction.open_table(table) {
+                Ok(table) => work(&table).map(Some),
+                Err(TableError::TableDoesNotExist(_)) => Ok(None),
+                Err(error) => Err(failed(error)),
+            }
         })
     }
 

@@ -8,12 +8,13 @@ use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, W
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, Redemption,
-    Revoked, Rotation, RotationRules,
+    self, AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId,
+    Redemption, Revoked, Rotation, RotationRules,
 };
-use crate::secret::{Digest, Sealer, Secret};
+use crate::secret::{Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
 
+use super::grants::{self, Kept};
 use super::tables::{
     AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, NOT_BEFORE, SIGNING_KEYS, adopted_key_name, client_name,
     failed, grant_name, login_name, read, remove, rewrite, write,
@@ -110,35 +111,39 @@ impl Store for EmbeddedStore {
         let (sealer, grant) = (self.sealer.clone(), grant.clone());
         self.writer
             .write(move |transaction| {
-                put_grant(transaction, &sealer, &grant)?;
+                grants::open(transaction, &sealer, &grant)?;
                 Ok(Done::Wrote(()))
             })
             .await
     }
 
     async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError> {
-        let grant: Option<Grant> = self.read(GRANTS, &grant_name(id), Personal::Yes)?;
-        Ok(grant.filter(|grant| !grant.is_expired(now)))
+        let kept = self.look_at(GRANTS, |table| grants::read(table, &self.sealer, id))?.flatten();
+        Ok(kept.map(|kept| kept.grant).filter(|grant| !grant.is_expired(now)))
+    }
+
+    async fn grants_of(&self, person: &PersonId, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        let all = self.look_at(GRANTS, |table| grants::of_person(table, &self.sealer, person.tag()))?;
+        Ok(domain::alive_of(all.unwrap_or_default(), person, now))
     }
 
     async fn redeem_code(
         &self,
         id: &GrantId,
-        code: &Digest,
         now: Timestamp,
         idle: Duration,
     ) -> Result<Redemption, StoreError> {
-        let (sealer, id, code) = (self.sealer.clone(), *id, code.clone());
+        let (sealer, id) = (self.sealer.clone(), *id);
         self.writer
             .write(move |transaction| {
-                let Some(mut grant) = get_grant(transaction, &sealer, &id)? else {
+                let Some(mut kept) = get_grant(transaction, &sealer, &id)? else {
                     return Ok(Done::Looked(Redemption::Gone));
                 };
-                let redemption = grant.redeem(&code, now, idle);
+                let redemption = kept.grant.redeem(now, idle);
                 if redemption != Redemption::Redeemed {
                     return Ok(Done::Looked(redemption));
                 }
-                put_grant(transaction, &sealer, &grant)?;
+                grants::move_on(transaction, &kept)?;
                 Ok(Done::Wrote(redemption))
             })
             .await
@@ -154,12 +159,12 @@ impl Store for EmbeddedStore {
         let (sealer, id) = (self.sealer.clone(), *id);
         self.writer
             .write(move |transaction| {
-                let Some(mut grant) = get_grant(transaction, &sealer, &id)? else {
+                let Some(mut kept) = get_grant(transaction, &sealer, &id)? else {
                     return Ok(Done::Looked(Rotation::Gone));
                 };
-                let rotation = grant.rotate(presented, now, rules);
+                let rotation = kept.grant.rotate(presented, now, rules);
                 match rotation {
-                    Rotation::Successor { fresh: true, .. } => put_grant(transaction, &sealer, &grant)?,
+                    Rotation::Successor { fresh: true, .. } => grants::move_on(transaction, &kept)?,
                     Rotation::Reused => {
                         remove(transaction, GRANTS, &grant_name(&id))?;
                         return Ok(Done::Ended(rotation));
@@ -329,13 +334,7 @@ fn get_grant(
     transaction: &WriteTransaction,
     sealer: &Sealer,
     id: &GrantId,
-) -> Result<Option<Grant>, StoreError> {
+) -> Result<Option<Kept>, StoreError> {
     let table = transaction.open_table(GRANTS).map_err(failed)?;
-    read(&table, &grant_name(id), Cover::Sealed(sealer))
-}
-
-fn put_grant(transaction: &WriteTransaction, sealer: &Sealer, grant: &Grant) -> Result<(), StoreError> {
-    let name = grant_name(&grant.id);
-    let over = grant.expires_at.min(grant.ends_at);
-    rewrite(transaction, GRANTS, (&name, Cover::Sealed(sealer)), grant, Some(over))
+    grants::read(&table, sealer, id)
 }

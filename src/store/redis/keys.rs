@@ -4,7 +4,7 @@
 //! are the Cluster hash tag, so everything about one record is in one slot. An id that comes from
 //! outside is hashed first: it can neither move to another slot nor meet another key (SEC-167).
 
-use crate::domain::{ClientId, GrantId, LoginId};
+use crate::domain::{ClientId, GrantId, LoginId, PersonTag};
 use crate::secret::Digest;
 use crate::store::StoreError;
 
@@ -34,8 +34,14 @@ impl Keys {
         format!("{}login:{{{id}}}", self.prefix)
     }
 
+    /// All the grants of a person.
+    pub(super) fn grants(&self, person: PersonTag) -> String {
+        format!("{}person:{{{person}}}", self.prefix)
+    }
+
+    /// The name that one of them is sealed under.
     pub(super) fn grant(&self, id: &GrantId) -> String {
-        format!("{}grant:{{{id}}}", self.prefix)
+        format!("{}grant:{id}", self.prefix)
     }
 
     /// The revocations, one field for each.

@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_bytes::{ByteBuf, Bytes};
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, GrantState, KeyRing, LoginId, NotBefore, PendingLogin,
-    Redemption, Revoked, Rotation, RotationRules,
+    self, AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS,
+    NotBefore, PendingLogin, PersonId, Redemption, Revoked, Rotation, RotationRules,
 };
-use crate::secret::{Digest, Secret, random};
-use crate::store::{Store, StoreError, audit, codec};
+use crate::secret::{Secret, random};
+use crate::store::{Store, StoreError, audit, codec, grant_body};
 
-use super::RedisStore;
 use super::connections::Request;
+use super::grants::{self, Kept, date};
 use super::memory::Moment;
+use super::{RedisStore, unreadable};
 
 #[async_trait]
 impl Store for RedisStore {
@@ -82,53 +84,53 @@ impl Store for RedisStore {
     }
 
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {
-        let key = self.keys.grant(&grant.id);
-        let body = codec::seal(&self.sealer, &key, grant)?;
-        let (generation, rotated_at) = match grant.state {
-            GrantState::AwaitingCode => (0, Timestamp::from_unix(0)),
-            GrantState::Active { generation, rotated_at } => (generation, rotated_at),
-        };
-        let expires_at = decimal(grant.expires_at);
-        let mut script = self.scripts.put.call(key);
-        script.arg(decimal(now)).arg(&expires_at).arg("exp").arg(&expires_at);
-        script.arg("ends").arg(decimal(grant.ends_at)).arg("code").arg(grant.code.as_str());
-        script.arg("gen").arg(generation.to_string()).arg("rot").arg(decimal(rotated_at));
-        script.arg("body").arg(body);
+        let body = grant_body::seal(&self.sealer, &self.keys.grant(&grant.id), grant)?;
+        let mut script = self.scripts.open_grant.call(self.keys.grants(grant.id.person()));
+        script
+            .arg(date(now))
+            .arg(MOST_GRANTS)
+            .arg(&grants::name(&grant.id))
+            .arg(&grants::numbers(grant))
+            .arg(body);
         self.run(&script).await
     }
 
     async fn grant(&self, id: &GrantId, now: Timestamp) -> Result<Option<Grant>, StoreError> {
-        let key = self.keys.grant(id);
-        let [body, expires_at, generation, rotated_at] =
-            self.fields(&key, ["body", "exp", "gen", "rot"]).await?;
-        let (Some(body), Some(expires_at), Some(generation), Some(rotated_at)) =
-            (body, expires_at, generation, rotated_at)
-        else {
-            return Ok(None);
-        };
-        // The body is as it was when the grant was opened; the fields have moved on since.
-        let (mut grant, is_stale): (Grant, _) = codec::unseal_telling(&self.sealer, &key, &body)?;
-        if is_stale {
-            self.seal_anew(&key, &body).await?;
+        let key = self.keys.grants(id.person());
+        let kept = self.kept_grants(&key).await?.remove(Bytes::new(&grants::name(id)));
+        let Some(Kept { standing, body }) = kept else { return Ok(None) };
+        let found = grant_body::open(&self.sealer, &self.keys.grant(id), (*id, standing), &body)?;
+        if let Some(anew) = found.sealed_anew {
+            // Transitions leave the body as it is, so this is where a previous secret comes out of
+            // use; whoever reads it next would do the same.
+            let mut script = self.scripts.seal_anew.call(key);
+            script.arg(date(now)).arg(&grants::name(id)).arg(body).arg(anew);
+            self.run::<()>(&script).await?;
         }
-        grant.expires_at = timestamp(&key, &expires_at)?;
-        grant.state = match number(&key, &generation)? {
-            0 => GrantState::AwaitingCode,
-            generation => GrantState::Active { generation, rotated_at: timestamp(&key, &rotated_at)? },
-        };
-        Ok(Some(grant).filter(|grant| !grant.is_expired(now)))
+        Ok(Some(found.grant).filter(|grant| !grant.is_expired(now)))
+    }
+
+    async fn grants_of(&self, person: &PersonId, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        let tag = person.tag();
+        let mut all = Vec::new();
+        for (name, Kept { standing, body }) in self.kept_grants(&self.keys.grants(tag)).await? {
+            let Ok(name) = name.into_vec().try_into() else { continue };
+            let id = GrantId::in_person(tag, name);
+            let found = grant_body::open(&self.sealer, &self.keys.grant(&id), (id, standing), &body)?;
+            all.push(found.grant);
+        }
+        Ok(domain::alive_of(all, person, now))
     }
 
     async fn redeem_code(
         &self,
         id: &GrantId,
-        code: &Digest,
         now: Timestamp,
         idle: Duration,
     ) -> Result<Redemption, StoreError> {
-        let key = self.keys.grant(id);
+        let key = self.keys.grants(id.person());
         let mut script = self.scripts.redeem_code.call(&key);
-        script.arg(decimal(now)).arg(code.as_str()).arg(decimal(now.plus(idle)));
+        script.arg(date(now)).arg(&grants::name(id)).arg(date(now.plus(idle)));
         let answer: String = self.run(&script).await?;
         match answer.as_str() {
             "redeemed" => Ok(Redemption::Redeemed),
@@ -145,25 +147,25 @@ impl Store for RedisStore {
         now: Timestamp,
         rules: RotationRules,
     ) -> Result<Rotation, StoreError> {
-        let key = self.keys.grant(id);
+        if presented >= LAST_GENERATION {
+            return Ok(Rotation::Gone);
+        }
+        let key = self.keys.grants(id.person());
         let mut script = self.scripts.rotate_refresh.call(&key);
-        script.arg(decimal(now)).arg(presented.to_string()).arg(presented.saturating_add(1).to_string());
-        script.arg(decimal(now.plus(rules.idle))).arg(earliest_in_grace(now, rules.grace));
-        let answer: Vec<String> = self.run(&script).await?;
-        match answer.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            [tag @ ("fresh" | "same"), generation] => Ok(Rotation::Successor {
-                generation: number(&key, generation.as_bytes())?,
-                fresh: *tag == "fresh",
-            }),
-            // The script has ended the family. That must outlive a failover, too: see `unlink_grant`.
-            ["reused"] => self.unlink_grant(id).await.map(|_| Rotation::Reused),
-            ["gone"] => Ok(Rotation::Gone),
+        script.arg(date(now)).arg(&grants::name(id)).arg(presented);
+        script.arg(date(now.plus(rules.idle))).arg(earliest_in_grace(now, rules.grace));
+        let (answer, generation): (String, u64) = self.run(&script).await?;
+        match answer.as_str() {
+            tag @ ("fresh" | "same") => Ok(Rotation::Successor { generation, fresh: tag == "fresh" }),
+            // The script has ended the family. That must outlive a failover, too: see `take_out`.
+            "reused" => self.take_out(id).await.map(|_| Rotation::Reused),
+            "gone" => Ok(Rotation::Gone),
             _ => Err(unreadable(&key)),
         }
     }
 
     async fn end_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
-        self.unlink_grant(id).await
+        self.take_out(id).await
     }
 
     async fn revoke(
@@ -261,9 +263,16 @@ impl RedisStore {
     /// Ends a grant so that a failover does not bring it back. True if it was there; if it was not,
     /// because a first call was told to come again or a script has removed it, the replicas are
     /// asked for all the same.
-    async fn unlink_grant(&self, id: &GrantId) -> Result<bool, StoreError> {
-        let request = Request::new("UNLINK", self.keys.grant(id));
-        Ok(self.connections.send_replicated::<u64>(&request).await? > 0)
+    async fn take_out(&self, id: &GrantId) -> Result<bool, StoreError> {
+        let mut script = self.scripts.end_grant.call(self.keys.grants(id.person()));
+        script.arg(&grants::name(id));
+        self.connections.send_replicated(&script).await
+    }
+
+    /// The record of a person's grants.
+    async fn kept_grants(&self, key: &str) -> Result<HashMap<ByteBuf, Kept>, StoreError> {
+        let packed: Option<Vec<u8>> = self.run(&Request::new("GET", key.to_owned())).await?;
+        packed.map_or_else(|| Ok(HashMap::new()), |packed| grants::read(key, &packed))
     }
 
     /// Some fields of a record, in one read.
@@ -276,15 +285,6 @@ impl RedisStore {
         request.arg(names.as_slice());
         let values: Vec<Option<Vec<u8>>> = self.run(&request).await?;
         values.try_into().map_err(|_| unreadable(key))
-    }
-
-    /// Seals a grant's body under the current secret. Transitions leave the body as it is, so
-    /// this is where a previous secret comes out of use; whoever reads it next would do the same.
-    async fn seal_anew(&self, key: &str, body: &[u8]) -> Result<(), StoreError> {
-        let opened = self.sealer.open(key, body).map_err(|_| unreadable(key))?;
-        let mut script = self.scripts.seal_anew.call(key);
-        script.arg(body).arg(self.sealer.seal(key, &opened.plain));
-        self.run(&script).await
     }
 
     fn opened_login(
@@ -319,8 +319,4 @@ fn timestamp(key: &str, digits: &[u8]) -> Result<Timestamp, StoreError> {
 
 fn number(key: &str, digits: &[u8]) -> Result<u64, StoreError> {
     std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or_else(|| unreadable(key))
-}
-
-fn unreadable(key: &str) -> StoreError {
-    StoreError::Unreadable(format!("{key}: does not hold what its version says"))
 }

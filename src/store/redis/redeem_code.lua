@@ -1,11 +1,10 @@
 -- Redeems a code: the same decision as `Grant::redeem` (SEC-078, SEC-165).
--- KEYS[1] the grant; ARGV: now, digest of the code, idle end.
-local exp, ends, code, gen = unpack(redis.call('HMGET', KEYS[1], 'exp', 'ends', 'code', 'gen'))
-if not exp or not ends or not gen or code ~= ARGV[2] then return 'gone' end
-if not less(ARGV[1], exp) or not less(ARGV[1], ends) then return 'gone' end
-if gen ~= '0' then return 'again' end
-exp = ARGV[3]
-if less(ends, exp) then exp = ends end
-redis.call('HSET', KEYS[1], 'gen', '1', 'rot', ARGV[1], 'exp', exp)
-collect_after(KEYS[1], exp, ARGV[1])
+-- KEYS[1] the person's grants; ARGV: now, name, idle end.
+local now, grants = tonumber(ARGV[1]), read(KEYS[1])
+local grant = grants[ARGV[2]]
+if not grant or now >= over(grant) then return 'gone' end
+if grant[GENERATION] ~= 0 then return 'again' end
+grant[GENERATION], grant[ROTATED] = 1, now
+grant[OVER] = math.min(tonumber(ARGV[3]), grant[ENDS])
+write(KEYS[1], grants, now)
 return 'redeemed'

@@ -27,16 +27,25 @@ macro_rules! script {
     };
 }
 
+/// A script about a person's grants.
+macro_rules! grant_script {
+    ($file:literal) => {
+        Script::new(concat!(include_str!("common.lua"), include_str!("grants.lua"), include_str!($file)))
+    };
+}
+
 /// The scripts, hashed once.
 pub(super) struct Scripts {
     pub(super) put: Script,
     pub(super) keep_client: Script,
     pub(super) advance_login: Script,
     pub(super) take_login: Script,
+    pub(super) open_grant: Script,
     pub(super) redeem_code: Script,
     pub(super) rotate_refresh: Script,
-    pub(super) replace_key_ring: Script,
+    pub(super) end_grant: Script,
     pub(super) seal_anew: Script,
+    pub(super) replace_key_ring: Script,
     pub(super) revoke: Script,
 }
 
@@ -47,10 +56,12 @@ impl Scripts {
             keep_client: script!("keep_client.lua"),
             advance_login: script!("advance_login.lua"),
             take_login: script!("take_login.lua"),
-            redeem_code: script!("redeem_code.lua"),
-            rotate_refresh: script!("rotate_refresh.lua"),
+            open_grant: grant_script!("open_grant.lua"),
+            redeem_code: grant_script!("redeem_code.lua"),
+            rotate_refresh: grant_script!("rotate_refresh.lua"),
+            end_grant: grant_script!("end_grant.lua"),
+            seal_anew: grant_script!("seal_anew.lua"),
             replace_key_ring: script!("replace_key_ring.lua"),
-            seal_anew: script!("seal_anew.lua"),
             revoke: script!("revoke.lua"),
         }
     }

@@ -6,16 +6,13 @@ use std::time::Duration;
 use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
     AuthorizationRequest, Client, ClientAuthMethod, ClientId, ClientOrigin, FormProof, Grant, GrantId,
-    GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin, UpstreamId,
+    GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin, PersonId, UpstreamId,
 };
 use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet, SigningAlgorithm};
-use gatelodge::secret::{Digest, Secret};
+use gatelodge::secret::{Digest, Secret, random};
 
 /// The present of every test that does not move it.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
-
-/// The code of [`grant`].
-pub(crate) const CODE: &str = "the-code";
 
 /// [`NOW`] and some seconds.
 pub(crate) fn later(seconds: u64) -> Timestamp {
@@ -73,20 +70,18 @@ pub(crate) fn at_upstream(login: &PendingLogin, upstream: &str) -> PendingLogin 
     PendingLogin { step, ..login.clone() }
 }
 
-/// A grant whose code lives for a minute, and which ends after thirty days.
+/// A grant, of a person of its own, whose code lives for a minute, and which ends after thirty days.
 pub(crate) fn grant() -> Grant {
+    let (issuer, subject) = ("https://idp.example.com", format!("canary-subject-{}", random::id()));
     Grant {
-        id: GrantId::generate(),
+        id: GrantId::generate(&PersonId::of(issuer, &subject)),
         client_id: ClientId::new("c"),
-        redirect_uri: RedirectUri::parse("http://127.0.0.1:9000/cb").unwrap(),
-        challenge: S256Challenge::of_verifier(&"v".repeat(43)),
-        code: Digest::of(CODE),
         resource: ResourceUri::parse("https://mcp.example.com/mcp").unwrap(),
         scopes: ScopeSet::parse_lenient("mcp:read"),
         identity: Identity {
             upstream: UpstreamId::parse("okta").unwrap(),
-            issuer: "https://idp.example.com".into(),
-            subject: "canary-subject".into(),
+            issuer: issuer.into(),
+            subject,
             email: Some("canary-person@example.com".parse().unwrap()),
             domain: Some("example.com".parse().unwrap()),
             groups: BTreeSet::from(["canary-group".to_owned()]),

@@ -30,7 +30,7 @@ async fn a_slot_moves(redis: &ClusterRedis) {
     let store =
         RedisStore::connect(&redis.as_servers(), prefix, MasterSecret::generate().sealer()).await.unwrap();
     let mut person = Person::new(&store).await;
-    let key = format!("{prefix}1:grant:{{{}}}", person.id);
+    let key = format!("{prefix}1:person:{{{}}}", person.id.person());
     let from = redis.owner(&key, &redis.nodes[0]);
     let to = redis.nodes[..3].iter().find(|node| node.port != from.port).unwrap();
     let id = |node: &RedisServer| node.ask::<String>("CLUSTER MYID");

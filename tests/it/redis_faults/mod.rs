@@ -13,13 +13,13 @@ mod single;
 use std::time::Duration;
 
 use gatelodge::domain::{GrantId, Rotation, RotationRules};
-use gatelodge::secret::{Digest, MasterSecret};
+use gatelodge::secret::MasterSecret;
 use gatelodge::store::redis::Servers;
 use gatelodge::store::{RedisStore, Store, StoreError};
 
 use crate::harness::eventually::Stopwatch;
 use crate::harness::redis_server::fresh_prefix;
-use crate::harness::sample::{CODE, NOW, grant};
+use crate::harness::sample::{NOW, grant};
 
 /// An hour of idleness, and two minutes of grace.
 const RULES: RotationRules =
@@ -37,7 +37,7 @@ async fn store(servers: &Servers) -> RedisStore {
 async fn family(store: &dyn Store) -> GrantId {
     let opened = grant();
     store.open_grant(&opened, NOW).await.unwrap();
-    store.redeem_code(&opened.id, &Digest::of(CODE), NOW, RULES.idle).await.unwrap();
+    store.redeem_code(&opened.id, NOW, RULES.idle).await.unwrap();
     opened.id
 }
 

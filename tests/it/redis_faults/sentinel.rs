@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use gatelodge::domain::GrantState;
 use gatelodge::secret::MasterSecret;
+use gatelodge::store::redis::Servers;
 use gatelodge::store::{RedisStore, Store as _};
 
 use super::{Person, family};
@@ -10,6 +12,7 @@ use crate::harness::eventually::{Stopwatch, eventually, eventually_async};
 use crate::harness::extent::{extent, figure};
 use crate::harness::redis_sentinel::{DETECTION, SentinelRedis};
 use crate::harness::redis_server::installed;
+use crate::harness::sample::NOW;
 
 const PREFIX: &str = "t-failover:";
 const PEOPLE: usize = 20;
@@ -26,7 +29,7 @@ async fn rel_02_failovers_in_the_middle_of_refreshing_lose_nobody() {
     let rounds = extent(20, 200);
     let redis = SentinelRedis::start();
     let sealer = MasterSecret::generate().sealer();
-    let store = RedisStore::connect(&redis.as_servers(), PREFIX, sealer).await.unwrap();
+    let store = RedisStore::connect(&redis.as_servers(), PREFIX, sealer.clone()).await.unwrap();
     let mut people = Vec::new();
     for _ in 0..PEOPLE {
         people.push(Person::new(&store).await);
@@ -53,13 +56,15 @@ async fn rel_02_failovers_in_the_middle_of_refreshing_lose_nobody() {
         // nothing does.
         eventually_async("it is revoked", BOUND, async || store.end_grant(&revoked).await.is_ok()).await;
         let primary = redis.at(redis.named());
-        let key = |id| format!("{PREFIX}1:grant:{{{id}}}");
-        assert_eq!(primary.ask::<u64>(&format!("EXISTS {}", key(revoked))), 0, "round {round}");
+        let servers = Servers { shape: primary.servers().shape, ..redis.as_servers() };
+        let there = RedisStore::connect(&servers, PREFIX, sealer.clone()).await.unwrap();
+        assert_eq!(there.grant(&revoked, NOW).await.unwrap(), None, "round {round}");
         let person = &mut people[0];
         let soon = Duration::from_secs(3);
         eventually_async("writes go to the new primary", soon, async || {
             person.refresh(&store).await;
-            primary.ask::<Option<u64>>(&format!("HGET {} gen", key(person.id))) == Some(person.generation)
+            let kept = there.grant(&person.id, NOW).await.unwrap().map(|grant| grant.state);
+            matches!(kept, Some(GrantState::Active { generation, .. }) if generation == person.generation)
         })
         .await;
     }

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use gatelodge::domain::{GrantId, Redemption, Rotation, RotationRules};
-use gatelodge::secret::{Digest, MasterSecret, Sealer};
+use gatelodge::secret::{MasterSecret, Sealer};
 use gatelodge::store::{EmbeddedStore, Store, StoreError};
 
-use crate::harness::sample::{CODE, NOW, at_upstream, client, grant, key_ring, later, login};
+use crate::harness::sample::{NOW, at_upstream, client, grant, key_ring, later, login};
 use crate::harness::temp_dir::TempDir;
 
 const RULES: RotationRules =
@@ -21,7 +21,7 @@ fn open(path: &Path, sealer: &Sealer) -> EmbeddedStore {
 async fn family(store: &dyn Store) -> GrantId {
     let opened = grant();
     store.open_grant(&opened, NOW).await.unwrap();
-    let redeemed = store.redeem_code(&opened.id, &Digest::of(CODE), NOW, RULES.idle).await.unwrap();
+    let redeemed = store.redeem_code(&opened.id, NOW, RULES.idle).await.unwrap();
     assert_eq!(redeemed, Redemption::Redeemed);
     store.rotate_refresh(&opened.id, 1, NOW, RULES).await.unwrap();
     opened.id

@@ -2,6 +2,7 @@
 //!
 //! - `backend`: the stores under test.
 //! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
+//! - `people`: all the grants of one person.
 //! - `revocations`: the end of much at once.
 //! - `model`: random operations against the pure transitions of the domain.
 //! - `later_release`: records with members that this release does not know.
@@ -19,6 +20,7 @@ mod later_release;
 mod logins;
 mod misc;
 mod model;
+mod people;
 mod redis;
 mod revocations;
 
@@ -64,9 +66,10 @@ on_every_backend! {
         codes::a_grant_comes_back_as_it_was,
         codes::one_of_many_redeems_a_code,
         codes::a_code_is_gone_at_its_end,
-        codes::a_wrong_code_changes_nothing,
         codes::a_replay_is_told_apart_after_redemption,
         codes::the_idle_end_never_passes_the_grants_end,
+        people::a_persons_grants_are_listed,
+        people::one_grant_too_many_ends_the_first_to_end,
         families::parallel_rotations_have_one_successor,
         families::a_late_duplicate_ends_the_family,
         families::a_token_two_generations_old_ends_the_family_within_grace,
