@@ -33,7 +33,8 @@ struct Body {
     groups: BTreeSet<String>,
     name: Option<String>,
     created: Timestamp,
-    authenticated: Timestamp,
+    /// Seconds from then until it was created: a small number is one byte.
+    ago: i64,
 }
 
 /// The part of a grant that its transitions change. The generation is 0 until the code is redeemed.
@@ -88,7 +89,7 @@ pub(super) fn seal(sealer: &Sealer, name: &str, grant: &Grant) -> Result<Vec<u8>
         groups: identity.groups,
         name: identity.name,
         created: grant.created_at,
-        authenticated: identity.authenticated_at,
+        ago: grant.created_at.as_unix().wrapping_sub(identity.authenticated_at.as_unix()).cast_signed(),
     };
     let plain = rmp_serde::to_vec(&body).map_err(|_| unreadable(name, "cannot be written"))?;
     Ok(sealer.seal(name, &plain))
@@ -130,7 +131,9 @@ pub(super) fn open(
             domain,
             groups: body.groups,
             name: body.name,
-            authenticated_at: body.authenticated,
+            authenticated_at: Timestamp::from_unix(
+                body.created.as_unix().wrapping_sub(body.ago.cast_unsigned()),
+            ),
         },
         created_at: body.created,
         ends_at: standing.ends_at,

@@ -17,7 +17,6 @@ use gatelodge::store::{RedisStore, Store as _};
 use crate::Fault;
 use crate::redis::Redis;
 use crate::rounds::micros;
-use crate::work::RESOURCE;
 
 /// An idle time as it is by default: it makes Redis keep an expiry for each record.
 const IDLE: Duration = Duration::from_secs(14 * 86_400);
@@ -103,7 +102,7 @@ fn session(number: usize, now: Timestamp) -> Grant {
 
 #[expect(clippy::expect_used, reason = "these are constants")]
 fn resource() -> ResourceUri {
-    ResourceUri::parse(RESOURCE).expect("the resource is a URL")
+    ResourceUri::parse("https://mcp.example.com/mcp").expect("the resource is a URL")
 }
 
 #[expect(clippy::expect_used, reason = "these are constants")]
