@@ -11,6 +11,7 @@ use crate::login::Login;
 use crate::protocol::Issuer;
 use crate::protocol::metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata};
 use crate::store::Store;
+use crate::store::audit::Journal;
 
 /// Everything behind the endpoints.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct Broker {
     pub registration: Registration,
     /// For the readiness check.
     pub store: Arc<dyn Store>,
+    /// What happened.
+    pub journal: Journal,
     /// The signing keys.
     pub keys: KeyKeeper,
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{AuditEvent, AuditKind, Haste, KeyRing, NewKey};
 use crate::protocol::SigningAlgorithm;
-use crate::store::{Store, StoreError, audit};
+use crate::store::audit::Journal;
+use crate::store::{Store, StoreError};
 use crate::tokens::{CurrentKeys, KeyError, SigningKeys, named, new_key};
 
 /// How often a replica looks whether another changed the ring. Well below
@@ -79,6 +80,8 @@ pub struct KeyKeeper {
     pub keys: Arc<SigningKeys>,
     /// Where the ring is kept.
     pub store: Arc<dyn Store>,
+    /// What happened.
+    pub journal: Journal,
     /// When keys follow one another; nothing where the operator brings the keys.
     pub rules: Option<KeyRules>,
     /// The present.
@@ -118,7 +121,7 @@ impl KeyKeeper {
             let Some(next) = ring.rotated(key.clone(), now, haste) else { return Ok(false) };
             if self.store.replace_key_ring(&next, ring.version).await? {
                 self.keys.replace(next.clone(), now)?;
-                self.record(&next, now).await;
+                self.record(&next, now);
                 return Ok(true);
             }
             self.catch_up(now).await?;
@@ -147,10 +150,10 @@ impl KeyKeeper {
         Ok(())
     }
 
-    async fn record(&self, ring: &KeyRing, now: Timestamp) {
+    fn record(&self, ring: &KeyRing, now: Timestamp) {
         let newest = ring.keys.iter().max_by_key(|key| (key.active_from, key.published_at));
         let said = newest.map(|key| format!("{} signs from {}", key.kid, key.active_from));
         let event = AuditEvent::new(AuditKind::KeysRotated, now).because(said.unwrap_or_default());
-        audit::record(self.store.as_ref(), event).await;
+        self.journal.record(event);
     }
 }

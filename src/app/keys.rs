@@ -6,6 +6,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::{Haste, KeyRing};
 use crate::keyring::KeyringError;
+use crate::store::audit::Journal;
 
 use super::state;
 use super::{CommandStoreError, StartError, State, command_store, wiring};
@@ -49,8 +50,10 @@ pub async fn rotate_signing_keys(config: &Config, haste: Haste) -> Result<(KeyRi
     let clock = Arc::new(SystemClock);
     let state =
         State::open(config, clock.now()).await.map_err(|fault| CommandStoreError::of(config, fault))?;
-    let keeper = wiring::keeper(config, &state, clock);
+    let journal = Journal::new(Arc::clone(&state.store));
+    let keeper = wiring::keeper(config, &state, journal, clock);
     let rotated = keeper.rotate(config.signing.algorithm, haste).await;
+    keeper.journal.settled().await;
     let rotated = rotated.map_err(|fault: KeyringError| CommandStoreError::of(config, fault.into()))?;
     Ok((keeper.keys.ring(), rotated))
 }

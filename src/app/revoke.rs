@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, LONGEST_GRANT, StoreConfig};
 use crate::domain::{AuditEvent, AuditKind, Revoked};
+use crate::store::StoreError;
+use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
-use crate::store::{StoreError, audit};
 
 use super::{CommandStoreError, StartError, command_store};
 
@@ -40,7 +41,9 @@ pub async fn revoke(config: &Config, what: &Revoked) -> Result<RevokedBy, Comman
         Revoked::Client(client) => event.client(client),
         Revoked::Everything => event,
     };
-    audit::record(store.as_ref(), event).await;
+    let journal = Journal::new(store);
+    journal.record(event);
+    journal.settled().await;
     let name = match &config.store {
         StoreConfig::Memory => "memory".to_owned(),
         StoreConfig::Embedded { path } => path.display().to_string(),

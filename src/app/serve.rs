@@ -23,6 +23,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How long open requests may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(30);
 
+/// How long the store may take the last events after that.
+const SETTLE: Duration = Duration::from_secs(5);
+
 /// Why serving ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -73,6 +76,7 @@ pub async fn serve_on(
     };
     let key_keeper = tokio::spawn(keep_keys(Arc::clone(&broker)));
     let (ending, ended) = tokio::sync::oneshot::channel();
+    let journal = broker.journal.clone();
     let server = axum::serve(listener, router(broker)).with_graceful_shutdown(async move {
         end.await;
         tracing::info!("ending: open requests are finished first");
@@ -90,6 +94,8 @@ pub async fn serve_on(
     };
     keeper.abort();
     key_keeper.abort();
+    // Every call of the store ends in time; and what it does not take stands in the log.
+    let _ = tokio::time::timeout(SETTLE, journal.settled()).await;
     Ok(served?)
 }
 

@@ -19,6 +19,7 @@ use crate::outbound::Outbound;
 use crate::policy::{Admission, Conditions, Policy, Rule};
 use crate::protocol::{Issuer, ResourceUri, ScopeSet};
 use crate::secret::Digest;
+use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
 use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
 use crate::upstream::{Preset, Upstream, UpstreamSettings, Upstreams};
@@ -32,6 +33,7 @@ const CLIENT_SLACK: Duration = Duration::from_secs(30 * 24 * 3600);
 pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Broker, StartError> {
     let outbound = Outbound::new()?;
     let store = Arc::clone(&state.store);
+    let journal = Journal::new(Arc::clone(&store));
     let resources = Arc::new(resources(config)?);
     let policy = Arc::new(policy(config));
     let clients = Clients::new(config.clients.iter().map(configured).collect(), Arc::clone(&store));
@@ -44,6 +46,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         issuer: config.issuer.clone(),
         clients: clients.clone(),
         store: Arc::clone(&store),
+        journal: journal.clone(),
         upstreams: Upstreams::new(upstreams.collect()),
         policy: Arc::clone(&policy),
         resources: Arc::clone(&resources),
@@ -69,6 +72,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let tokens = TokenEndpoint {
         authenticator,
         store: Arc::clone(&store),
+        journal: journal.clone(),
         revocations,
         policy,
         resources: Arc::clone(&resources),
@@ -81,7 +85,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         },
         clock: Arc::clone(&clock),
     };
-    let keys = keeper(config, state, Arc::clone(&clock));
+    let keys = keeper(config, state, journal.clone(), Arc::clone(&clock));
     let rules = RegistrationRules {
         open: config.registration.open,
         unused_lifetime: config.registration.unused_lifetime,
@@ -91,23 +95,31 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         issuer: config.issuer.clone(),
         allowed_hosts: config.allowed_hosts.clone(),
         contact: config.access.contact.clone(),
-        registration: Registration::new(rules, resources.scope_set(), Arc::clone(&store), clock),
+        registration: Registration::new(
+            rules,
+            resources.scope_set(),
+            Arc::clone(&store),
+            journal.clone(),
+            clock,
+        ),
         resources,
         login,
         tokens,
         introspection,
         store,
+        journal,
         keys,
     })
 }
 
 /// The keeper of a broker's signing keys.
-pub(super) fn keeper(config: &Config, state: &State, clock: Arc<dyn Clock>) -> KeyKeeper {
+pub(super) fn keeper(config: &Config, state: &State, journal: Journal, clock: Arc<dyn Clock>) -> KeyKeeper {
     let SigningConfig { algorithm, rotate_every, key_files } = &config.signing;
     let rules = KeyRules { algorithm: *algorithm, every: *rotate_every };
     KeyKeeper {
         keys: Arc::clone(&state.keys),
         store: Arc::clone(&state.store),
+        journal,
         rules: key_files.is_empty().then_some(rules),
         clock,
     }

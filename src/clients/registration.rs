@@ -9,7 +9,8 @@ use crate::domain::{AuditEvent, AuditKind, Client, ClientAuthMethod, ClientId, C
 use crate::protocol::registration::{RegistrationRequest, RegistrationResponse};
 use crate::protocol::{ErrorCode, OAuthError, RedirectUri, ScopeSet};
 use crate::secret::{Digest, random};
-use crate::store::{Store, audit};
+use crate::store::Store;
+use crate::store::audit::Journal;
 
 /// Most redirect URIs of one client (SEC-113).
 const MOST_REDIRECTS: usize = 20;
@@ -34,6 +35,7 @@ pub struct Registration {
     rules: RegistrationRules,
     scopes: ScopeSet,
     store: Arc<dyn Store>,
+    journal: Journal,
     clock: Arc<dyn Clock>,
 }
 
@@ -44,9 +46,10 @@ impl Registration {
         rules: RegistrationRules,
         scopes: ScopeSet,
         store: Arc<dyn Store>,
+        journal: Journal,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { rules, scopes, store, clock }
+        Self { rules, scopes, store, journal, clock }
     }
 
     /// Is the endpoint there at all (SEC-116)?
@@ -79,7 +82,7 @@ impl Registration {
         };
         self.store.register_client(&client).await.map_err(OAuthError::unavailable)?;
         let event = AuditEvent::new(AuditKind::ClientRegistered, now).client(&client.id);
-        audit::record(self.store.as_ref(), event).await;
+        self.journal.record(event);
         Ok(self.response(request, &client, secret))
     }
 

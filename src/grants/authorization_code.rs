@@ -1,22 +1,16 @@
 //! `grant_type=authorization_code` (OAuth 2.1 section 4.1.3). Here a code is redeemed.
 
-use crate::clients::AuthenticatedClient;
 use crate::clock::Timestamp;
 use crate::domain::{AuditKind, Grant, GrantState, Redemption};
 use crate::protocol::{ErrorCode, OAuthError, Params, ScopeSet};
 use crate::tokens::Authorization;
 
-use super::{Redeemable, TokenEndpoint, Transition, invalid_grant};
+use super::{Presented, TokenEndpoint, Transition, invalid_grant};
 
 impl TokenEndpoint {
-    /// Finds the grant behind a code. A failed attempt consumes nothing (INT-52): another
-    /// client's (SEC-073), a wrong verifier (SEC-074, SEC-077), another redirect (SEC-079).
-    pub(super) async fn find_code(
-        &self,
-        client: &AuthenticatedClient,
-        form: &Params,
-        now: Timestamp,
-    ) -> Result<Redeemable, OAuthError> {
+    /// Reads a code. A failed attempt consumes nothing (INT-52): another client's (SEC-073), a
+    /// wrong verifier (SEC-074, SEC-077), another redirect (SEC-079).
+    pub(super) fn read_code(&self, form: &Params) -> Result<Presented, OAuthError> {
         let missing = |name| OAuthError::new(ErrorCode::InvalidRequest, format!("{name} is missing"));
         let code = form.one("code")?.ok_or_else(|| missing("code"))?;
         let verifier = form.one("code_verifier")?.ok_or_else(|| missing("code_verifier"))?;
@@ -25,11 +19,7 @@ impl TokenEndpoint {
         if redirect.is_some_and(|uri| !code.went_to(uri)) {
             return Err(invalid_grant());
         }
-        let grant = self.grant_of(client, code.grant(), now).await?;
-        if let GrantState::Active { .. } = grant.state {
-            return Err(self.replayed(&grant, now).await);
-        }
-        Ok(Redeemable { grant, transition: Transition::Redeem, asked: None })
+        Ok(Presented { grant: *code.grant(), transition: Transition::Redeem, asked: None })
     }
 
     pub(super) async fn redeem(
@@ -38,6 +28,9 @@ impl TokenEndpoint {
         scopes: &ScopeSet,
         now: Timestamp,
     ) -> Result<Authorization, OAuthError> {
+        if let GrantState::Active { .. } = grant.state {
+            return Err(self.replayed(&grant, now).await);
+        }
         // Before the code is used up: a fault here costs the client nothing.
         let until = now.plus(self.rules.keep_client);
         self.store.keep_client(&grant.client_id, until).await.map_err(OAuthError::unavailable)?;
@@ -46,7 +39,7 @@ impl TokenEndpoint {
             Redemption::Gone => Err(invalid_grant()),
             Redemption::AlreadyRedeemed => Err(self.replayed(&grant, now).await),
             outcome @ Redemption::Redeemed => {
-                self.record(AuditKind::TokenIssued, &grant, now).await;
+                self.record(AuditKind::TokenIssued, &grant, now);
                 Authorization::redeemed(grant, outcome, scopes).ok_or_else(invalid_grant)
             }
         }
@@ -58,7 +51,7 @@ impl TokenEndpoint {
         if let Err(fault) = self.store.end_grant(&grant.id).await {
             return OAuthError::unavailable(fault);
         }
-        self.record(AuditKind::CodeReplayed, grant, now).await;
+        self.record(AuditKind::CodeReplayed, grant, now);
         invalid_grant()
     }
 }

@@ -3,8 +3,8 @@
 //! [`TokenEndpoint::token`] owns the phases that every grant shares; one file per grant fills in
 //! only its own part:
 //!
-//! 1. authenticate the client (before anything is consumed: INT-52)
-//! 2. find what the request redeems — `authorization_code`, `refresh_token`
+//! 1. read what the request presents: `authorization_code`, `refresh_token`; its MAC tells the grant
+//! 2. authenticate the client (before anything is consumed: INT-52), and look the grant up
 //! 3. it is this client's, and for this resource
 //! 4. ask policy again, and narrow the scopes
 //! 5. one atomic write: redeem or rotate
@@ -24,11 +24,12 @@ use serde::Serialize;
 
 use crate::clients::{AuthenticatedClient, Authenticator, Credentials};
 use crate::clock::{Clock, Timestamp};
-use crate::domain::{AuditEvent, AuditKind, Grant, Resources, RotationRules};
+use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, Resources, RotationRules};
 use crate::policy::Policy;
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, ScopeSet};
+use crate::store::Store;
+use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
-use crate::store::{Store, audit};
 use crate::tokens::{Authorization, AuthorizationCodes, Minter, RefreshTokens};
 
 /// The durations that the token endpoint obeys.
@@ -47,6 +48,8 @@ pub struct TokenEndpoint {
     pub authenticator: Arc<Authenticator>,
     /// What is remembered.
     pub store: Arc<dyn Store>,
+    /// What happened.
+    pub journal: Journal,
     /// What has been revoked.
     pub revocations: Arc<Revocations>,
     /// Who may do what.
@@ -76,9 +79,9 @@ pub struct TokenResponse {
     refresh_token: Option<String>,
 }
 
-/// What a request redeems: filled in by each grant's own file.
-struct Redeemable {
-    grant: Grant,
+/// What a request presents, proved by its MAC: filled in by each grant's own file.
+struct Presented {
+    grant: GrantId,
     transition: Transition,
     asked: Option<ScopeSet>,
 }
@@ -100,54 +103,73 @@ impl TokenEndpoint {
     pub async fn token(&self, credentials: &Credentials, form: &Params) -> Result<TokenResponse, OAuthError> {
         form.check_repeats()?;
         let now = self.clock.now();
-        let client = self.authenticator.authenticate(credentials, now).await?;
-        let redeemable = match form.one("grant_type")? {
-            Some("authorization_code") => self.find_code(&client, form, now).await?,
-            Some("refresh_token") => self.find_refresh_token(&client, form, now).await?,
-            Some(_) => {
-                let text = "grant_type must be authorization_code or refresh_token";
-                return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, text));
+        let presented = self.presented(form);
+        // Asked for together, in one round trip; the client's fault is told first.
+        let found = async {
+            match &presented {
+                Ok(presented) => self.store.grant(&presented.grant, now).await,
+                Err(_) => Ok(None),
             }
-            None => return Err(OAuthError::new(ErrorCode::InvalidRequest, "grant_type is missing")),
         };
-        check_resource(&redeemable.grant, form)?;
-        let scopes = self.scopes_now(&redeemable, now).await?;
-        let authorization = self.commit(redeemable, &scopes, now).await?;
+        let (client, found) = tokio::join!(self.authenticator.authenticate(credentials, now), found);
+        let (client, presented) = (client?, presented?);
+        let grant = self.own_grant(&client, found.map_err(OAuthError::unavailable)?, now).await?;
+        check_resource(&grant, form)?;
+        let scopes = self.scopes_now(&grant, presented.asked.as_ref(), now)?;
+        let authorization = match presented.transition {
+            Transition::Redeem => self.redeem(grant, &scopes, now).await?,
+            Transition::Rotate(generation) => self.rotate(grant, generation, &scopes, now).await?,
+        };
         self.answer(&client, &authorization, now)
     }
 
-    /// The grant of this name, if it is this client's (SEC-073, SEC-083) and not revoked with
-    /// its person, its client or everything (SEC-132).
-    async fn grant_of(
+    fn presented(&self, form: &Params) -> Result<Presented, OAuthError> {
+        match form.one("grant_type")? {
+            Some("authorization_code") => self.read_code(form),
+            Some("refresh_token") => self.read_refresh_token(form),
+            Some(_) => {
+                let text = "grant_type must be authorization_code or refresh_token";
+                Err(OAuthError::new(ErrorCode::UnsupportedGrantType, text))
+            }
+            None => Err(OAuthError::new(ErrorCode::InvalidRequest, "grant_type is missing")),
+        }
+    }
+
+    /// The grant that was found, if it is this client's (SEC-073, SEC-083) and not revoked with its
+    /// person, its client or everything (SEC-132).
+    async fn own_grant(
         &self,
         client: &AuthenticatedClient,
-        id: &crate::domain::GrantId,
+        found: Option<Grant>,
         now: Timestamp,
     ) -> Result<Grant, OAuthError> {
-        let found = self.store.grant(id, now).await.map_err(OAuthError::unavailable)?;
         let own = found.filter(|grant| grant.client_id == client.client().id);
         let grant = own.ok_or_else(invalid_grant)?;
         if self.revocations.has_ended(&grant, now).await.map_err(OAuthError::unavailable)? {
             let event = AuditEvent::new(AuditKind::RefreshDenied, now).grant(&grant);
-            audit::record(self.store.as_ref(), event.because("revoked by the operator")).await;
+            self.journal.record(event.because("revoked by the operator"));
             return Err(invalid_grant());
         }
         Ok(grant)
     }
 
     /// Policy is asked every time (SEC-090); then what is asked is cut out of what is held.
-    async fn scopes_now(&self, redeemable: &Redeemable, now: Timestamp) -> Result<ScopeSet, OAuthError> {
-        let grant = &redeemable.grant;
+    fn scopes_now(
+        &self,
+        grant: &Grant,
+        asked: Option<&ScopeSet>,
+        now: Timestamp,
+    ) -> Result<ScopeSet, OAuthError> {
         let held = match self.resources.find(&grant.resource) {
             Some(resource) => self.policy.decide(&grant.identity, resource).narrow(&grant.scopes),
             None => ScopeSet::default(),
         };
         if held.is_empty() {
             let event = AuditEvent::new(AuditKind::RefreshDenied, now).grant(grant);
-            audit::record(self.store.as_ref(), event.because("policy grants nothing any more")).await;
+            self.journal.record(event.because("policy grants nothing any more"));
             return Err(invalid_grant());
         }
-        let scopes = match &redeemable.asked {
+        let scopes = match asked {
             None => held,
             Some(asked) => held.intersect(asked),
         };
@@ -155,18 +177,6 @@ impl TokenEndpoint {
             return Err(OAuthError::new(ErrorCode::InvalidScope, "none of these scopes was granted"));
         }
         Ok(scopes)
-    }
-
-    async fn commit(
-        &self,
-        redeemable: Redeemable,
-        scopes: &ScopeSet,
-        now: Timestamp,
-    ) -> Result<Authorization, OAuthError> {
-        match redeemable.transition {
-            Transition::Redeem => self.redeem(redeemable.grant, scopes, now).await,
-            Transition::Rotate(presented) => self.rotate(redeemable.grant, presented, scopes, now).await,
-        }
     }
 
     fn answer(
@@ -191,8 +201,8 @@ impl TokenEndpoint {
         })
     }
 
-    async fn record(&self, kind: AuditKind, grant: &Grant, now: Timestamp) {
-        audit::record(self.store.as_ref(), AuditEvent::new(kind, now).grant(grant)).await;
+    fn record(&self, kind: AuditKind, grant: &Grant, now: Timestamp) {
+        self.journal.record(AuditEvent::new(kind, now).grant(grant));
     }
 }
 

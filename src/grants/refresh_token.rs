@@ -1,29 +1,22 @@
 //! `grant_type=refresh_token` (OAuth 2.1 section 4.3): rotation, with a grace window for clients
 //! that refresh twice at once (PRIN-4).
 
-use crate::clients::AuthenticatedClient;
 use crate::clock::Timestamp;
 use crate::domain::{AuditKind, Grant, Rotation};
 use crate::protocol::{ErrorCode, OAuthError, Params, ScopeSet};
 use crate::tokens::Authorization;
 
-use super::{Redeemable, TokenEndpoint, Transition, invalid_grant};
+use super::{Presented, TokenEndpoint, Transition, invalid_grant};
 
 impl TokenEndpoint {
-    /// Finds the family of a refresh token whose MAC holds.
-    pub(super) async fn find_refresh_token(
-        &self,
-        client: &AuthenticatedClient,
-        form: &Params,
-        now: Timestamp,
-    ) -> Result<Redeemable, OAuthError> {
+    /// Reads a refresh token whose MAC holds.
+    pub(super) fn read_refresh_token(&self, form: &Params) -> Result<Presented, OAuthError> {
         let missing = || OAuthError::new(ErrorCode::InvalidRequest, "refresh_token is missing");
         let text = form.one("refresh_token")?.ok_or_else(missing)?;
         let token = self.refresh_tokens.read(text).ok_or_else(invalid_grant)?;
-        let grant = self.grant_of(client, token.grant(), now).await?;
         // Wider than the grant is cut, not refused (INT-57); narrower is for this access token.
         let asked = form.one("scope")?.map(ScopeSet::parse_lenient);
-        Ok(Redeemable { grant, transition: Transition::Rotate(token.generation()), asked })
+        Ok(Presented { grant: *token.grant(), transition: Transition::Rotate(token.generation()), asked })
     }
 
     pub(super) async fn rotate(
@@ -37,11 +30,11 @@ impl TokenEndpoint {
         match rotated.map_err(OAuthError::unavailable)? {
             Rotation::Gone => Err(invalid_grant()),
             Rotation::Reused => {
-                self.record(AuditKind::RefreshReused, &grant, now).await;
+                self.record(AuditKind::RefreshReused, &grant, now);
                 Err(invalid_grant())
             }
             outcome @ Rotation::Successor { .. } => {
-                self.record(AuditKind::TokenRefreshed, &grant, now).await;
+                self.record(AuditKind::TokenRefreshed, &grant, now);
                 Authorization::rotated(grant, outcome, scopes).ok_or_else(invalid_grant)
             }
         }

@@ -30,7 +30,7 @@ impl TokenEndpoint {
             return Err(OAuthError::new(ErrorCode::InvalidGrant, text));
         }
         if self.store.end_grant(&id).await.map_err(OAuthError::unavailable)? {
-            self.record(AuditKind::GrantRevoked, &grant, now).await;
+            self.record(AuditKind::GrantRevoked, &grant, now);
         }
         Ok(())
     }

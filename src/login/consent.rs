@@ -109,7 +109,7 @@ impl Login {
         };
         let moved = self.store.advance_login(&login, from, now).await?;
         if moved {
-            self.record(AuditKind::ConsentGiven, &login, None, now).await;
+            self.record(AuditKind::ConsentGiven, &login, None, now);
         }
         Ok(moved)
     }
@@ -119,7 +119,7 @@ impl Login {
         if self.store.take_login(&login.id, now).await?.is_none() {
             return Err(PageError::FormNotValid);
         }
-        self.record(AuditKind::ConsentDenied, login, None, now).await;
+        self.record(AuditKind::ConsentDenied, login, None, now);
         let state = login.request.state.as_deref();
         let error = OAuthError::new(ErrorCode::AccessDenied, "the person declined");
         Ok(Step::ReturnToClient(ClientReturn::error(to, &self.issuer, state, &error)))

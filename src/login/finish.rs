@@ -3,7 +3,6 @@
 use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, GrantState, Identity, Resource};
 use crate::policy::Verdict;
 use crate::protocol::{ErrorCode, OAuthError, ScopeSet};
-use crate::store::audit;
 
 use super::upstream_return::Arrival;
 use super::{ClientReturn, Login, NoAccess, NoAccessReason, PageError, Step};
@@ -65,7 +64,7 @@ impl Login {
         };
         self.store.open_grant(&grant, now).await?;
         let event = AuditEvent::new(AuditKind::SignedIn, now).grant(&grant);
-        audit::record(self.store.as_ref(), event).await;
+        self.journal.record(event);
         let code = self.codes.issue(&id, &request.challenge, &request.redirect_uri);
         let parameters = vec![("code", code.expose().to_owned())];
         let state = request.state.as_deref();
@@ -80,7 +79,7 @@ impl Login {
             .upstream(upstream.id())
             .because(denied.for_the_log);
         event.resource = Some(login.request.resource.to_string());
-        audit::record(self.store.as_ref(), event).await;
+        self.journal.record(event);
         let client = self.clients.find(&login.request.client_id, now).await.ok().flatten();
         let state = login.request.state.as_deref();
         let said = "the organisation's policy grants this person nothing of what was asked";

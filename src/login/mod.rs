@@ -27,7 +27,8 @@ use crate::domain::{AuditEvent, AuditKind, PendingLogin, Resources, TrustedRetur
 use crate::policy::Policy;
 use crate::protocol::Issuer;
 use crate::secret::MacKey;
-use crate::store::{Store, audit};
+use crate::store::Store;
+use crate::store::audit::Journal;
 use crate::tokens::AuthorizationCodes;
 use crate::upstream::Upstreams;
 
@@ -55,6 +56,8 @@ pub struct Login {
     pub clients: Clients,
     /// What is remembered.
     pub store: Arc<dyn Store>,
+    /// What happened.
+    pub journal: Journal,
     /// Where people sign in.
     pub upstreams: Upstreams,
     /// Who may do what.
@@ -81,13 +84,13 @@ impl Login {
         trusted.map_err(PageError::BadRedirect)
     }
 
-    async fn record(&self, kind: AuditKind, login: &PendingLogin, reason: Option<&str>, now: Timestamp) {
+    fn record(&self, kind: AuditKind, login: &PendingLogin, reason: Option<&str>, now: Timestamp) {
         let mut event = AuditEvent::new(kind, now).client(&login.request.client_id);
         event.resource = Some(login.request.resource.to_string());
         event.reason = reason.map(str::to_owned);
         if let crate::domain::LoginStep::AwaitingUpstream { upstream, .. } = &login.step {
             event = event.upstream(upstream);
         }
-        audit::record(self.store.as_ref(), event).await;
+        self.journal.record(event);
     }
 }

@@ -71,7 +71,7 @@ impl Login {
         let used_up = Some(login.id.clone());
         let arrival = Arrival { login: &login, to: &to, upstream, now };
         let step = match result {
-            AuthorizationResult::Error(error, text) => self.reported(&arrival, error, text).await,
+            AuthorizationResult::Error(error, text) => self.reported(&arrival, error, text),
             AuthorizationResult::Code(code) => self.exchange(&arrival, code, proofs).await,
             AuthorizationResult::Neither => {
                 let text = "the identity provider's answer has neither code nor error";
@@ -100,7 +100,7 @@ impl Login {
             (None, None) => AuthorizationResult::Neither,
         };
         if let Err(fault) = upstream.check_response_issuer(one("iss")?, now).await {
-            self.record(AuditKind::SignInDenied, &login, Some(&fault.to_string()), now).await;
+            self.record(AuditKind::SignInDenied, &login, Some(&fault.to_string()), now);
             return Err(match fault {
                 UpstreamError::Unavailable { .. } => PageError::UpstreamUnavailable(None, fault),
                 UpstreamError::Refused { .. } => PageError::ForeignAnswer(fault),
@@ -133,7 +133,7 @@ impl Login {
         }
         let cookie = (answer.cookie)(&id);
         if !cookie.is_some_and(|cookie| browser.is_of(&cookie)) {
-            self.record(AuditKind::SignInDenied, &login, Some("another browser"), now).await;
+            self.record(AuditKind::SignInDenied, &login, Some("another browser"), now);
             return Err(PageError::WrongBrowser);
         }
         let proofs = Proofs { nonce: nonce.clone(), verifier: verifier.clone() };
@@ -144,13 +144,13 @@ impl Login {
         let Arrival { upstream, now, .. } = *arrival;
         match upstream.sign_in(code, (&proofs.nonce, &proofs.verifier), now).await {
             Ok(identity) => self.finish(arrival, identity).await,
-            Err(fault) => Err(self.failed(arrival, fault).await),
+            Err(fault) => Err(self.failed(arrival, fault)),
         }
     }
 
     /// The upstream says no. A person who declined there goes back to the client; anything else
     /// is worth reading.
-    async fn reported(
+    fn reported(
         &self,
         arrival: &Arrival<'_>,
         error: &str,
@@ -158,7 +158,7 @@ impl Login {
     ) -> Result<Step, PageError> {
         let Arrival { login, to, now, .. } = *arrival;
         let reason = format!("the identity provider said {}", error.escape_debug());
-        self.record(AuditKind::SignInDenied, login, Some(&reason), now).await;
+        self.record(AuditKind::SignInDenied, login, Some(&reason), now);
         let state = login.request.state.as_deref();
         let said = "the sign-in at the identity provider did not succeed";
         let denied = OAuthError::new(ErrorCode::AccessDenied, said);
@@ -173,9 +173,9 @@ impl Login {
         })
     }
 
-    async fn failed(&self, arrival: &Arrival<'_>, fault: UpstreamError) -> PageError {
+    fn failed(&self, arrival: &Arrival<'_>, fault: UpstreamError) -> PageError {
         let Arrival { login, to, now, .. } = *arrival;
-        self.record(AuditKind::SignInDenied, login, Some(&fault.to_string()), now).await;
+        self.record(AuditKind::SignInDenied, login, Some(&fault.to_string()), now);
         let back = |code, text| {
             let state = login.request.state.as_deref();
             let error = OAuthError::new(code, text);

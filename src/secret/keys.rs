@@ -71,7 +71,7 @@ impl MasterSecret {
     pub fn sealer(&self) -> Sealer {
         let key = |secret: &Secret| {
             let [id, ..] = derive(secret, b"gatelodge seal id v1");
-            SealingKey { bytes: derive(secret, b"gatelodge seal v1"), id }
+            SealingKey::new(&derive(secret, b"gatelodge seal v1"), id)
         };
         Sealer::new(key(&self.current), self.previous.iter().map(key).collect())
     }

@@ -23,7 +23,7 @@ pub struct Opened {
 
 /// One key and its name.
 pub(super) struct SealingKey {
-    pub(super) bytes: [u8; 32],
+    key: LessSafeKey,
     /// Stands in the first byte of every nonce made for the key. So the key is found without
     /// trying each, and the form is the one that it had when there was only one key: a nonce
     /// without a name opens as well, after a try or two. 88 random bits are left.
@@ -31,10 +31,11 @@ pub(super) struct SealingKey {
 }
 
 impl SealingKey {
-    fn key(&self) -> LessSafeKey {
+    /// Expands the key, once.
+    pub(super) fn new(bytes: &[u8; 32], id: u8) -> Self {
         #[expect(clippy::expect_used, reason = "the length is the type's")]
-        let key = UnboundKey::new(&AES_256_GCM, &self.bytes).expect("a key of 32 bytes");
-        LessSafeKey::new(key)
+        let key = UnboundKey::new(&AES_256_GCM, bytes).expect("a key of 32 bytes");
+        Self { key: LessSafeKey::new(key), id }
     }
 }
 
@@ -60,18 +61,18 @@ impl Sealer {
         let mut nonce = random::bytes::<NONCE_LEN>();
         let [id, ..] = &mut nonce;
         *id = self.first.id;
-        let mut body = plain.to_vec();
+        let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        let (_, body) = sealed.split_at_mut(NONCE_LEN);
+        let nonce = Nonce::assume_unique_for_key(nonce);
         #[expect(clippy::expect_used, reason = "a record is far below AES-GCM's limit")]
-        self.first
-            .key()
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(key.as_bytes()),
-                &mut body,
-            )
+        let tag = self
+            .first
+            .key
+            .seal_in_place_separate_tag(nonce, Aad::from(key.as_bytes()), body)
             .expect("sealing a record");
-        let mut sealed = nonce.to_vec();
-        sealed.append(&mut body);
+        sealed.extend_from_slice(tag.as_ref());
         sealed
     }
 
@@ -86,8 +87,9 @@ impl Sealer {
         let opened = named.chain(others).find_map(|(with, is_stale)| {
             let mut body = body.to_vec();
             let nonce = Nonce::assume_unique_for_key(*nonce);
-            let plain = with.key().open_in_place(nonce, Aad::from(key.as_bytes()), &mut body).ok()?;
-            Some(Opened { plain: plain.to_vec(), is_stale })
+            let length = with.key.open_in_place(nonce, Aad::from(key.as_bytes()), &mut body).ok()?.len();
+            body.truncate(length);
+            Some(Opened { plain: body, is_stale })
         });
         opened.ok_or(SealError)
     }
@@ -140,11 +142,10 @@ mod tests {
     /// What was sealed when nonces had no name, or another key's, still opens.
     #[test]
     fn a_nonce_without_a_name_opens() {
-        let (old, new) = (MasterSecret::generate(), MasterSecret::generate());
-        let both = new.with_previous([old.clone()]).sealer();
+        let key = |byte, id| SealingKey::new(&[byte; 32], id);
+        let both = Sealer::new(key(1, 7), vec![key(2, 9)]);
         for id in 0..=255 {
-            let mut old = old.sealer();
-            old.first = Arc::new(SealingKey { bytes: old.first.bytes, id });
+            let old = Sealer::new(key(2, id), Vec::new());
             let sealed = old.seal("a", b"alice");
             assert_eq!(sealed[0], id);
             assert_eq!(plain(&both, "a", &sealed), Ok((b"alice".to_vec(), true)));

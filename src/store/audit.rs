@@ -1,4 +1,10 @@
-//! One audit event: one log line and one store operation, written together here and nowhere else.
+//! Audit events: one log line each, and the store's stream. Written here and nowhere else.
+
+use std::fmt;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
 
 use crate::domain::{AuditEvent, ClientId, PersonId, UpstreamId};
 
@@ -7,10 +13,89 @@ use super::Store;
 /// How many events a store keeps; older ones are in the log.
 pub(super) const KEPT: usize = 10_000;
 
-/// Records `event` in the log (target `audit`) and in the store's stream. The log line comes
-/// first: an event that happened is told even when the store is not there. A failure to append
-/// is logged and does not fail the request that caused the event.
-pub async fn record(store: &dyn Store, event: AuditEvent) {
+/// How many events may wait for the store. More than that stand only in the log.
+const MOST_WAITING: usize = 4096;
+
+/// Takes events. Nobody waits for the store: the log line is written at once, and the stream gets
+/// what has come together since its last answer in one operation. A stream that is away fails no
+/// request.
+#[derive(Clone)]
+pub struct Journal(Arc<Shared>);
+
+struct Shared {
+    store: Arc<dyn Store>,
+    queue: Mutex<Queue>,
+    settled: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<AuditEvent>,
+    /// A task is at work that will look here again.
+    is_served: bool,
+}
+
+impl Journal {
+    /// A journal in this store's stream.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self(Arc::new(Shared { store, queue: Mutex::default(), settled: Notify::new() }))
+    }
+
+    /// Records an event in the log (target `audit`), and soon in the store's stream.
+    pub fn record(&self, event: AuditEvent) {
+        log(&event);
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.waiting.len() >= MOST_WAITING {
+            drop(queue);
+            not_kept(1, &"too many wait for the store");
+            return;
+        }
+        queue.waiting.push(event);
+        if !mem::replace(&mut queue.is_served, true) {
+            drop(queue);
+            tokio::spawn(Arc::clone(&self.0).serve());
+        }
+    }
+
+    /// Waits until the store has been told of every event so far: before a program ends.
+    pub async fn settled(&self) {
+        loop {
+            let settled = self.0.settled.notified();
+            if !self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).is_served {
+                return;
+            }
+            settled.await;
+        }
+    }
+}
+
+impl Shared {
+    async fn serve(self: Arc<Self>) {
+        while let Some(events) = self.next() {
+            if let Err(error) = self.store.append_audit(&events).await {
+                not_kept(events.len(), &error);
+            }
+        }
+        self.settled.notify_waiters();
+    }
+
+    /// What waits; `None` ends the serving, in the same step.
+    fn next(&self) -> Option<Vec<AuditEvent>> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = mem::take(&mut queue.waiting);
+        queue.is_served = !events.is_empty();
+        queue.is_served.then_some(events)
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Journal")
+    }
+}
+
+fn log(event: &AuditEvent) {
     tracing::info!(
         target: "audit",
         kind = event.kind.as_str(),
@@ -24,8 +109,8 @@ pub async fn record(store: &dyn Store, event: AuditEvent) {
         reason = event.reason.as_deref(),
         "{}", event.kind.as_str()
     );
-    if let Err(error) = store.append_audit(&event).await {
-        let kind = event.kind.as_str();
-        tracing::error!(kind, %error, "an audit event could not be kept; it stands only in the log");
-    }
+}
+
+fn not_kept(count: usize, error: &dyn fmt::Display) {
+    tracing::error!(count, %error, "audit events could not be kept; they stand only in the log");
 }

@@ -190,8 +190,8 @@ impl Store for FaultyStore {
         self.reach(Operation::AdoptedSigningKey)?.adopted_signing_key(algorithm).await
     }
 
-    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        self.reach(Operation::AppendAudit)?.append_audit(event).await
+    async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
+        self.reach(Operation::AppendAudit)?.append_audit(events).await
     }
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {

@@ -4,7 +4,7 @@
 //! - [`embedded`]: one process; redb in one file, or the same in memory.
 //! - [`redis`]: several replicas; one Lua script per transition.
 //! - [`revocations`]: what a replica knows of the revocations, and how old that may be.
-//! - [`audit`]: one event, written by one store operation and one log line.
+//! - [`audit`]: the journal: an event is a log line, and soon an entry of the store's stream.
 //! - `codec`: how a record becomes bytes, versioned and sealed; `grant_body`: the same for grants, of
 //!   which there are most, in as few bytes as can be.
 //! - [`faulty`]: any store, failing on request, for the tests of what happens then.
@@ -131,7 +131,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn adopted_signing_key(&self, algorithm: &str) -> Result<Option<Secret>, StoreError>;
 
     /// Appends to the audit stream, which is capped.
-    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError>;
+    async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError>;
 
     /// The newest audit events, newest first.
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError>;

@@ -112,7 +112,7 @@ fn upstream() -> UpstreamId {
 
 fn used(url: &str) -> Result<usize, Fault> {
     let mut connection = redis::Client::open(url)?.get_connection()?;
-    let info: String = redis::cmd("INFO").arg("memory").query(&mut connection)?;
+    let info: String = redis::Cmd::new().arg("INFO").arg("memory").query(&mut connection)?;
     let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
     Ok(line.ok_or("Redis does not say what it uses")?.trim().parse()?)
 }

@@ -91,6 +91,7 @@ async fn sec_082_sec_084_reuse_after_the_window_ends_the_family() {
     dead(&client.refresh(&broker, &first.refresh).await);
     dead(&client.refresh(&broker, &second.refresh).await);
     use gatelodge::store::Store as _;
+    broker.parts.journal.settled().await;
     let events = broker.store.recent_audit(10).await.expect("events");
     assert!(events.iter().any(|event| event.kind.as_str() == "refresh_reused"), "{events:?}");
 }

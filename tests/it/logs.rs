@@ -309,6 +309,7 @@ async fn sec_163_every_turn_leaves_an_audit_event() {
     broker.provider.sign_in_as(Person::new("eve", "eve@other.example"));
     sign_in(&broker, &client, "s", &mut search).await;
 
+    broker.parts.journal.settled().await;
     let events = broker.store.recent_audit(1000).await.unwrap();
     let kinds: BTreeSet<&str> = events.iter().map(|event| event.kind.as_str()).collect();
     let expected = [

@@ -270,13 +270,16 @@ impl Store for EmbeddedStore {
         Ok(pem.map(|(pem, _)| Secret::new(pem)))
     }
 
-    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let bytes = codec::encode("audit", event)?;
+    async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
+        let events =
+            events.iter().map(|event| codec::encode("audit", event)).collect::<Result<Vec<_>, _>>()?;
         self.writer
             .write(move |transaction| {
                 let mut table = transaction.open_table(AUDIT).map_err(failed)?;
                 let last = table.last().map_err(failed)?.map_or(0, |(number, _)| number.value());
-                table.insert(last.saturating_add(1), bytes.as_slice()).map_err(failed)?;
+                for (number, bytes) in (last.saturating_add(1)..).zip(&events) {
+                    table.insert(number, bytes.as_slice()).map_err(failed)?;
+                }
                 while table.len().map_err(failed)? > audit::KEPT as u64 {
                     table.pop_first().map_err(failed)?;
                 }

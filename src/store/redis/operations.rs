@@ -228,12 +228,13 @@ impl Store for RedisStore {
         Ok(pem.map(Secret::new))
     }
 
-    async fn append_audit(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let bytes = codec::encode("audit", event)?;
-        let mut request = Request::new("XADD", self.keys.audit());
-        // Nearly capped: Redis then drops whole blocks, which costs next to nothing.
-        request.arg("MAXLEN").arg("~").arg(audit::KEPT).arg("*").arg("e").arg(bytes);
-        self.run::<String>(&request).await.map(drop)
+    async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
+        let mut script = self.scripts.append_audit.call(self.keys.audit());
+        script.arg(audit::KEPT);
+        for event in events {
+            script.arg(codec::encode("audit", event)?);
+        }
+        self.run(&script).await
     }
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {

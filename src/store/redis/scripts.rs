@@ -47,6 +47,7 @@ pub(super) struct Scripts {
     pub(super) seal_anew: Script,
     pub(super) replace_key_ring: Script,
     pub(super) revoke: Script,
+    pub(super) append_audit: Script,
 }
 
 impl Scripts {
@@ -63,6 +64,7 @@ impl Scripts {
             seal_anew: grant_script!("seal_anew.lua"),
             replace_key_ring: script!("replace_key_ring.lua"),
             revoke: script!("revoke.lua"),
+            append_audit: script!("append_audit.lua"),
         }
     }
 }

@@ -150,6 +150,7 @@ impl TestBroker {
         drop(self.ending.take());
         if let Some(server) = self.server.take() {
             server.await.expect("the server ends").expect("without a fault");
+            self.parts.journal.settled().await;
         }
     }
 

@@ -1,11 +1,11 @@
 //! One server, and the connections to it.
 //!
-//! A checkout for every command costs twelve times the CPU of a shared connection, so a slot
-//! keeps what it got from the pool and hands out clones. The pools make connections, count them
-//! and bound the waiting. A connection that failed is given up, and the next call makes another.
+//! A checkout for every command costs twelve times the CPU of a shared connection, so a node keeps
+//! one that it got from the pool and hands out clones: what is asked at the same moment then goes
+//! out in one write, and comes back in one read. The pools make connections, count them and bound
+//! the waiting. A connection that failed is given up, and the next call makes another.
 
-use std::sync::RwLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use deadpool_redis::{Hook, HookError, Manager, Pool, PoolError, Runtime};
@@ -15,8 +15,6 @@ use redis::{Cmd, RedisError, Role};
 use super::address::{Address, COMMAND, CONNECT, Dialer, limits};
 use super::trouble::Trouble;
 
-/// How many connections are shared.
-const SHARED: usize = 2;
 /// How many are lent to one caller alone.
 const EXCLUSIVE: usize = 4;
 /// Longest wait for a turn to connect.
@@ -36,27 +34,21 @@ pub(super) struct Node {
     address: Address,
     shared: Pool,
     exclusive: Pool,
-    slots: [Slot; SHARED],
-    next: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Slot {
     held: RwLock<Option<Held>>,
-    /// One task connects; the others wait for it, and not for the pool.
-    connecting: tokio::sync::Mutex<()>,
+    /// One task connects; the others wait for it, and not for the pool. The guarded number is the
+    /// last connection's.
+    connecting: tokio::sync::Mutex<usize>,
 }
 
 struct Held {
     lease: deadpool_redis::Connection,
-    /// Tells this connection from its predecessors in the slot.
+    /// Tells this connection from its predecessors.
     number: usize,
 }
 
 /// A connection that others use at the same time, and what [`Node::give_up`] needs to know of it.
 pub(super) struct Shared {
     pub(super) connection: MultiplexedConnection,
-    slot: usize,
     number: usize,
 }
 
@@ -66,10 +58,10 @@ impl Node {
         let pool = |most| pool(dialer, address, duty, most);
         Ok(Self {
             address: address.clone(),
-            shared: pool(SHARED)?,
+            shared: pool(1)?,
             exclusive: pool(EXCLUSIVE)?,
-            slots: Default::default(),
-            next: AtomicUsize::new(0),
+            held: RwLock::default(),
+            connecting: tokio::sync::Mutex::default(),
         })
     }
 
@@ -79,32 +71,39 @@ impl Node {
 
     /// A connection that others use, too; connecting if there is none.
     pub(super) async fn shared(&self) -> Result<Shared, Trouble> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let index = turn % SHARED;
-        let Some(slot) = self.slots.get(index) else {
-            return Err(Trouble::Unreached("no connection slot".into()));
-        };
-        if let Some(shared) = slot.borrow(index) {
+        if let Some(shared) = self.borrow() {
             return Ok(shared);
         }
-        let Ok(_turn) = tokio::time::timeout(QUEUE, slot.connecting.lock()).await else {
+        let Ok(mut last) = tokio::time::timeout(QUEUE, self.connecting.lock()).await else {
             return Err(Trouble::Unreached("connecting takes too long".into()));
         };
         // Whoever was before may have connected.
-        if let Some(shared) = slot.borrow(index) {
+        if let Some(shared) = self.borrow() {
             return Ok(shared);
         }
         let lease = self.shared.get().await.map_err(unreached)?;
         let connection = MultiplexedConnection::clone(&lease);
-        slot.put(Some(Held { lease, number: turn }));
-        Ok(Shared { connection, slot: index, number: turn })
+        *last = last.wrapping_add(1);
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Held { lease, number: *last });
+        Ok(Shared { connection, number: *last })
     }
 
-    /// Lets nobody get this connection any more. Those who have it keep it.
+    /// Lets nobody get this connection any more, and takes it off the pool's books. Those who have it
+    /// keep it. Its successor, if another request was faster, stays.
     pub(super) fn give_up(&self, shared: &Shared) {
-        if let Some(slot) = self.slots.get(shared.slot) {
-            slot.give_up(shared.number);
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if held.as_ref().is_some_and(|held| held.number == shared.number)
+            && let Some(held) = held.take()
+        {
+            drop(deadpool_redis::Connection::take(held.lease));
         }
+    }
+
+    fn borrow(&self) -> Option<Shared> {
+        // Poison cannot mean half a value here: the lock guards one assignment.
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref()
+            .map(|held| Shared { connection: MultiplexedConnection::clone(&held.lease), number: held.number })
     }
 
     /// A connection for the caller alone.
@@ -146,31 +145,4 @@ fn unreached(error: PoolError) -> Trouble {
         PoolError::Timeout(_) => "connecting takes too long".to_owned(),
         PoolError::Closed | PoolError::NoRuntimeSpecified => "the pool is closed".to_owned(),
     })
-}
-
-impl Slot {
-    fn borrow(&self, slot: usize) -> Option<Shared> {
-        // Poison cannot mean half a value here: the lock guards one assignment.
-        let held = self.held.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        held.as_ref().map(|held| Shared {
-            connection: MultiplexedConnection::clone(&held.lease),
-            slot,
-            number: held.number,
-        })
-    }
-
-    fn put(&self, new: Option<Held>) {
-        *self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner) = new;
-    }
-
-    /// Drops the connection of that number and takes it off the pool's books. Its successor, if
-    /// another request was faster, stays.
-    fn give_up(&self, number: usize) {
-        let mut held = self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if held.as_ref().is_some_and(|held| held.number == number)
-            && let Some(held) = held.take()
-        {
-            drop(deadpool_redis::Connection::take(held.lease));
-        }
-    }
 }
