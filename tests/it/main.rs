@@ -28,6 +28,7 @@ mod grants;
 mod harness;
 mod headers;
 mod introspection;
+mod killed_broker;
 mod logs;
 mod metadata;
 mod pages;

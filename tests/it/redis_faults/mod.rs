@@ -4,11 +4,15 @@
 //! - [`single`]: one server: restart, stall, demotion, eviction.
 //! - [`replication`]: what a revocation waits for.
 //! - [`sentinel`], [`cluster`]: failover and moving slots.
+//! - [`partition`], [`slow`]: the network between a broker and its Redis; [`wire`] has that broker.
 
 mod cluster;
+mod partition;
 mod replication;
 mod sentinel;
 mod single;
+mod slow;
+mod wire;
 
 use std::time::Duration;
 
