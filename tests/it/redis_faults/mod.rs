@@ -4,9 +4,11 @@
 //! - [`single`]: one server: restart, stall, demotion, eviction.
 //! - [`replication`]: what a revocation waits for.
 //! - [`sentinel`], [`cluster`]: failover and moving slots.
+//! - [`full`]: no memory left.
 //! - [`partition`], [`slow`]: the network between a broker and its Redis; [`wire`] has that broker.
 
 mod cluster;
+mod full;
 mod partition;
 mod replication;
 mod sentinel;
