@@ -35,6 +35,7 @@ mod pages;
 mod redis_faults;
 mod registration;
 mod replicas;
+mod rolling_restart;
 mod secret_rotation;
 mod sign_in;
 mod signing_keys;

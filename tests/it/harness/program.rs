@@ -81,6 +81,11 @@ impl Serving {
         self.process.0.wait().expect("it ends");
     }
 
+    /// Has it not ended yet?
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.0.try_wait().expect("it can be asked").is_none()
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.process.0.wait().expect("it ends")
