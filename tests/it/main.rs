@@ -17,6 +17,7 @@
 mod architecture;
 mod authorize;
 mod cli;
+mod clock_skew;
 mod config;
 mod connections;
 mod consent;
