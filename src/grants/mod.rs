@@ -99,10 +99,12 @@ impl TokenEndpoint {
     pub async fn token(&self, credentials: &Credentials, form: &Params) -> Result<TokenResponse, OAuthError> {
         form.check_repeats()?;
         let now = self.clock.now();
-        let client = self.authenticator.authenticate(credentials, now).await?;
+        let (client, family) =
+            tokio::join!(self.authenticator.authenticate(credentials, now), self.read_family(form, now));
+        let client = client?;
         let redeemable = match form.one("grant_type")? {
             Some("authorization_code") => self.find_code(&client, form, now).await?,
-            Some("refresh_token") => self.find_refresh_token(&client, form, now).await?,
+            Some("refresh_token") => self.find_refresh_token(&client, form, family, now).await?,
             Some(_) => {
                 let text = "grant_type must be authorization_code or refresh_token";
                 return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, text));
@@ -124,6 +126,15 @@ impl TokenEndpoint {
         now: Timestamp,
     ) -> Result<Grant, OAuthError> {
         let found = self.store.grant(id, now).await.map_err(OAuthError::unavailable)?;
+        self.own(client, found, now).await
+    }
+
+    async fn own(
+        &self,
+        client: &AuthenticatedClient,
+        found: Option<Grant>,
+        now: Timestamp,
+    ) -> Result<Grant, OAuthError> {
         let own = found.filter(|grant| grant.client_id == client.client().id);
         let grant = own.ok_or_else(invalid_grant)?;
         if self.revocations.has_ended(&grant, now).await.map_err(OAuthError::unavailable)? {
