@@ -43,6 +43,7 @@ async fn rel_05_a_refresh_waits_for_three_round_trips() {
     }
     let wired = Wired::start().await;
     let mut people = wired.people(extent(10, 100)).await;
+    let (mut slowest, mut seen) = (Duration::ZERO, String::new());
     for _ in 0..extent(1, 10) {
         let before = refresh_all(&wired, &mut people).await;
         wired.wire.set(Link::Slow(Duration::from_millis(200)));
@@ -52,10 +53,13 @@ async fn rel_05_a_refresh_waits_for_three_round_trips() {
         wired.wire.set(Link::Whole);
         let base = before.max(refresh_all(&wired, &mut people).await);
         assert!(trip >= Duration::from_millis(400), "{trip:?}");
-        let seen = format!("p99 {slow:.2?}, base {base:.1?}, round trip {trip:.1?}");
-        figure("REL-05", "Redis is 200 ms away, each way", &seen);
-        assert!(slow <= base + trip * 3, "{seen}");
+        let figures = format!("p99 {slow:.2?}, base {base:.1?}, round trip {trip:.1?}");
+        assert!(slow <= base + trip * 3, "{figures}");
+        if slow > slowest {
+            (slowest, seen) = (slow, figures);
+        }
     }
+    figure("REL-05", "Redis is 200 ms away, each way", &seen);
 }
 
 /// REL-05: answers that are 4 s late are not waited for, and those who come when the stall is over
