@@ -150,12 +150,7 @@ impl Login {
 
     /// The upstream says no. A person who declined there goes back to the client; anything else
     /// is worth reading.
-    fn reported(
-        &self,
-        arrival: &Arrival<'_>,
-        error: &str,
-        text: Option<&str>,
-    ) -> Result<Step, PageError> {
+    fn reported(&self, arrival: &Arrival<'_>, error: &str, text: Option<&str>) -> Result<Step, PageError> {
         let Arrival { login, to, now, .. } = *arrival;
         let reason = format!("the identity provider said {}", error.escape_debug());
         self.record(AuditKind::SignInDenied, login, Some(&reason), now);

@@ -112,9 +112,9 @@ pub enum InvalidToken {
     /// Ended.
     #[error("has expired")]
     Expired,
-    /// Dated in the future.
-    #[error("is dated in the future")]
-    NotYet,
+    /// Dated in the future, by so many seconds.
+    #[error("is dated in the future ({0} s ahead of our clock)")]
+    NotYet(u64),
 }
 
 /// Verifies the access tokens of one issuer against its published keys.
@@ -160,9 +160,12 @@ impl AccessTokenVerifier {
         if claims.exp <= now {
             return Err(InvalidToken::Expired);
         }
-        let horizon = now.plus(SKEW);
-        if claims.iat > horizon || claims.nbf.is_some_and(|nbf| nbf > horizon) {
-            return Err(InvalidToken::NotYet);
+        let begins = claims.nbf.map_or(claims.iat, |nbf| nbf.max(claims.iat));
+        if begins > now.plus(SKEW) {
+            let refused = InvalidToken::NotYet(begins.since(now).as_secs());
+            // It is genuine, so a clock is wrong (REL-14).
+            tracing::warn!("an access token {refused}: do the clocks of all replicas and servers agree?");
+            return Err(refused);
         }
         if claims.sub.is_empty() || claims.client_id.is_empty() || claims.jti.is_empty() {
             return Err(InvalidToken::Claims);
@@ -324,8 +327,8 @@ mod tests {
         assert_eq!(refused_claims(&with(claims(), "exp", at(0))), InvalidToken::Expired);
         assert!(check(&header(), &with(claims(), "exp", at(1))).is_ok());
         assert!(check(&header(), &with(claims(), "iat", at(60))).is_ok());
-        assert_eq!(refused_claims(&with(claims(), "iat", at(61))), InvalidToken::NotYet);
-        assert_eq!(refused_claims(&with(claims(), "nbf", at(61))), InvalidToken::NotYet);
+        assert_eq!(refused_claims(&with(claims(), "iat", at(61))), InvalidToken::NotYet(61));
+        assert_eq!(refused_claims(&with(claims(), "nbf", at(61))), InvalidToken::NotYet(61));
         for odd in [json!("1"), json!(1e300), json!(-1), json!(null)] {
             assert_eq!(refused_claims(&with(claims(), "exp", odd)), InvalidToken::Claims);
         }

@@ -1,10 +1,12 @@
-//! A browser that signs in: it follows redirects, and on every page it presses the first button.
+//! A browser that signs in: it follows redirects, and on every page it presses the first button. At
+//! the identity provider it is somebody else every time: sessions of one person share a record.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use cookie::Cookie;
 use gatelodge::outbound::Outbound;
+use gatelodge::secret::random;
 use http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use http::{Request, StatusCode};
 use scraper::{ElementRef, Html, Selector};
@@ -81,7 +83,10 @@ fn press_first_button(url: &Url, html: &str) -> Result<Request<Vec<u8>>, Fault> 
     let form = html.select(&FORMS).next().ok_or_else(|| format!("{url} shows no form"))?;
     let attribute = |element: ElementRef<'_>, name| element.attr(name).unwrap_or_default().to_owned();
     let fields = form.select(&HIDDEN).chain(form.select(&BUTTON).take(1));
-    let fields = fields.map(|field| (attribute(field, "name"), attribute(field, "value")));
+    let fields = fields.map(|field| match (attribute(field, "name"), attribute(field, "value")) {
+        (name, value) if name == "person" => (name, format!("{value}+{}", random::id())),
+        field => field,
+    });
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let action = url.join(&attribute(form, "action"))?;
     Ok(Request::post(action.as_str()).header(CONTENT_TYPE, FORM).body(body.into_bytes())?)

@@ -27,7 +27,7 @@ use crate::harness::sample::NOW;
 const STYLES: [LogStyle; 2] = [LogStyle::Json, LogStyle::Text];
 
 /// The log of this thread.
-struct Capture {
+pub(crate) struct Capture {
     bytes: Arc<Mutex<Vec<u8>>>,
     _guard: tracing::subscriber::DefaultGuard,
 }
@@ -51,7 +51,7 @@ static SECOND_LISTENER: LazyLock<Dispatch> = LazyLock::new(|| {
 });
 
 impl Capture {
-    fn begin(style: LogStyle) -> Self {
+    pub(crate) fn begin(style: LogStyle) -> Self {
         LazyLock::force(&SECOND_LISTENER);
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let target = Arc::clone(&bytes);
@@ -63,7 +63,7 @@ impl Capture {
         Self { bytes, _guard: guard }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.bytes.lock().unwrap().clone()).expect("the log is UTF-8")
     }
 }

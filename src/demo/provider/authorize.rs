@@ -12,7 +12,7 @@ use crate::protocol::{ErrorCode, RedirectUri, S256Challenge};
 use crate::secret::random;
 
 use super::params::{Params, Repeated};
-use super::people::Person;
+use super::people::Somebody;
 use super::{CODE_LIFE, Code, DemoProvider, page};
 
 /// A request that may be answered with a code.
@@ -53,7 +53,7 @@ pub(super) async fn choose(State(provider): State<DemoProvider>, body: String) -
         Ok(request) => request,
         Err(refusal) => return provider.refuse(refusal),
     };
-    let Some(person) = form.get("person").and_then(Person::find) else {
+    let Some(person) = form.get("person").and_then(Somebody::find) else {
         let refusal = Refusal::Return(request.back, ErrorCode::AccessDenied, "nobody was chosen");
         return provider.refuse(refusal);
     };
@@ -86,7 +86,7 @@ impl DemoProvider {
         Ok(Back { redirect_uri, state: params.get("state").map(str::to_owned) })
     }
 
-    fn issue_code(&self, person: &'static Person, request: &Request) -> String {
+    fn issue_code(&self, person: Somebody, request: &Request) -> String {
         let now = self.inner.clock.now();
         let code = random::token();
         let record = Code {

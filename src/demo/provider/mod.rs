@@ -32,7 +32,7 @@ use crate::protocol::{OAuthError, S256Challenge};
 use crate::secret::Secret;
 
 use keys::SigningKey;
-use people::Person;
+use people::Somebody;
 
 /// A code's life.
 const CODE_LIFE: Duration = Duration::from_secs(60);
@@ -65,7 +65,7 @@ struct Memory {
 
 /// What a code stands for.
 struct Code {
-    person: &'static Person,
+    person: Somebody,
     redirect_uri: String,
     nonce: Option<String>,
     challenge: Option<S256Challenge>,
@@ -75,7 +75,7 @@ struct Code {
 
 /// What an access token for userinfo stands for.
 struct SignIn {
-    person: &'static Person,
+    person: Somebody,
     expires_at: Timestamp,
 }
 

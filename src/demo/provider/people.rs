@@ -46,16 +46,28 @@ pub(super) static PEOPLE: [Person; 3] = [
     },
 ];
 
-impl Person {
-    /// The person with this key.
-    pub(super) fn find(key: &str) -> Option<&'static Self> {
-        PEOPLE.iter().find(|person| person.key == key)
+/// One of them; or, where something stands behind a `+` in the key, a namesake: somebody else with
+/// another subject and address. A load test needs many people.
+#[derive(Clone)]
+pub(super) struct Somebody {
+    person: &'static Person,
+    plus: String,
+}
+
+impl Somebody {
+    /// Whom this key means.
+    pub(super) fn find(key: &str) -> Option<Self> {
+        let (name, plus) = key.split_at(key.find('+').unwrap_or(key.len()));
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-_".contains(&b);
+        let person = PEOPLE.iter().find(|person| person.key == name)?;
+        (plus.len() <= 64 && plus.bytes().all(plain)).then(|| Self { person, plus: plus.to_owned() })
     }
 
-    /// The person's claims, in ID tokens and userinfo alike.
+    /// Their claims, in ID tokens and userinfo alike.
     pub(super) fn claims(&self) -> Value {
-        json!({
-            "sub": self.sub, "email": self.email, "email_verified": true, "name": self.name, "groups": self.groups
-        })
+        let Person { sub, name, email, groups, .. } = self.person;
+        let email = email.replacen('@', &format!("{}@", self.plus), 1);
+        let sub = format!("{sub}{}", self.plus);
+        json!({ "sub": sub, "email": email, "email_verified": true, "name": name, "groups": groups })
     }
 }

@@ -133,7 +133,7 @@ impl DemoProvider {
         })?;
         let mut memory = self.memory();
         memory.sign_ins.retain(|_, other| other.expires_at > now);
-        memory.sign_ins.insert(access_token.clone(), SignIn { person: code.person, expires_at });
+        memory.sign_ins.insert(access_token.clone(), SignIn { person: code.person.clone(), expires_at });
         Ok(json!({
             "access_token": access_token, "token_type": "Bearer", "expires_in": TOKEN_LIFE.as_secs(),
             "scope": "openid email profile groups", "id_token": id_token

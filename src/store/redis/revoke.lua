@@ -13,6 +13,9 @@ for i = 1, #fields, 2 do
   if keep and less(longest, keep) then longest = keep end
   if keep and less(keep, ARGV[1]) then redis.call('HDEL', KEYS[1], name) end
 end
+-- A Redis that is full refuses HSET as the first write of a script, and only then. Whoever has to be
+-- cut off does not wait for memory, and HDEL is never refused.
+redis.call('HDEL', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3] .. ' ' .. ARGV[4], 'version', ARGV[5])
 collect_after(KEYS[1], longest, ARGV[1])
 return 1

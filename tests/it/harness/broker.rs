@@ -184,7 +184,13 @@ pub(crate) async fn https_router() -> axum::Router {
     gatelodge::http::router(Arc::new(wired))
 }
 
-fn yaml(setup: &Setup, issuer: &str, provider: &TestProvider, other: Option<&TestProvider>) -> String {
+/// The configuration file of a broker.
+pub(crate) fn yaml(
+    setup: &Setup,
+    issuer: &str,
+    provider: &TestProvider,
+    other: Option<&TestProvider>,
+) -> String {
     let mut text = format!("issuer: {issuer}\nsecret: {}\n{}upstreams:\n", setup.secret, setup.store);
     let named = [Some(("idp", "Example SSO", provider)), other.map(|other| ("other", "Other SSO", other))];
     for (id, name, provider) in named.into_iter().flatten() {

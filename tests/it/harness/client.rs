@@ -1,5 +1,7 @@
 //! An MCP client as the broker sees one: it registers, sends a browser, redeems and refreshes.
 
+use std::sync::Arc;
+
 use gatelodge::protocol::S256Challenge;
 use serde_json::{Value, json};
 
@@ -11,6 +13,24 @@ pub(crate) const REDIRECT: &str = "http://127.0.0.1:39999/callback";
 
 /// A verifier with every kind of unreserved character (RFC 7636 section 4.1).
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk.~";
+
+/// A broker that can be reached: in process, or a program of its own.
+pub(crate) trait Reached {
+    /// The URL of a path below the issuer.
+    fn url(&self, path: &str) -> String;
+}
+
+impl Reached for TestBroker {
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+}
+
+impl<T: Reached> Reached for Arc<T> {
+    fn url(&self, path: &str) -> String {
+        (**self).url(path)
+    }
+}
 
 /// A registered client.
 #[derive(Debug, Clone)]
@@ -36,13 +56,13 @@ pub(crate) struct Tokens {
 
 impl TestClient {
     /// A public client that registered itself.
-    pub(crate) async fn register(broker: &TestBroker) -> Self {
+    pub(crate) async fn register(broker: &impl Reached) -> Self {
         Self::register_with(broker, json!({ "client_name": "Test client", "redirect_uris": [REDIRECT] }))
             .await
     }
 
     /// A client that registered itself like this.
-    pub(crate) async fn register_with(broker: &TestBroker, metadata: Value) -> Self {
+    pub(crate) async fn register_with(broker: &impl Reached, metadata: Value) -> Self {
         let page = register(broker, &metadata).await;
         assert_eq!(page.status, 201, "{}", page.body);
         let answer = page.json();
@@ -84,14 +104,14 @@ impl TestClient {
     }
 
     /// The usual authorization URL.
-    pub(crate) fn authorize_url(&self, broker: &TestBroker) -> String {
+    pub(crate) fn authorize_url(&self, broker: &impl Reached) -> String {
         authorize_url(broker, &self.request())
     }
 
     /// Sends a browser through consent and sign-in; gives back the answer's parameters.
     pub(crate) async fn sign_in(
         &self,
-        broker: &TestBroker,
+        broker: &impl Reached,
         browser: &Browser,
     ) -> std::collections::BTreeMap<String, String> {
         self.sign_in_at(broker, browser, &self.authorize_url(broker)).await
@@ -100,7 +120,7 @@ impl TestClient {
     /// The same from a given authorization URL.
     pub(crate) async fn sign_in_at(
         &self,
-        broker: &TestBroker,
+        _broker: &impl Reached,
         browser: &Browser,
         url: &str,
     ) -> std::collections::BTreeMap<String, String> {
@@ -108,33 +128,32 @@ impl TestClient {
         assert_eq!(consent.status, 200, "{}", consent.body);
         let away = browser.press(&consent, "upstream", "idp").await;
         assert_eq!(away.status, 303, "{}", away.body);
-        let _ = broker;
         let back = browser.follow(away, &self.redirect).await;
         query(&back.location().unwrap_or_else(|| panic!("no redirect: {}", back.body)))
     }
 
     /// A code, by the whole way.
-    pub(crate) async fn code(&self, broker: &TestBroker) -> String {
-        let browser = broker.browser();
+    pub(crate) async fn code(&self, broker: &impl Reached) -> String {
+        let browser = Browser::new();
         let answer = self.sign_in(broker, &browser).await;
         answer.get("code").unwrap_or_else(|| panic!("no code: {answer:?}")).clone()
     }
 
     /// Tokens, by the whole way.
-    pub(crate) async fn tokens(&self, broker: &TestBroker) -> Tokens {
+    pub(crate) async fn tokens(&self, broker: &impl Reached) -> Tokens {
         let code = self.code(broker).await;
         Tokens::of(&self.redeem(broker, &code).await)
     }
 
     /// Redeems a code as usual.
-    pub(crate) async fn redeem(&self, broker: &TestBroker, code: &str) -> Page {
+    pub(crate) async fn redeem(&self, broker: &impl Reached, code: &str) -> Page {
         self.redeem_with(broker, code, &[]).await
     }
 
     /// Redeems a code with parameters replaced; an empty value leaves one out.
     pub(crate) async fn redeem_with(
         &self,
-        broker: &TestBroker,
+        broker: &impl Reached,
         code: &str,
         changes: &[(&str, &str)],
     ) -> Page {
@@ -148,14 +167,14 @@ impl TestClient {
     }
 
     /// Refreshes as usual.
-    pub(crate) async fn refresh(&self, broker: &TestBroker, token: &str) -> Page {
+    pub(crate) async fn refresh(&self, broker: &impl Reached, token: &str) -> Page {
         self.refresh_with(broker, token, &[]).await
     }
 
     /// Refreshes with parameters replaced; an empty value leaves one out.
     pub(crate) async fn refresh_with(
         &self,
-        broker: &TestBroker,
+        broker: &impl Reached,
         token: &str,
         changes: &[(&str, &str)],
     ) -> Page {
@@ -164,12 +183,12 @@ impl TestClient {
     }
 
     /// Revokes a token.
-    pub(crate) async fn revoke(&self, broker: &TestBroker, token: &str) -> Page {
+    pub(crate) async fn revoke(&self, broker: &impl Reached, token: &str) -> Page {
         self.post(&broker.url("/oauth/revoke"), &[("token", token)]).await
     }
 
     /// A token request in the client's name, authenticated by its usual method.
-    pub(crate) async fn token(&self, broker: &TestBroker, form: &[(&str, &str)]) -> Page {
+    pub(crate) async fn token(&self, broker: &impl Reached, form: &[(&str, &str)]) -> Page {
         self.post(&broker.url("/oauth/token"), form).await
     }
 
@@ -204,14 +223,14 @@ impl Tokens {
 }
 
 /// Sends a registration.
-pub(crate) async fn register(broker: &TestBroker, metadata: &Value) -> Page {
+pub(crate) async fn register(broker: &impl Reached, metadata: &Value) -> Page {
     let url = broker.url("/oauth/register");
     let response = Browser::new().http().post(&url).json(metadata).send().await.expect("an answer");
     Page::of(&url, response).await
 }
 
 /// The authorization URL of a request.
-pub(crate) fn authorize_url(broker: &TestBroker, request: &[(String, String)]) -> String {
+pub(crate) fn authorize_url(broker: &impl Reached, request: &[(String, String)]) -> String {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(request).finish();
     format!("{}?{query}", broker.url("/oauth/authorize"))
 }

@@ -4,6 +4,8 @@
 //! - [`broker`]: a broker in process; [`browser`]: cookies and forms; [`client`]: an MCP client.
 //! - [`clock`]: time that a test moves by hand.
 //! - [`extent`]: the short and the long form of a fault test, and its figures.
+//! - [`fault_proxy`]: what a network may do, between two real programs.
+//! - [`fleet`]: processes of the program on one Redis, behind one origin.
 //! - [`front`]: one public origin in front of several replicas.
 //! - [`keys`]: signing keys that sign whatever they are told to.
 //! - [`program`]: the program itself, as a process.
@@ -24,6 +26,8 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod eventually;
 pub(crate) mod extent;
+pub(crate) mod fault_proxy;
+pub(crate) mod fleet;
 pub(crate) mod front;
 pub(crate) mod keys;
 pub(crate) mod program;

@@ -41,17 +41,32 @@ pub(crate) struct Serving {
 impl Serving {
     /// Serves [`GOOD`] in this folder, and returns once it listens.
     pub(crate) fn start(folder: &Path) -> Self {
-        fs::write(folder.join("g.yaml"), GOOD).expect("a file");
+        Self::with(folder, GOOD)
+    }
+
+    /// Serves this configuration, whose log has to be text.
+    pub(crate) fn with(folder: &Path, config: &str) -> Self {
+        fs::write(folder.join("g.yaml"), config).expect("a file");
         let mut command = program(folder);
         command.args(["serve", "--config", "g.yaml"]).stderr(Stdio::piped());
         let mut process = Started(command.spawn().expect("the program starts"));
         let log = BufReader::new(process.0.stderr.take().expect("a log"));
         let mut lines = log.lines().map_while(Result::ok);
-        let line = lines.find(|line| line.contains("gatelodge serves")).expect("it serves");
+        let mut said = Vec::new();
+        let line = lines.find(|line| {
+            said.push(line.clone());
+            line.contains("gatelodge serves")
+        });
+        let line = line.unwrap_or_else(|| panic!("it does not serve: {said:#?}"));
         // A pipe that nobody empties would stop the program.
         std::thread::spawn(move || lines.for_each(drop));
         let address = line.split("Some(").nth(1).and_then(|rest| rest.split(')').next());
         Self { process, address: address.expect("an address").to_owned() }
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
     }
 
     /// Asks it to end.
@@ -64,6 +79,11 @@ impl Serving {
     pub(crate) fn kill(mut self) {
         self.process.0.kill().expect("it runs");
         self.process.0.wait().expect("it ends");
+    }
+
+    /// Has it not ended yet?
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.0.try_wait().expect("it can be asked").is_none()
     }
 
     /// Waits for its end.

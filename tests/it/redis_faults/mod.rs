@@ -2,13 +2,20 @@
 //! in peace, held while servers die, stall, move and fill up.
 //!
 //! - [`single`]: one server: restart, stall, demotion, eviction.
-//! - [`replication`]: what a revocation waits for.
+//! - [`replication`], [`old_primary`]: what a revocation waits for, and what that is good for.
 //! - [`sentinel`], [`cluster`]: failover and moving slots.
+//! - [`full`]: no memory left.
+//! - [`partition`], [`slow`]: the network between a broker and its Redis; [`wire`] has that broker.
 
 mod cluster;
+mod full;
+mod old_primary;
+mod partition;
 mod replication;
 mod sentinel;
 mod single;
+mod slow;
+mod wire;
 
 use std::time::Duration;
 

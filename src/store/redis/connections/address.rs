@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, ErrorKind,
     IntoConnectionInfo as _, RedisError, TlsCertificates,
@@ -57,7 +58,9 @@ impl Dialer {
     /// Reads a URL, and the certificates, so that their faults are told at start. No message
     /// quotes the URL.
     pub(super) fn new(url: &Secret, account: &Account, tls: &Tls) -> Result<Self, RedisError> {
-        let mut info = url.expose().into_connection_info()?;
+        // Many callers share a connection: no command may wait until the one before it is acknowledged.
+        let at_once = TcpSettings::default().set_nodelay(true);
+        let mut info = url.expose().into_connection_info()?.set_tcp_settings(at_once);
         let mut settings = info.redis_settings().clone();
         if let Some(username) = &account.username {
             settings = settings.set_username(username);
@@ -107,4 +110,18 @@ impl Dialer {
 /// The time limits of every connection.
 pub(super) fn limits() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(COMMAND))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// REL-05: with Nagle's algorithm, commands of other callers would wait for an acknowledgement.
+    #[test]
+    fn rel_05_a_command_is_sent_at_once() {
+        let url = Secret::new("redis://user:password@127.0.0.1:6379/".into());
+        let dialer = Dialer::new(&url, &Account::default(), &Tls::default()).unwrap();
+        let elsewhere = dialer.to(&Address { host: "10.0.0.7".into(), port: 6380 });
+        assert!(elsewhere.tcp_settings().nodelay());
+    }
 }
