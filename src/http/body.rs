@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::Response;
 use futures::{future, stream};
 use tokio::time::timeout;
-
-use super::params::LARGEST_BODY;
 
 /// How long a body may take to arrive.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -20,6 +16,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// cannot say so. A client that sends head and body apart is reset at its next request. What is
 /// longer or slower, or broke off, becomes a body that fails where it is read.
 pub async fn arrived(request: Request, largest: usize) -> Request {
+    if request.body().is_end_stream() {
+        return request;
+    }
     let (parts, body) = request.into_parts();
     let body = match timeout(LONGEST_WAIT, to_bytes(body, largest)).await {
         Ok(Ok(bytes)) => Body::from(bytes),
@@ -31,9 +30,4 @@ pub async fn arrived(request: Request, largest: usize) -> Request {
 
 fn failing(error: axum::BoxError) -> Body {
     Body::from_stream(stream::once(future::ready(Err::<Vec<u8>, _>(error))))
-}
-
-/// [`arrived`] for every route of the broker.
-pub(super) async fn read_first(request: Request, next: Next) -> Response {
-    next.run(arrived(request, LARGEST_BODY).await).await
 }

@@ -1,10 +1,5 @@
 //! Headers of every answer (SEC-160). Pages bring their own content security policy.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -13,9 +8,7 @@ use http::header::{
 use crate::broker::Broker;
 
 /// Adds what holds for all answers, and what holds for all pages.
-pub(super) async fn add(State(broker): State<Arc<Broker>>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+pub(super) fn add(broker: &Broker, headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if !broker.issuer.is_loopback_http() {
@@ -25,7 +18,6 @@ pub(super) async fn add(State(broker): State<Arc<Broker>>, request: Request, nex
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    response
 }
 
 fn is_page(headers: &HeaderMap) -> bool {

@@ -1,30 +1,20 @@
 //! Whose requests these are: the `Host` allow-list and the origin of a form (SEC-161).
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::Request;
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 
 use crate::broker::Broker;
 use crate::protocol::Issuer;
 
-use super::answer;
-
 /// Probes ask by address; what they learn is no secret.
 const FOR_ANYBODY: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Refuses a request that was meant for another host: 421.
-pub(super) async fn check(State(broker): State<Arc<Broker>>, request: Request, next: Next) -> Response {
+/// Was this request meant for us? If not, the answer is 421.
+pub(super) fn may_ask(broker: &Broker, request: &Request) -> bool {
     let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
     let named = header.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
-    let ours = named.is_some_and(|host| is_ours(&broker, host));
-    if ours || FOR_ANYBODY.contains(&request.uri().path()) {
-        return next.run(request).await;
-    }
-    answer::wrong_host(&broker, &request)
+    named.is_some_and(|host| is_ours(broker, host)) || FOR_ANYBODY.contains(&request.uri().path())
 }
 
 fn is_ours(broker: &Broker, host: &str) -> bool {

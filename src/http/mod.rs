@@ -4,7 +4,8 @@
 //! - `authorize`, `token`, `register`, `revoke`, `introspect`, `discovery`, `site`: the handlers.
 //! - `params`: queries and forms; `cookies`: the two cookies of a sign-in.
 //! - `answer`: errors by kind: page, redirect, JSON.
-//! - `body`, `cors`, `headers`, `host`, `request_log`: what holds for many routes.
+//! - `door`: what holds for every request: `request_log`, `headers`, `body`, `host`. `cors`: for
+//!   programs in a browser.
 
 mod answer;
 mod authorize;
@@ -12,6 +13,7 @@ pub mod body;
 mod cookies;
 pub mod cors;
 mod discovery;
+mod door;
 mod headers;
 mod host;
 mod introspect;

@@ -5,14 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::broker::Broker;
 
-use super::{
-    answer, authorize, body, cors, discovery, headers, host, introspect, register, request_log, revoke, site,
-    token,
-};
+use super::{answer, authorize, cors, discovery, door, introspect, register, revoke, site, token};
 
 const AS_METADATA: &str = "/.well-known/oauth-authorization-server";
 const OIDC_METADATA: &str = "/.well-known/openid-configuration";
@@ -29,11 +25,7 @@ pub fn router(broker: Arc<Broker>) -> Router {
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&broker), host::check))
-        .layer(from_fn(body::read_first))
-        .layer(from_fn_with_state(Arc::clone(&broker), headers::add))
-        .layer(CatchPanicLayer::custom(answer::after_panic))
-        .layer(from_fn(request_log::log))
+        .layer(from_fn_with_state(Arc::clone(&broker), door::pass))
         .with_state(broker)
 }
 

@@ -71,9 +71,14 @@ impl Node {
 
     /// A connection that others use, too; connecting if there is none.
     pub(super) async fn shared(&self) -> Result<Shared, Trouble> {
-        if let Some(shared) = self.borrow() {
-            return Ok(shared);
+        match self.borrow() {
+            Some(shared) => Ok(shared),
+            // Apart, because it is rare and large: every command would carry its place along.
+            None => Box::pin(self.connect()).await,
         }
+    }
+
+    async fn connect(&self) -> Result<Shared, Trouble> {
         let Ok(mut last) = tokio::time::timeout(QUEUE, self.connecting.lock()).await else {
             return Err(Trouble::Unreached("connecting takes too long".into()));
         };
@@ -108,7 +113,7 @@ impl Node {
 
     /// A connection for the caller alone.
     pub(super) async fn exclusive(&self) -> Result<deadpool_redis::Connection, Trouble> {
-        self.exclusive.get().await.map_err(unreached)
+        Box::pin(self.exclusive.get()).await.map_err(unreached)
     }
 }
 

@@ -39,11 +39,11 @@ impl Topology {
             Self::Single(node) => Ok(Arc::clone(node)),
             Self::Sentinel(sentinel) => match sentinel.known() {
                 Some(node) => Ok(node),
-                None => sentinel.primary().await,
+                None => Box::pin(sentinel.primary()).await,
             },
             Self::Cluster(cluster) => match cluster.known(key) {
                 Some(node) => Ok(node),
-                None => cluster.primary(key).await,
+                None => Box::pin(cluster.primary(key)).await,
             },
         }
     }
@@ -52,7 +52,7 @@ impl Topology {
     /// primary which sentinels have replaced would be undone.
     pub(super) async fn confirmed_primary(&self, key: &str) -> Result<Arc<Node>, Trouble> {
         match self {
-            Self::Sentinel(sentinel) => sentinel.confirmed().await,
+            Self::Sentinel(sentinel) => Box::pin(sentinel.confirmed()).await,
             // A cluster's old primary refuses by itself.
             Self::Single(_) | Self::Cluster(_) => self.primary(key).await,
         }

@@ -1,0 +1,38 @@
+//! What holds for every request, whatever it asks for, in one pass from the outside in: a line in the
+//! log and an id; no panic beyond the request; headers of every answer; the body read before
+//! anything answers; and only for hosts that are ours.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures::FutureExt as _;
+use tracing::Instrument as _;
+
+use crate::broker::Broker;
+
+use super::params::LARGEST_BODY;
+use super::request_log::Line;
+use super::{answer, body, headers, host};
+
+/// Lets a request in to the routes, and its answer out.
+pub(super) async fn pass(State(broker): State<Arc<Broker>>, mut request: Request, next: Next) -> Response {
+    let line = Line::begin(&mut request);
+    // What a panic leaves behind is dropped with the request; what is shared guards itself.
+    let answered = AssertUnwindSafe(answered(&broker, request, next)).catch_unwind();
+    let response = answered.instrument(line.span()).await;
+    line.end(response.unwrap_or_else(answer::after_panic))
+}
+
+async fn answered(broker: &Broker, request: Request, next: Next) -> Response {
+    let request = body::arrived(request, LARGEST_BODY).await;
+    let mut response = if host::may_ask(broker, &request) {
+        next.run(request).await
+    } else {
+        answer::wrong_host(broker, &request)
+    };
+    headers::add(broker, response.headers_mut());
+    response
+}
