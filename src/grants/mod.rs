@@ -213,7 +213,11 @@ impl TokenEndpoint {
 /// A resource that is named must be the grant's own (SEC-080, SEC-088); not named means the
 /// grant's own (INT-56).
 fn check_resource(grant: &Grant, form: &Params) -> Result<(), OAuthError> {
-    let foreign = |text: &str| ResourceUri::parse(text).map_or(true, |named| named != grant.resource);
+    // Nearly always it is written as it was granted.
+    let foreign = |text: &str| {
+        text != grant.resource.as_str()
+            && ResourceUri::parse(text).map_or(true, |named| named != grant.resource)
+    };
     if form.all("resource").any(foreign) {
         let text = "resource is not the one that was granted";
         return Err(OAuthError::new(ErrorCode::InvalidTarget, text));
