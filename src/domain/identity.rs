@@ -1,6 +1,6 @@
 //! Who a person is, as far as the identity provider may say so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use base64::Engine as _;
@@ -125,6 +125,10 @@ pub struct Identity {
     pub domain: Option<DomainName>,
     /// Group names, byte for byte.
     pub groups: BTreeSet<String>,
+    /// Roles, byte for byte.
+    pub roles: BTreeSet<String>,
+    /// The values of those claims that rules ask for, by their path.
+    pub claims: BTreeMap<String, BTreeSet<String>>,
     /// A name to show; decides nothing.
     pub name: Option<String>,
     /// When the upstream said so.

@@ -154,6 +154,8 @@ mod tests {
             domain: Some(email.domain().clone()),
             email: Some(email),
             groups: groups.iter().map(ToString::to_string).collect(),
+            roles: std::collections::BTreeSet::new(),
+            claims: std::collections::BTreeMap::new(),
             name: None,
             authenticated_at: Timestamp::from_unix(0),
         }

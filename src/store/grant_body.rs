@@ -3,7 +3,7 @@
 //! A release may put further objects behind the first without a new version; an older one reads
 //! past them. The body is never written anew, so they survive it (REL-19).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,8 @@ struct Body {
     /// Empty: the email's own.
     domain: Option<String>,
     groups: BTreeSet<String>,
+    roles: BTreeSet<String>,
+    claims: BTreeMap<String, BTreeSet<String>>,
     name: Option<String>,
     created: Timestamp,
     /// Seconds from then until it was created: a small number is one byte.
@@ -87,6 +89,8 @@ pub(super) fn seal(sealer: &Sealer, name: &str, grant: &Grant) -> Result<Vec<u8>
         domain: identity.domain.map(shorter),
         email: identity.email,
         groups: identity.groups,
+        roles: identity.roles,
+        claims: identity.claims,
         name: identity.name,
         created: grant.created_at,
         ago: grant.created_at.as_unix().wrapping_sub(identity.authenticated_at.as_unix()).cast_signed(),
@@ -130,6 +134,8 @@ pub(super) fn open(
             email: body.email,
             domain,
             groups: body.groups,
+            roles: body.roles,
+            claims: body.claims,
             name: body.name,
             authenticated_at: Timestamp::from_unix(
                 body.created.as_unix().wrapping_sub(body.ago.cast_unsigned()),

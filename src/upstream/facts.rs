@@ -1,7 +1,7 @@
 //! What a verified token may decide. Only facts that the preset's trust rule lets through
 //! become part of an [`Identity`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -45,6 +45,8 @@ impl Source<'_> {
             email,
             domain,
             groups: groups.unwrap_or_default(),
+            roles: BTreeSet::new(),
+            claims: BTreeMap::new(),
             name: profile.get("name").and_then(Value::as_str).map(|name| name.chars().take(200).collect()),
             authenticated_at: now,
         }

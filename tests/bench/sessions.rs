@@ -90,6 +90,8 @@ fn session(number: usize, now: Timestamp) -> Grant {
             email: format!("person{number}@example.com").parse().ok(),
             domain: "example.com".parse().ok(),
             groups: ["everyone", "platform"].map(str::to_owned).into(),
+            roles: [].into(),
+            claims: [].into(),
             name: Some(format!("Person {number}")),
             authenticated_at: now,
         },

@@ -1,6 +1,6 @@
 //! Records to put into a store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gatelodge::clock::Timestamp;
@@ -85,6 +85,8 @@ pub(crate) fn grant() -> Grant {
             email: Some("canary-person@example.com".parse().unwrap()),
             domain: Some("example.com".parse().unwrap()),
             groups: BTreeSet::from(["canary-group".to_owned()]),
+            roles: BTreeSet::from(["canary-role".to_owned()]),
+            claims: BTreeMap::from([("a.path".to_owned(), BTreeSet::from(["canary-claim".to_owned()]))]),
             name: Some("Canary Person".into()),
             authenticated_at: NOW,
         },
