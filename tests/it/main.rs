@@ -28,6 +28,7 @@ mod grants;
 mod harness;
 mod headers;
 mod introspection;
+mod kills;
 mod logs;
 mod metadata;
 mod pages;

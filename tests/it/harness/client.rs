@@ -152,6 +152,11 @@ impl TestClient {
         self.refresh_with(broker, token, &[]).await
     }
 
+    /// Refreshes at this URL of a token endpoint.
+    pub(crate) async fn refresh_at(&self, url: &str, token: &str) -> Page {
+        self.post(url, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
     /// Refreshes with parameters replaced; an empty value leaves one out.
     pub(crate) async fn refresh_with(
         &self,

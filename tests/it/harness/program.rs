@@ -41,7 +41,12 @@ pub(crate) struct Serving {
 impl Serving {
     /// Serves [`GOOD`] in this folder, and returns once it listens.
     pub(crate) fn start(folder: &Path) -> Self {
-        fs::write(folder.join("g.yaml"), GOOD).expect("a file");
+        Self::start_as(folder, GOOD)
+    }
+
+    /// The same with another configuration.
+    pub(crate) fn start_as(folder: &Path, config: &str) -> Self {
+        fs::write(folder.join("g.yaml"), config).expect("a file");
         let mut command = program(folder);
         command.args(["serve", "--config", "g.yaml"]).stderr(Stdio::piped());
         let mut process = Started(command.spawn().expect("the program starts"));
