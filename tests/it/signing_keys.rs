@@ -102,7 +102,7 @@ async fn rel_18_no_token_is_refused_through_rotations_on_two_replicas() {
     let (mut alive, mut signers) = (Vec::<(Timestamp, String)>::new(), BTreeSet::new());
     let (mut asked, mut refused) = (0_u32, 0_u32);
     let start = broker.clock.now();
-    let rounds = extent(300, 6000);
+    let rounds = extent(300, 7000);
     let mut signed_in = start;
     for round in 0..rounds {
         // Housekeeping comes to the replicas at different times; one misses most rounds.
