@@ -89,7 +89,17 @@ async fn rel_07_eviction_is_refused_and_noticed() {
         EVICTING.len()
     );
     figure("REL-07", "a policy that evicts", &seen);
-    // REL-06: full, and somebody hears of it before.
+}
+
+/// REL-06: before the memory is full somebody hears of it.
+#[tokio::test]
+async fn rel_06_memory_that_runs_out_is_told_of() {
+    if !installed() {
+        return;
+    }
+    let server = RedisServer::start();
+    let store = store(&server.servers()).await;
+    store.tend(NOW).await.unwrap();
     let used: String = server.ask("INFO memory");
     let used = used.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap().trim();
     server.ask::<()>(&format!("CONFIG SET maxmemory {}", used.parse::<u64>().unwrap() * 5 / 4));
