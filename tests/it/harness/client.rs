@@ -173,6 +173,11 @@ impl TestClient {
         self.post(&broker.url("/oauth/revoke"), &[("token", token)]).await
     }
 
+    /// Revokes a token, and says what it may be.
+    pub(crate) async fn revoke_with(&self, broker: &TestBroker, token: &str, hint: &str) -> Page {
+        self.post(&broker.url("/oauth/revoke"), &[("token", token), ("token_type_hint", hint)]).await
+    }
+
     /// A token request in the client's name, authenticated by its usual method.
     pub(crate) async fn token(&self, broker: &TestBroker, form: &[(&str, &str)]) -> Page {
         self.post(&broker.url("/oauth/token"), form).await

@@ -4,7 +4,7 @@ use super::Rig;
 use crate::harness::extent::{extent, figure};
 use crate::harness::temp_dir::TempDir;
 
-/// REL-17: whoever was told that a grant is over, or got a successor, before the process was killed
+/// REL-17, SEC-165: whoever was told that a grant is over, or got a successor, before the process was killed
 /// was told the truth: it is in the file that the kill left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rel_17_acknowledged_rotations_and_revocations_survive_a_kill() {
