@@ -97,8 +97,7 @@ impl Caller {
 async fn refresh(caller: Caller, id: GrantId, mut generation: u64) {
     loop {
         let token = caller.tokens.issue(&id, generation);
-        let form =
-            [("grant_type", "refresh_token"), ("client_id", "c"), ("refresh_token", token.expose().as_ref())];
+        let form = [("grant_type", "refresh_token"), ("client_id", "c"), ("refresh_token", token.expose())];
         let Some(answer) = caller.post("/oauth/token", &form).await else { return };
         let Some(body) = answer else {
             caller.tell(Answer::Refused);
@@ -116,7 +115,7 @@ async fn refresh(caller: Caller, id: GrantId, mut generation: u64) {
 async fn end(caller: Caller, mut to_end: Vec<GrantId>) {
     while let Some(id) = to_end.last() {
         let token = caller.tokens.issue(id, 1);
-        let form = [("client_id", "c"), ("token", token.expose().as_ref())];
+        let form = [("client_id", "c"), ("token", token.expose())];
         match caller.post("/oauth/revoke", &form).await {
             None => return,
             Some(None) => caller.tell(Answer::Refused),

@@ -11,7 +11,7 @@ use super::{Person, family};
 use crate::harness::eventually::{Stopwatch, eventually, eventually_async};
 use crate::harness::extent::{extent, figure};
 use crate::harness::redis_sentinel::{DETECTION, SentinelRedis};
-use crate::harness::redis_server::installed;
+use crate::harness::redis_server::{RedisServer, installed};
 use crate::harness::sample::NOW;
 
 const PREFIX: &str = "t-failover:";
@@ -74,14 +74,20 @@ async fn rel_02_failovers_in_the_middle_of_refreshing_lose_nobody() {
     figure("REL-02", "failover by sentinels in the middle of rotations", &seen);
 }
 
+/// A sentinel that was frozen only looks on for half a minute afterwards.
+fn acts(sentinel: &RedisServer) -> bool {
+    sentinel.ask::<String>("INFO sentinel").contains("sentinel_tilt:0")
+}
+
 /// The sentinels are asked for another primary; the old one lives on as a replica.
 async fn a_handover(redis: &SentinelRedis, store: &RedisStore, people: &mut [Person], round: usize) {
     let before = redis.named();
+    let awake = (0..3).map(|turn| &redis.sentinels[(round + turn) % 3]).find(|one| acts(one)).unwrap();
     // Refused while the last failover is not over.
     eventually("a failover begins", BOUND, || {
         let mut asked = redis::Cmd::new();
         asked.arg("SENTINEL").arg("FAILOVER").arg("main");
-        asked.query::<()>(&mut redis.sentinels[round % 3].connection()).is_ok()
+        asked.query::<()>(&mut awake.connection()).is_ok()
     });
     let begin = Stopwatch::start();
     while redis.named() == before {
@@ -99,6 +105,7 @@ async fn a_kill(
     people: &mut [Person],
     kills: usize,
 ) -> Duration {
+    eventually("every sentinel acts", 2 * BOUND, || redis.sentinels.iter().all(acts));
     let before = redis.named();
     // This sentinel says nothing any more; the other two are a majority.
     let frozen = kills % 3;
