@@ -36,8 +36,8 @@ async fn rel_03_a_code_that_comes_back_makes_no_second_grant() {
     let (mut again, mut over) = (0, 0);
     for number in 0..codes {
         let code = client.code(&broker).await;
-        let grants: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}1:grant:*").as_bytes()]);
-        let [key] = &grants[..] else { panic!("one grant: {grants:?}") };
+        let grants: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}1:person:*").as_bytes()]);
+        let [key] = &grants[..] else { panic!("one person: {grants:?}") };
         let before: Vec<u8> = ask(&mut raw, &[b"DUMP", key]);
         let first = Tokens::of(&client.redeem(&broker, &code).await);
         let _: String = ask(&mut raw, &[b"RESTORE", key, b"60000", &before, b"REPLACE"]);
