@@ -11,12 +11,14 @@ use openidconnect::core::{
 use openidconnect::{AdditionalProviderMetadata, IssuerUrl, ProviderMetadata};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Timestamp;
 use crate::outbound::Outbound;
 use crate::protocol::KeySet;
 
 use super::exchange::HttpClient;
+use super::provider::ALL_HOPS;
 
 /// How long metadata and keys are used before they are asked for again.
 const FRESH: Duration = Duration::from_secs(3600);
@@ -87,14 +89,17 @@ impl Discovery {
         Self { issuer, client: HttpClient(outbound), known: Mutex::new(None) }
     }
 
-    /// What is known of the provider, fetched if need be.
+    /// What is known of the provider, fetched if need be. Whoever waits behind somebody else's fetch
+    /// waits no longer than for one of their own.
     pub(super) async fn known(&self, now: Timestamp) -> Result<Known, String> {
-        let mut slot = self.known.lock().await;
+        let deadline = Instant::now() + ALL_HOPS;
+        let late = |_| "its metadata and keys did not come in time".to_owned();
+        let mut slot = timeout_at(deadline, self.known.lock()).await.map_err(late)?;
         let serves = |known: &&Known| now < known.renew_at && now.since(known.fetched_at) < LAST_GOOD;
         if let Some(known) = slot.as_ref().filter(serves) {
             return Ok(known.clone());
         }
-        match self.fetch(now).await {
+        match timeout_at(deadline, self.fetch(now)).await.unwrap_or_else(|elapsed| Err(late(elapsed))) {
             Ok(known) => Ok(slot.insert(known).clone()),
             Err(fault) => match slot.as_mut() {
                 Some(old) if now.since(old.fetched_at) < LAST_GOOD => {

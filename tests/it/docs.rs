@@ -1,14 +1,15 @@
 //! What the documents say is true: their YAML loads, their links lead somewhere, their commands
 //! exist.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gatelodge::config;
 use gatelodge::pages::{ErrorPage, Problem};
 use gatelodge::protocol::ErrorCode;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "docs/architecture.md",
     "docs/clients.md",
@@ -16,6 +17,7 @@ const PAGES: [&str; 8] = [
     "docs/operations.md",
     "docs/performance.md",
     "docs/providers.md",
+    "docs/reliability.md",
     "docs/threat-model.md",
 ];
 
@@ -114,6 +116,33 @@ fn every_error_is_explained() {
     for challenge in ["`invalid_token`", "`insufficient_scope`"] {
         assert!(operations.contains(challenge), "{challenge} is not explained");
     }
+}
+
+/// The rows of the reliability page, and those that a test is named after, are the same.
+#[test]
+fn every_promised_row_is_named_by_a_test() {
+    let page = read("docs/reliability.md");
+    let promised: BTreeSet<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| REL-")?.split(' ').next()).collect();
+    let mut named = BTreeSet::new();
+    for source in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it")) {
+        let text = fs::read_to_string(source).expect("a source");
+        let rows = text.split("fn rel_").skip(1).filter_map(|rest| rest.split('_').next());
+        named.extend(rows.filter(|row| row.parse::<u8>().is_ok()).map(str::to_owned));
+    }
+    let named: BTreeSet<&str> = named.iter().map(String::as_str).collect();
+    assert_eq!(promised, named);
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let inner = folders.iter().flat_map(|folder| sources(folder));
+    files
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|ending| ending == "rs"))
+        .chain(inner)
+        .collect()
 }
 
 /// The files of docker-compose.yml and of deploy/production load.

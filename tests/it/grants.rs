@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use gatelodge::protocol::S256Challenge;
 use serde_json::json;
 
 use crate::harness::broker::{RESOURCE, Setup, TestBroker};
-use crate::harness::client::{REDIRECT, TestClient, Tokens};
+use crate::harness::client::{REDIRECT, TestClient, Tokens, authorize_url};
 use crate::harness::provider::Person;
 
 async fn two_clients() -> (TestBroker, TestClient, TestClient) {
@@ -27,7 +28,7 @@ async fn sec_073_a_code_is_bound_to_its_client() {
     assert_eq!(a.redeem(&broker, &code).await.status, 200, "A can still redeem");
 }
 
-/// SEC-074, SEC-075, SEC-079, SEC-080 (CVE-2025-4144): what must come with a code; nothing of it
+/// SEC-074, SEC-079, SEC-080 (CVE-2025-4144): what must come with a code; nothing of it
 /// burns the code.
 #[tokio::test]
 async fn sec_074_sec_079_sec_080_what_a_code_comes_with() {
@@ -54,6 +55,72 @@ async fn sec_074_sec_079_sec_080_what_a_code_comes_with() {
     );
     let tokens = Tokens::of(&page.await);
     assert_eq!(tokens.claims()["aud"], RESOURCE);
+}
+
+/// INT-54, SEC-074: verifiers of 43 to 128 unreserved characters; others answer not even their own
+/// challenge.
+#[tokio::test]
+async fn int_54_sec_074_the_length_and_the_characters_of_a_verifier() {
+    let (broker, client, _) = two_clients().await;
+    for (verifier, good) in [
+        ("a".repeat(43), true),
+        ("-._~".repeat(32), true),
+        ("a".repeat(42), false),
+        ("a".repeat(129), false),
+        (format!("{}+", "a".repeat(50)), false),
+        (format!("{}\u{e4}", "a".repeat(50)), false),
+    ] {
+        let challenge = S256Challenge::of_verifier(&verifier);
+        let request = client.request_with(&[("code_challenge", challenge.as_str())]);
+        let url = authorize_url(&broker, &request);
+        let code = client.sign_in_at(&broker, &broker.browser(), &url).await["code"].clone();
+        let page = client.redeem_with(&broker, &code, &[("code_verifier", &verifier)]).await;
+        if good {
+            assert_eq!(page.status, 200, "{verifier}: {}", page.body);
+        } else {
+            dead(&page);
+        }
+    }
+}
+
+/// SEC-075 (CVE-2024-23647): there is no code without a challenge, so no verifier can come with one:
+/// such a request leads to no page that could be approved.
+#[tokio::test]
+async fn sec_075_no_code_is_without_a_challenge() {
+    let (broker, client, _) = two_clients().await;
+    for change in [("code_challenge", ""), ("code_challenge_method", "plain"), ("code_challenge_method", "")]
+    {
+        let url = authorize_url(&broker, &client.request_with(&[change]));
+        let page = broker.browser().get(&url).await;
+        assert!(!page.body.contains("name=\"upstream\""), "{change:?}: {}", page.body);
+        assert!(!page.body.contains("code=") && page.body.contains("invalid_request"), "{}", page.body);
+    }
+}
+
+/// SEC-081: a code is good for less than a minute, and only for somebody who still has access.
+#[tokio::test]
+async fn sec_081_a_code_ends_with_its_minute_and_with_its_person_s_access() {
+    let folder = crate::harness::temp_dir::TempDir::new();
+    let store = format!("store: {}\n", folder.path().join("store.db").display());
+    let before = TestBroker::with(Setup { store: store.clone(), ..Setup::default() }).await;
+    before.provider.sign_in_as(Person::new("bob", "bob@example.com"));
+    let client = TestClient::register(&before).await;
+    let (in_time, late) = (client.code(&before).await, client.code(&before).await);
+    before.clock.advance(Duration::from_secs(59));
+    assert_eq!(client.redeem(&before, &in_time).await.status, 200);
+    before.clock.advance(Duration::from_secs(1));
+    dead(&client.redeem(&before, &late).await);
+
+    let (kept, lost) = (client.code(&before).await, client.code(&before).await);
+    let (clock, provider) = (before.clock.clone(), before.provider.clone());
+    before.stop().await;
+    let access = "  rules: [{ groups: [other], scopes: [mcp:read] }]\n".to_owned();
+    let without = Setup { store: store.clone(), access, ..Setup::default() };
+    let after = TestBroker::replica(without, clock.clone(), provider.clone()).await;
+    dead(&client.redeem(&after, &lost).await);
+    after.stop().await;
+    let again = TestBroker::replica(Setup { store, ..Setup::default() }, clock, provider).await;
+    assert_eq!(client.redeem(&again, &kept).await.status, 200, "it was access that decided");
 }
 
 /// SEC-076: a second valid redemption ends what the first one got.
@@ -112,6 +179,17 @@ async fn sec_085_duplicates_inside_the_window_get_one_successor() {
     let third = Tokens::of(&client.refresh(&broker, &successors[0]).await);
     dead(&client.refresh(&broker, &first.refresh).await);
     dead(&client.refresh(&broker, &third.refresh).await);
+}
+
+/// SEC-086: the window does not outlive the family's revocation.
+#[tokio::test]
+async fn sec_086_a_duplicate_of_a_revoked_family_is_dead() {
+    let (broker, client, _) = two_clients().await;
+    let first = client.tokens(&broker).await;
+    let second = Tokens::of(&client.refresh(&broker, &first.refresh).await);
+    assert_eq!(client.refresh(&broker, &first.refresh).await.status, 200, "inside the window");
+    assert_eq!(client.revoke(&broker, &second.refresh).await.status, 200);
+    dead(&client.refresh(&broker, &first.refresh).await);
 }
 
 /// SEC-083 (CVE-2026-28513): another client's token is refused in every branch, and ends nothing.
@@ -176,7 +254,7 @@ async fn sec_089_idle_and_absolute_end() {
     dead(&client.refresh(&broker, &tokens.refresh).await);
 }
 
-/// SEC-081, SEC-090 (CVE-2026-43983): policy is asked again at every refresh. The same store
+/// SEC-090 (CVE-2026-43983): policy is asked again at every refresh. The same store
 /// behind a policy that has lost the person.
 #[tokio::test]
 async fn sec_090_who_lost_access_is_refused_at_the_next_refresh() {
@@ -261,9 +339,13 @@ async fn sec_133_revocation() {
         assert_eq!(client.revoke(&broker, token).await.status, 200);
     }
     dead(&client.refresh(&broker, &kept.refresh).await);
-    let again = client.tokens(&broker).await;
-    assert_eq!(client.revoke(&broker, &again.access).await.status, 200);
-    dead(&client.refresh(&broker, &again.refresh).await);
+    for hint in ["", "access_token", "refresh_token", "nonsense"] {
+        for of in [|tokens: &Tokens| tokens.refresh.clone(), |tokens: &Tokens| tokens.access.clone()] {
+            let tokens = client.tokens(&broker).await;
+            assert_eq!(client.revoke_with(&broker, &of(&tokens), hint).await.status, 200);
+            dead(&client.refresh(&broker, &tokens.refresh).await);
+        }
+    }
 }
 
 /// INT-36: a client that has been used outlives its refresh tokens; one that never was is

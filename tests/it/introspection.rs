@@ -118,8 +118,8 @@ async fn sec_130_who_asks_proves_who_it_is() {
     assert_eq!((public.status, public.error().as_str()), (403, "access_denied"), "the token's own client");
 }
 
-/// SEC-134, SEC-084: a grant that its client ended, or whose refresh token was used again too
-/// late, takes its access tokens along.
+/// SEC-134, SEC-084, SEC-076: a grant that its client ended, whose refresh token was used again too
+/// late, or whose code was used twice, takes its access tokens along.
 #[tokio::test]
 async fn sec_134_the_end_of_a_grant_is_the_end_of_its_tokens() {
     let broker = TestBroker::with(setup()).await;
@@ -132,6 +132,12 @@ async fn sec_134_the_end_of_a_grant_is_the_end_of_its_tokens() {
     broker.clock.advance(Duration::from_secs(121));
     assert_eq!(client.refresh(&broker, &first.refresh).await.error(), "invalid_grant");
     assert_eq!(ask(&broker, &second.access).await, inactive());
+
+    let client = TestClient::register(&broker).await;
+    let code = client.code(&broker).await;
+    let tokens = Tokens::of(&client.redeem(&broker, &code).await);
+    assert_eq!(client.redeem(&broker, &code).await.error(), "invalid_grant");
+    assert_eq!(ask(&broker, &tokens.access).await, inactive());
 }
 
 /// SEC-132, SEC-134: what is revoked by person, by client or altogether ends within a second:

@@ -30,6 +30,7 @@ mod harness;
 mod headers;
 mod introspection;
 mod killed_broker;
+mod kills;
 mod logs;
 mod metadata;
 mod pages;

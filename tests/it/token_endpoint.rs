@@ -39,7 +39,7 @@ fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
 }
 
-/// SEC-062, SEC-063, SEC-065, SEC-070, SEC-072, INT-65: what is no token request at all.
+/// SEC-062, SEC-063, SEC-065, SEC-070, SEC-072, INT-63, INT-65: what is no token request at all.
 #[tokio::test]
 async fn sec_062_to_072_odd_requests_get_json_errors() {
     let broker = with_confidential_clients().await;

@@ -199,8 +199,9 @@ impl Store for EmbeddedStore {
         self.writer
             .write(move |transaction| {
                 let mut table = transaction.open_table(NOT_BEFORE).map_err(failed)?;
-                table.retain(|_, (_, keep_until)| keep_until >= now.as_unix()).map_err(failed)?;
+                // Before the old ones are forgotten: a moment never moves back.
                 let there = table.get(name.as_str()).map_err(failed)?.map(|found| found.value());
+                table.retain(|_, (_, keep_until)| keep_until >= now.as_unix()).map_err(failed)?;
                 let (old_moment, old_keep) = there.unwrap_or_default();
                 let value = (moment.as_unix().max(old_moment), keep_until.as_unix().max(old_keep));
                 table.insert(name.as_str(), value).map_err(failed)?;

@@ -171,6 +171,11 @@ impl TestClient {
         self.refresh_with(broker, token, &[]).await
     }
 
+    /// Refreshes at this URL of a token endpoint.
+    pub(crate) async fn refresh_at(&self, url: &str, token: &str) -> Page {
+        self.post(url, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
     /// Refreshes with parameters replaced; an empty value leaves one out.
     pub(crate) async fn refresh_with(
         &self,
@@ -185,6 +190,11 @@ impl TestClient {
     /// Revokes a token.
     pub(crate) async fn revoke(&self, broker: &impl Reached, token: &str) -> Page {
         self.post(&broker.url("/oauth/revoke"), &[("token", token)]).await
+    }
+
+    /// Revokes a token, and says what it may be.
+    pub(crate) async fn revoke_with(&self, broker: &TestBroker, token: &str, hint: &str) -> Page {
+        self.post(&broker.url("/oauth/revoke"), &[("token", token), ("token_type_hint", hint)]).await
     }
 
     /// A token request in the client's name, authenticated by its usual method.

@@ -29,7 +29,9 @@ kill -9 "$server"
 /// A running server; killed on drop.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
-    keeper: Child,
+    /// One for each life; the first one removes the folder.
+    keepers: Vec<Child>,
+    words: Vec<String>,
     process: u32,
     pub(crate) port: u16,
     folder: Option<TempDir>,
@@ -82,8 +84,19 @@ impl RedisServer {
             |line: &String| line.contains("Ready to accept connections") || line.contains("+monitor master");
         let ready = log.lines().map_while(Result::ok).find(is_ready);
         let process = ready.as_ref().and_then(|line| line.split(':').next()?.trim().parse().ok());
-        let server = Self { keeper, process: process.unwrap_or(0), port, folder: None, password: None };
+        let (keepers, words) = (vec![keeper], words.to_vec());
+        let server =
+            Self { keepers, words, process: process.unwrap_or(0), port, folder: None, password: None };
         process.is_some().then_some(server)
+    }
+
+    /// Starts a server that was killed once more, on its port and in its folder.
+    pub(crate) fn start_again(&mut self) {
+        // Somebody's outgoing connection may have the port for a moment.
+        let again = (0..ATTEMPTS).find_map(|_| Self::launch("-", &self.words, self.port));
+        let mut again = again.expect("the port is still free");
+        self.process = again.process;
+        self.keepers.append(&mut again.keepers);
     }
 
     /// Its default user has to show this.
@@ -101,11 +114,6 @@ impl RedisServer {
     /// It alone, as a store wants it.
     pub(crate) fn servers(&self) -> Servers {
         Servers::single(self.url())
-    }
-
-    /// Its folder.
-    pub(crate) fn folder(&self) -> &str {
-        self.folder.as_ref().expect("it has a folder").path().to_str().unwrap()
     }
 
     /// A plain connection.
@@ -133,8 +141,10 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        drop(self.keeper.wait());
+        while let Some(mut keeper) = self.keepers.pop() {
+            drop(keeper.stdin.take());
+            drop(keeper.wait());
+        }
     }
 }
 

@@ -97,6 +97,13 @@ pub(crate) fn grant() -> Grant {
     }
 }
 
+/// The same of somebody who may have others.
+pub(crate) fn grant_of(subject: &str) -> Grant {
+    let usual = grant();
+    let identity = Identity { subject: subject.into(), ..usual.identity };
+    Grant { id: GrantId::generate(&identity.person()), identity, ..usual }
+}
+
 /// A ring whose only key signs since [`NOW`]. Stores do not look at keys.
 pub(crate) fn key_ring(name: &str) -> KeyRing {
     KeyRing::first(new_key(name), NOW)

@@ -1,7 +1,10 @@
 //! What a Redis may do to the broker, with real processes: what [`crate::store_conformance`] holds
 //! in peace, held while servers die, stall, move and fill up.
 //!
-//! - [`single`]: one server: restart, stall, demotion, eviction.
+//! - [`restart`]: one server that restarts under three brokers.
+//! - [`single`]: one server: stall, demotion, eviction.
+//! - [`races`]: several replicas, one code or token, many callers.
+//! - [`resurrection`]: a code that comes back after it was used.
 //! - [`replication`], [`old_primary`]: what a revocation waits for, and what that is good for.
 //! - [`sentinel`], [`cluster`]: failover and moving slots.
 //! - [`full`]: no memory left.
@@ -11,7 +14,10 @@ mod cluster;
 mod full;
 mod old_primary;
 mod partition;
+mod races;
 mod replication;
+mod restart;
+mod resurrection;
 mod sentinel;
 mod single;
 mod slow;
@@ -19,7 +25,7 @@ mod wire;
 
 use std::time::Duration;
 
-use gatelodge::domain::{GrantId, Rotation, RotationRules};
+use gatelodge::domain::{GrantId, Redemption, Rotation, RotationRules};
 use gatelodge::secret::MasterSecret;
 use gatelodge::store::redis::Servers;
 use gatelodge::store::{RedisStore, Store, StoreError};
@@ -44,8 +50,13 @@ async fn store(servers: &Servers) -> RedisStore {
 async fn family(store: &dyn Store) -> GrantId {
     let opened = grant();
     store.open_grant(&opened, NOW).await.unwrap();
-    store.redeem_code(&opened.id, NOW, RULES.idle).await.unwrap();
+    redeem(store, opened.id).await;
     opened.id
+}
+
+/// Redeems the code of a grant.
+async fn redeem(store: &dyn Store, id: GrantId) -> Redemption {
+    store.redeem_code(&id, NOW, RULES.idle).await.unwrap()
 }
 
 /// Presents a token of that generation.

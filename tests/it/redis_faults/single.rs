@@ -1,6 +1,4 @@
-//! One server that restarts, stalls, is demoted, or evicts.
-
-use std::time::Duration;
+//! One server that stalls, is demoted, or evicts.
 
 use futures::future::join_all;
 use gatelodge::secret::MasterSecret;
@@ -8,39 +6,9 @@ use gatelodge::store::{RedisStore, Store as _, StoreError};
 
 use super::{LONGEST, Person, RULES, family, rotate, store};
 use crate::harness::eventually::{Stopwatch, eventually_async};
+use crate::harness::extent::{extent, figure};
 use crate::harness::redis_server::{RedisServer, installed};
 use crate::harness::sample::{NOW, grant, later};
-
-/// REL-01: a Redis with an append-only file is killed and started again. Meanwhile everything is
-/// 503, afterwards everybody is still there.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rel_01_a_restart_loses_nobody() {
-    if !installed() {
-        return;
-    }
-    let server = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "everysec"]);
-    let store = store(&server.servers()).await;
-    let mut people = Vec::new();
-    for _ in 0..20 {
-        let mut person = Person::new(&store).await;
-        assert!(person.refresh(&store).await);
-        people.push(person);
-    }
-    server.signal("KILL");
-    for person in &mut people {
-        assert!(!person.refresh(&store).await, "503 while Redis is away");
-    }
-    let port = server.port.to_string();
-    let words = ["--bind", "127.0.0.1", "--port", &port, "--dir", server.folder(), "--appendonly", "yes"];
-    let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-    let _again = RedisServer::launch("-", &words, server.port).expect("the port is still free");
-    let good =
-        eventually_async("Redis serves again", Duration::from_secs(5), async || store.ping().await.is_ok());
-    assert!(good.await <= Duration::from_secs(5));
-    for person in &mut people {
-        assert!(person.refresh(&store).await, "nobody was lost");
-    }
-}
 
 /// REL-05: a server that accepts and says nothing is waited for 3 s at most, by everybody who
 /// asks, twice over; and nothing is used up by it.
@@ -75,6 +43,17 @@ async fn rel_05_a_stalled_server_is_shed_in_time() {
     assert!(store.end_grant(&id).await.is_ok());
 }
 
+/// Every policy but the right one.
+const EVICTING: [&str; 7] = [
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+];
+
 /// REL-07: a Redis that may evict is refused at start; one that begins to is told about each time
 /// that it is looked at, and serves on.
 #[tokio::test]
@@ -82,27 +61,45 @@ async fn rel_07_eviction_is_refused_and_noticed() {
     if !installed() {
         return;
     }
-    let server = RedisServer::start_with(&["--maxmemory-policy", "volatile-lru"]);
-    let sealer = MasterSecret::generate().sealer();
-    let refused = RedisStore::connect(&server.servers(), "gl:", sealer).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Unfit(_)), "{refused}");
-    for word in ["volatile-lru", "noeviction", &server.port.to_string()] {
-        assert!(refused.to_string().contains(word), "{refused}");
+    let server = RedisServer::start();
+    for policy in EVICTING {
+        server.ask::<()>(&format!("CONFIG SET maxmemory-policy {policy}"));
+        let sealer = MasterSecret::generate().sealer();
+        let refused = RedisStore::connect(&server.servers(), "gl:", sealer).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unfit(_)), "{refused}");
+        for word in [policy, "noeviction", &server.port.to_string()] {
+            assert!(refused.to_string().contains(word), "{refused}");
+        }
     }
     server.ask::<()>("CONFIG SET maxmemory-policy noeviction");
     let store = store(&server.servers()).await;
     store.tend(NOW).await.unwrap();
-    for _ in 0..2 {
-        server.ask::<()>("CONFIG SET maxmemory-policy allkeys-lfu");
+    for policy in EVICTING {
+        server.ask::<()>(&format!("CONFIG SET maxmemory-policy {policy}"));
         for _ in 0..2 {
             let noticed = store.tend(NOW).await.unwrap_err();
-            assert!(matches!(&noticed, StoreError::Unfit(what) if what.contains("allkeys-lfu")), "{noticed}");
+            assert!(matches!(&noticed, StoreError::Unfit(what) if what.contains(policy)), "{noticed}");
             store.ping().await.expect("it serves on");
         }
         server.ask::<()>("CONFIG SET maxmemory-policy noeviction");
         store.tend(NOW).await.unwrap();
     }
-    // REL-06: full, and somebody hears of it before.
+    let seen = format!(
+        "each of {} policies refused at start, and told of by each look that comes once a minute",
+        EVICTING.len()
+    );
+    figure("REL-07", "a policy that evicts", &seen);
+}
+
+/// REL-06: before the memory is full somebody hears of it.
+#[tokio::test]
+async fn rel_06_memory_that_runs_out_is_told_of() {
+    if !installed() {
+        return;
+    }
+    let server = RedisServer::start();
+    let store = store(&server.servers()).await;
+    store.tend(NOW).await.unwrap();
     let used: String = server.ask("INFO memory");
     let used = used.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap().trim();
     server.ask::<()>(&format!("CONFIG SET maxmemory {}", used.parse::<u64>().unwrap() * 5 / 4));
@@ -118,14 +115,20 @@ async fn rel_08_readonly_is_unavailable_and_passes() {
     let (server, other) = (RedisServer::start(), RedisServer::start());
     let store = store(&server.servers()).await;
     let mut person = Person::new(&store).await;
-    server.ask::<()>(&format!("REPLICAOF 127.0.0.1 {}", other.port));
-    for _ in 0..4 {
-        assert!(!person.refresh(&store).await);
+    let demotions = extent(1, 50);
+    for _ in 0..demotions {
+        server.ask::<()>(&format!("REPLICAOF 127.0.0.1 {}", other.port));
+        for _ in 0..4 {
+            assert!(!person.refresh(&store).await);
+        }
+        // Before it has thrown its own data away for the other's, which it does when it has them.
+        server.ask::<()>("REPLICAOF NO ONE");
+        for _ in 0..4 {
+            assert!(person.refresh(&store).await, "at once, on every connection");
+        }
     }
-    // Before it has thrown its own data away for the other's, which it does when it has them.
-    server.ask::<()>("REPLICAOF NO ONE");
-    let answer = rotate(&store, person.id, person.generation).await;
-    assert!(answer.is_ok(), "at once, on every connection: {answer:?}");
+    let seen = format!("{demotions} times: every refresh 503 meanwhile, none afterwards");
+    figure("REL-08", "`READONLY`: the primary is demoted and comes back", &seen);
 }
 
 /// REL-03: a failover can bring a code back that was used. It is good for

@@ -7,6 +7,7 @@ use gatelodge::domain::{Client, ClientId, Revoked};
 use gatelodge::secret::MasterSecret;
 use gatelodge::store::{EmbeddedStore, Store as _, StoreError};
 
+use crate::harness::extent::{extent, figure};
 use crate::harness::sample::{NOW, client, later};
 use crate::harness::small_disk::SmallDisk;
 
@@ -25,14 +26,15 @@ async fn assert_all_there(store: &EmbeddedStore, acknowledged: &[ClientId]) {
 }
 
 /// While there is no room, writes are refused as a fault of ours and reads go on; as soon as there
-/// is, writes go on. Nothing that was acknowledged is lost, over 20 times.
+/// is, writes go on. Nothing that was acknowledged is lost, time and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rel_16_a_full_disk_refuses_writes_and_serves_reads() {
     let Some(disk) = SmallDisk::mount(32) else { return };
     let secret = MasterSecret::generate();
     let mut store = open(disk.path(), &secret);
     let mut acknowledged = Vec::new();
-    for round in 0..20 {
+    let rounds = extent(20, 200) as u64;
+    for round in 0..rounds {
         let fitting = named(&format!("fits-{round}"), 100);
         store.register_client(&fitting).await.expect("there is room");
         acknowledged.push(fitting.id);
@@ -53,13 +55,32 @@ async fn rel_16_a_full_disk_refuses_writes_and_serves_reads() {
         }
         disk.free();
     }
+    let refused = rounds * 20;
+    let seen = format!(
+        "{rounds} times: {refused} of {refused} writes refused, reads and revocations served, nothing lost"
+    );
+    figure("REL-16", "the disk is full", &seen);
 }
 
 /// The room goes while a batch is being written: whoever was not told "yes" may try again as soon
 /// as there is room, without a restart, and who was told "yes" is on the disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rel_16_a_disk_that_fills_during_a_write_is_survived() {
-    let Some(disk) = SmallDisk::mount(48) else { return };
+    let disks = extent(1, 15);
+    let (mut failures, mut kept) = (0, 0);
+    for _ in 0..disks {
+        let Some(disk) = SmallDisk::mount(48) else { return };
+        let (failed, acknowledged) = three_batches(&disk).await;
+        failures += failed;
+        kept += acknowledged;
+    }
+    assert!(failures > 0, "the disk was never full");
+    let seen = format!("{} times: {failures} writes refused, none of {kept} lost", 3 * disks);
+    figure("REL-16", "the disk fills while a batch is being written", &seen);
+}
+
+/// Gives back how many writes were refused, and how many acknowledged.
+async fn three_batches(disk: &SmallDisk) -> (usize, usize) {
     let secret = MasterSecret::generate();
     let store = open(disk.path(), &secret);
     let mut acknowledged = Vec::new();
@@ -85,9 +106,9 @@ async fn rel_16_a_disk_that_fills_during_a_write_is_survived() {
         acknowledged.push(after.id);
         assert_all_there(&store, &acknowledged).await;
     }
-    assert!(failures > 0, "the disk was never full");
     drop(store);
     assert_all_there(&open(disk.path(), &secret), &acknowledged).await;
+    (failures, acknowledged.len())
 }
 
 /// The room that expired records took comes back, though nobody else frees any.

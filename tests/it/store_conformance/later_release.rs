@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatelodge::domain::{GrantId, Redemption, Rotation, RotationRules};
+use gatelodge::domain::{Grant, GrantId, GrantState, Redemption, Rotation, RotationRules};
 use gatelodge::secret::{Digest, MasterSecret, Sealer};
 use gatelodge::store::{EmbeddedStore, RedisStore, Store};
 use redb::{Database, ReadableDatabase as _, TableDefinition};
@@ -12,6 +12,7 @@ use redis::FromRedisValue;
 use serde_bytes::{ByteBuf, Bytes};
 use serde_json::{Value, json};
 
+use crate::harness::extent::{extent, figure};
 use crate::harness::redis_server::{self, fresh_prefix};
 use crate::harness::sample::{NOW, at_upstream, client, grant, later, login};
 use crate::harness::temp_dir::TempDir;
@@ -31,6 +32,8 @@ impl Record {
 
 /// A store, and a way to its records behind its back.
 trait Rig {
+    /// What it is.
+    fn what(&self) -> &'static str;
     /// The store as it is now.
     async fn store(&self) -> Arc<dyn Store>;
     /// The record's name under which it is sealed.
@@ -82,6 +85,10 @@ impl InFile {
 }
 
 impl Rig for InFile {
+    fn what(&self) -> &'static str {
+        "embedded"
+    }
+
     async fn store(&self) -> Arc<dyn Store> {
         let path = self.folder.path().join("state.db");
         Arc::new(EmbeddedStore::open(&path, self.sealer.clone()).unwrap())
@@ -140,6 +147,10 @@ struct InRedis {
 }
 
 impl Rig for InRedis {
+    fn what(&self) -> &'static str {
+        "Redis"
+    }
+
     async fn store(&self) -> Arc<dyn Store> {
         let servers = redis_server::shared().unwrap().servers();
         Arc::new(RedisStore::connect(&servers, &self.prefix, self.sealer.clone()).await.unwrap())
@@ -247,6 +258,63 @@ async fn unknown_members_stay(rig: impl Rig) {
     assert_rich(&rig.look(&client), "");
     assert_rich(&rig.look(&login), "request");
     assert_eq!(rig.body(&opened.id), (longer, Some("behind the record".to_owned())));
+}
+
+/// The later release and this one change the same grants in turn, as in a fleet that is being replaced,
+/// and rolled back: every family goes on, and what this release does not know stays.
+async fn releases_take_turns(rig: impl Rig, turns: u64) {
+    const PEOPLE: usize = 4;
+    let rules = RotationRules { grace: Duration::from_secs(120), idle: Duration::from_secs(3600) };
+    let active = || Grant {
+        state: GrantState::Active { generation: 1, rotated_at: NOW },
+        expires_at: later(3600),
+        ..grant()
+    };
+    let people: Vec<Grant> = (0..PEOPLE).map(|_| active()).collect();
+    let store = rig.store().await;
+    for opened in &people {
+        store.open_grant(opened, NOW).await.unwrap();
+    }
+    drop(store);
+    let plain = |grant: &Grant| {
+        let (body, _) = rig.body(&grant.id);
+        rig.sealer().open(&rig.grant_name(&grant.id), &body).unwrap().plain
+    };
+    let plain: Vec<Vec<u8>> = people.iter().map(plain).collect();
+    for turn in 0..turns {
+        let at = usize::try_from(turn).unwrap() % PEOPLE;
+        let (id, generation) = (people[at].id, turn / PEOPLE as u64 + 1);
+        let behind = format!("of turn {turn}");
+        let longer = [plain[at].clone(), rmp_serde::to_vec(&behind).unwrap()].concat();
+        let longer = rig.sealer().seal(&rig.grant_name(&id), &longer);
+        rig.put_body(&id, &longer, &behind);
+        let store = rig.store().await;
+        let rotated = store.rotate_refresh(&id, generation, later(turn), rules).await.unwrap();
+        assert_eq!(rotated, Rotation::Successor { generation: generation + 1, fresh: true }, "turn {turn}");
+        drop(store);
+        assert_eq!(rig.body(&id), (longer, Some(behind)));
+    }
+    let fault = format!("a later release and this one in turn, {}", rig.what());
+    let seen = format!("{turns} changes by each: none of {PEOPLE} families lost, what is unknown here kept");
+    figure("REL-19", &fault, &seen);
+}
+
+fn turns() -> u64 {
+    extent(20, 2000) as u64
+}
+
+#[tokio::test]
+async fn rel_19_releases_take_turns_with_a_file() {
+    let sealer = MasterSecret::generate().sealer();
+    releases_take_turns(InFile { folder: TempDir::new(), sealer }, turns()).await;
+}
+
+#[tokio::test]
+async fn rel_19_releases_take_turns_with_redis() {
+    let Some(server) = redis_server::shared() else { return };
+    let raw = redis::Client::open(server.url().expose()).unwrap();
+    let sealer = MasterSecret::generate().sealer();
+    releases_take_turns(InRedis { prefix: fresh_prefix(), sealer, raw }, turns()).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 //! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
 //! - `people`: all the grants of one person.
 //! - `revocations`: the end of much at once.
-//! - `model`: random operations against the pure transitions of the domain.
+//! - `model`: random operations (`steps`) against maps and the domain's transitions (`reference`).
 //! - `later_release`: records with members that this release does not know.
 //! - `full_disk`: the embedded store where there is no room.
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
@@ -22,7 +22,9 @@ mod misc;
 mod model;
 mod people;
 mod redis;
+mod reference;
 mod revocations;
+mod steps;
 
 use backend::Backend;
 

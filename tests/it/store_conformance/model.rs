@@ -1,139 +1,235 @@
-//! Random operations: every store answers as the pure transitions of the domain do.
+//! Random operations on several grants, sign-ins, clients and revocations at once: every store
+//! answers as the [`Reference`] does.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gatelodge::clock::Timestamp;
-use gatelodge::domain::{Grant, LAST_GENERATION, Redemption, Rotation, RotationRules};
+use gatelodge::domain::{Client, ClientId, Grant, NotBefore, PendingLogin, PersonId, Revoked};
 use gatelodge::store::Store;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use tokio::runtime::Runtime;
 
-use crate::harness::sample::{NOW, earlier, grant, later};
+use crate::harness::extent::{extent, figure};
+use crate::harness::sample::{NOW, at_upstream, client, grant_of, later, login};
 
 use super::backend::Backend;
+use super::reference::Reference;
+use super::steps::{Begun, Step, Subject, begun, steps};
 
-/// One thing that can happen to a grant, at some second.
-#[derive(Debug, Clone)]
-enum Step {
-    Redeem { idle: Duration },
-    Rotate { presented: Presented, rules: RotationRules },
-    Look,
-    End,
+/// Of each two: whose grants they are, and at which client.
+const PEOPLE: [&str; 2] = ["alice", "bob"];
+const CLIENTS: [&str; 2] = ["one", "two"];
+
+/// A store beside the reference, with what the operations are about.
+struct Side<'a> {
+    store: &'a dyn Store,
+    reference: Reference,
+    grants: Vec<Grant>,
+    logins: Vec<PendingLogin>,
+    clients: Vec<Client>,
+    known: NotBefore,
 }
 
-/// A generation, mostly near the current one.
-#[derive(Debug, Clone)]
-enum Presented {
-    Near(i64),
-    Exactly(u64),
-}
+type Checked = Result<(), TestCaseError>;
 
-fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
-    // Few different seconds, so that boundaries are met often; grace in halves of one.
-    let idle = (0_u64..12).prop_map(Duration::from_secs);
-    let grace = (0_u64..8).prop_map(|halves| Duration::from_millis(500 * halves));
-    let rules = (grace, idle.clone()).prop_map(|(grace, idle)| RotationRules { grace, idle });
-    let presented = prop_oneof![
-        12 => (-2_i64..=1).prop_map(Presented::Near),
-        1 => prop_oneof![Just(u64::MAX), Just(1 << 53), Just((1 << 53) + 1), 0_u64..12]
-            .prop_map(Presented::Exactly),
-    ];
-    let step = prop_oneof![
-        3 => idle.prop_map(|idle| Step::Redeem { idle }),
-        10 => (presented, rules).prop_map(|(presented, rules)| Step::Rotate { presented, rules }),
-        2 => Just(Step::Look),
-        1 => Just(Step::End),
-    ];
-    // Clocks of replicas differ, so time does not only go forward.
-    let steps = prop::collection::vec((0_u64..12, step), 1..24);
-    let redeemed = Step::Redeem { idle: Duration::from_secs(12) };
-    (prop::bool::weighted(0.7), steps).prop_map(move |(begin_redeemed, mut steps)| {
-        if begin_redeemed {
-            steps.insert(0, (0, redeemed.clone()));
+impl<'a> Side<'a> {
+    async fn begin(store: &'a dyn Store, begun: &Begun) -> Result<Side<'a>, TestCaseError> {
+        // Each person has a grant at each client.
+        let grants = begun.grants.iter().enumerate().map(|(number, (ends_at, expires_at))| Grant {
+            client_id: ClientId::new(CLIENTS[number / 2]),
+            ends_at: *ends_at,
+            expires_at: *expires_at,
+            ..grant_of(PEOPLE[number % 2])
+        });
+        let logins =
+            begun.logins.iter().map(|expires_at| PendingLogin { expires_at: *expires_at, ..login() });
+        let clients = begun.clients.iter().zip(CLIENTS);
+        let clients = clients.map(|(expires_at, id)| Client { expires_at: *expires_at, ..client(id) });
+        let mut side = Self {
+            store,
+            reference: Reference::default(),
+            grants: grants.collect(),
+            logins: logins.collect(),
+            clients: clients.collect(),
+            known: NotBefore::default(),
+        };
+        for grant in &side.grants {
+            store.open_grant(grant, NOW).await.unwrap();
+            side.reference.open_grant(grant);
         }
-        steps
-    })
-}
+        for login in &side.logins {
+            store.begin_login(login, NOW).await.unwrap();
+            side.reference.begin_login(login);
+        }
+        for client in &side.clients {
+            store.register_client(client).await.unwrap();
+            side.reference.register_client(client);
+        }
+        prop_assert_eq!(store.not_before("").await.unwrap(), None, "a fresh store has revoked nothing");
+        Ok(side)
+    }
 
-/// A grant whose ends lie in all orders, and sometimes beyond any date.
-fn grants() -> impl Strategy<Value = Grant> {
-    let ends_at = prop_oneof![
-        6 => (0_u64..24).prop_map(later),
-        2 => Just(Timestamp::from_unix(LAST_GENERATION)),
-        1 => (1_u64..3).prop_map(earlier),
-    ];
-    (ends_at, 1_u64..12).prop_map(|(ends_at, code)| Grant { ends_at, expires_at: later(code), ..grant() })
-}
-
-/// Applies the steps to the store and to the model, and compares every answer.
-async fn compare(store: Arc<dyn Store>, opened: Grant, steps: Vec<(u64, Step)>) -> Result<(), TestCaseError> {
-    // A failing case is shrunk by running it again: each run is a grant of its own.
-    let opened = Grant { id: grant().id, ..opened };
-    let (id, mut model) = (opened.id, Some(opened.clone()));
-    store.open_grant(&opened, NOW).await.unwrap();
-    for (at, step) in steps {
-        let now = later(at);
+    /// One operation on both; the answers have to be the same.
+    async fn step(&mut self, step: &Step, now: Timestamp) -> Checked {
+        let (store, reference) = (self.store, &mut self.reference);
         match step {
-            Step::Redeem { idle } => {
-                let expected = model.as_mut().map_or(Redemption::Gone, |m| m.redeem(now, idle));
-                prop_assert_eq!(store.redeem_code(&id, now, idle).await.unwrap(), expected);
+            Step::Redeem { grant, idle } => {
+                let id = self.grants[*grant].id;
+                let expected = reference.redeem(&id, now, *idle);
+                prop_assert_eq!(store.redeem_code(&id, now, *idle).await.unwrap(), expected);
             }
-            Step::Rotate { presented, rules } => {
-                let presented = presented.against(model.as_ref());
-                let expected = model.as_mut().map_or(Rotation::Gone, |m| m.rotate(presented, now, rules));
-                if expected == Rotation::Reused {
-                    model = None;
-                }
-                prop_assert_eq!(store.rotate_refresh(&id, presented, now, rules).await.unwrap(), expected);
+            Step::Rotate { grant, presented, rules } => {
+                let id = self.grants[*grant].id;
+                let presented = presented.against(reference.generation(&id));
+                let expected = reference.rotate(&id, presented, now, *rules);
+                prop_assert_eq!(store.rotate_refresh(&id, presented, now, *rules).await.unwrap(), expected);
+            }
+            Step::EndGrant { grant } => {
+                let id = self.grants[*grant].id;
+                prop_assert_eq!(store.end_grant(&id).await.unwrap(), reference.end_grant(&id));
+            }
+            Step::Revoke { what, moment, keep } => {
+                let what = subject(*what);
+                store.revoke(&what, *moment, *keep, now).await.unwrap();
+                reference.revoke(&what, *moment, *keep, now);
+            }
+            Step::BeginLogin { login } => {
+                let begun = &self.logins[*login];
+                store.begin_login(begun, now).await.unwrap();
+                reference.begin_login(begun);
+            }
+            Step::AdvanceLogin { login, from, upstream } => {
+                let begun = &self.logins[*login];
+                let next = upstream.map_or_else(|| begun.clone(), |name| at_upstream(begun, name));
+                let expected = reference.advance_login(&next, *from, now);
+                prop_assert_eq!(store.advance_login(&next, *from, now).await.unwrap(), expected);
+            }
+            Step::TakeLogin { login } => {
+                let id = &self.logins[*login].id;
+                prop_assert_eq!(store.take_login(id, now).await.unwrap(), reference.take_login(id, now));
+            }
+            Step::RegisterClient { client } => {
+                store.register_client(&self.clients[*client]).await.unwrap();
+                reference.register_client(&self.clients[*client]);
+            }
+            Step::KeepClient { client, until } => {
+                let id = &self.clients[*client].id;
+                store.keep_client(id, *until).await.unwrap();
+                reference.keep_client(id, *until);
             }
             Step::Look => {}
-            Step::End => {
-                prop_assert_eq!(store.end_grant(&id).await.unwrap(), model.take().is_some());
+        }
+        Ok(())
+    }
+
+    /// Whatever the operation was about, everything else is as it was.
+    async fn look(&mut self, now: Timestamp) -> Checked {
+        for Grant { id, .. } in &self.grants {
+            prop_assert_eq!(self.store.grant(id, now).await.unwrap(), self.reference.grant(id, now));
+        }
+        for person in PEOPLE.map(person_of) {
+            let kept = self.store.grants_of(&person, now).await.unwrap();
+            prop_assert_eq!(kept, self.reference.grants_of(&person, now));
+        }
+        for PendingLogin { id, .. } in &self.logins {
+            prop_assert_eq!(self.store.login(id, now).await.unwrap(), self.reference.login(id, now));
+        }
+        for Client { id, .. } in &self.clients {
+            prop_assert_eq!(self.store.client(id, now).await.unwrap(), self.reference.client(id, now));
+        }
+        if let Some(newer) = self.store.not_before(self.known.version()).await.unwrap() {
+            self.known = newer;
+            let again = self.store.not_before(self.known.version()).await.unwrap();
+            prop_assert_eq!(again, None, "nothing is newer than the newest");
+        }
+        for (person, client) in PEOPLE.into_iter().flat_map(|person| CLIENTS.map(|client| (person, client))) {
+            let subjects = [Subject::Everything, Subject::Person(person), Subject::Client(client)];
+            let up_to = subjects.map(|what| self.reference.revoked_up_to(&subject(what))).into_iter().max();
+            let (owner, id) = (person_of(person), ClientId::new(client));
+            for at in 0..14 {
+                let expected = up_to.flatten().is_some_and(|moment| later(at) <= moment);
+                let revoked = self.known.revokes(&owner, &id, later(at));
+                prop_assert_eq!(revoked, expected, "{} at {}, opened at {}", person, client, at);
             }
         }
-        let expected = model.clone().filter(|grant| !grant.is_expired(now));
-        prop_assert_eq!(store.grant(&id, now).await.unwrap(), expected);
+        Ok(())
+    }
+}
+
+fn person_of(subject: &str) -> PersonId {
+    PersonId::of("https://idp.example.com", subject)
+}
+
+fn subject(what: Subject) -> Revoked {
+    match what {
+        Subject::Everything => Revoked::Everything,
+        Subject::Person(subject) => Revoked::Person(person_of(subject)),
+        Subject::Client(id) => Revoked::Client(ClientId::new(id)),
+    }
+}
+
+async fn compare(store: Arc<dyn Store>, begun: &Begun, steps: &[(u64, Step)]) -> Checked {
+    let mut side = Side::begin(&*store, begun).await?;
+    for (at, step) in steps {
+        side.step(step, later(*at)).await?;
+        side.look(later(*at)).await?;
     }
     Ok(())
 }
 
-impl Presented {
-    fn against(&self, model: Option<&Grant>) -> u64 {
-        use gatelodge::domain::GrantState;
-        match (self, model.map(|grant| &grant.state)) {
-            (Self::Exactly(generation), _) => *generation,
-            (Self::Near(by), Some(GrantState::Active { generation, .. })) => {
-                generation.saturating_add_signed(*by)
-            }
-            (Self::Near(by), _) => 1_u64.saturating_add_signed(*by),
-        }
+/// Runs the same cases at every run, each on a fresh store: a failure is a fact and not a matter of
+/// luck.
+fn check(name: &str, cases: usize, fresh: impl AsyncFn() -> Option<Backend>) {
+    let runtime = Runtime::new().unwrap();
+    if runtime.block_on(fresh()).is_none() {
+        return;
     }
-}
-
-/// Runs the same cases at every run: a failure is a fact and not a matter of luck.
-fn check(cases: u32, store: &Arc<dyn Store>, runtime: &tokio::runtime::Runtime) {
+    let operations = Cell::new(0);
+    let cases = u32::try_from(cases).unwrap();
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     TestRunner::new_with_rng(config, rng)
-        .run(&(grants(), steps()), |(grant, steps)| {
-            runtime.block_on(compare(Arc::clone(store), grant, steps))
+        .run(&(begun(PEOPLE.len() * CLIENTS.len()), steps(PEOPLE, CLIENTS)), |(begun, steps)| {
+            operations.set(operations.get() + steps.len());
+            runtime.block_on(async {
+                let backend = fresh().await.expect("it was there before");
+                compare(backend.store(), &begun, &steps).await
+            })
         })
         .unwrap();
+    let seen =
+        format!("{cases} sequences of {} operations in all: every answer as expected", operations.get());
+    figure("REL-00", &format!("random operations on every record: {name}"), &seen);
 }
 
-/// SEC-084, SEC-085, SEC-086, SEC-089: the embedded store is the domain's transitions.
+/// REL-00, SEC-084, SEC-085, SEC-086, SEC-089, SEC-132: the embedded store says what the domain does.
 #[test]
-fn memory_answers_as_the_domain_does() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    check(200, &runtime.block_on(Backend::memory()).unwrap().store(), &runtime);
+fn rel_00_memory_answers_as_the_reference_does() {
+    check("embedded, in memory", extent(100, 3000), Backend::memory);
 }
 
-/// SEC-084, SEC-085, SEC-086, SEC-089: the scripts say the same.
+/// The same in a file.
 #[test]
-fn redis_answers_as_the_domain_does() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    if let Some(backend) = runtime.block_on(Backend::redis()) {
-        check(200, &backend.store(), &runtime);
-    }
+fn rel_00_a_file_answers_as_the_reference_does() {
+    check("embedded, in a file", extent(10, 500), Backend::file);
+}
+
+/// REL-00, SEC-084, SEC-085, SEC-086, SEC-089, SEC-132: the scripts say the same.
+#[test]
+fn rel_00_redis_answers_as_the_reference_does() {
+    check("Redis", extent(60, 3000), Backend::redis);
+}
+
+/// The same at the primary that sentinels name, where revocations wait for replicas.
+#[test]
+fn rel_00_sentinels_answer_as_the_reference_does() {
+    check("Redis behind sentinels", extent(8, 500), Backend::redis_sentinel);
+}
+
+/// The same where each record has a node of its own.
+#[test]
+fn rel_00_a_cluster_answers_as_the_reference_does() {
+    check("Redis Cluster", extent(8, 500), Backend::redis_cluster);
 }

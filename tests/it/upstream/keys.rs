@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::harness::broker::TestBroker;
 use crate::harness::client::TestClient;
+use crate::harness::extent::{extent, figure};
 use crate::harness::provider::Signing;
 
 use super::{Answered, has_code};
@@ -50,6 +51,30 @@ async fn sec_052_new_keys_at_the_provider_are_found_by_their_name() {
     assert_eq!(broker.provider.fetches().jwks, 2);
 }
 
+/// REL-13: however often the provider changes its keys, nobody's sign-in fails, and the keys are
+/// fetched once for each change.
+#[tokio::test]
+async fn rel_13_key_rotations_at_the_provider_are_invisible() {
+    let rotations = extent(5, 300);
+    let broker = TestBroker::start().await;
+    let client = TestClient::register(&broker).await;
+    for number in 0..rotations {
+        for signing in [Signing::Es256, Signing::Rs256] {
+            broker.provider.misbehave(|m| m.signing = signing);
+            let page = Answered::of(&broker, client.clone(), "idp").await.arrive().await;
+            assert!(has_code(&page), "rotation {number}, {signing:?}: {}", page.body);
+        }
+        broker.provider.rotate_keys();
+        broker.clock.advance(Duration::from_secs(30));
+    }
+    let fetches = broker.provider.fetches().jwks;
+    assert!(fetches <= rotations, "more than one fetch in 30 s: {fetches}");
+    let (sign_ins, seconds) = (2 * rotations, 30 * rotations);
+    let seen =
+        format!("{rotations} rotations: 0 of {sign_ins} sign-ins failed; {fetches} fetches in {seconds} s");
+    figure("REL-13", "an identity provider rotates its keys", &seen);
+}
+
 /// REL-13: while the provider serves neither metadata nor keys, the last good ones serve; after
 /// a day they no longer do, and the person is told that the provider is away.
 #[tokio::test]
@@ -67,4 +92,6 @@ async fn rel_13_the_last_good_keys_serve_for_a_day() {
     let page = browser.press(&consent, "upstream", "idp").await;
     super::assert_page(&page, 503, "after a day");
     assert_eq!(page.header("retry-after"), "5");
+    let seen = "the last good ones served until 23:59:59 h, no longer at 24 h";
+    figure("REL-13", "an identity provider serves no keys any more", seen);
 }

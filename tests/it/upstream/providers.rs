@@ -1,14 +1,19 @@
 //! Several providers: one that is down hurts nobody else; one that was re-pointed is another one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::json;
 
 use gatelodge::clock::Clock;
 
 use crate::harness::broker::{Setup, TestBroker};
+use crate::harness::browser::Page;
 use crate::harness::client::{TestClient, Tokens};
-use crate::harness::provider::{Misbehaviour, Person, TestProvider};
+use crate::harness::eventually::Stopwatch;
+use crate::harness::extent::{extent, figure};
+use crate::harness::provider::{Misbehaviour, Person, TestProvider, TokenAnswer};
 use crate::harness::redis_server;
 
 use super::{Answered, assert_page, has_code};
@@ -51,20 +56,73 @@ async fn sec_047_a_provider_with_another_issuer_is_unhealthy_and_the_other_one_s
 /// go on without it, and so does the other provider.
 #[tokio::test]
 async fn rel_12_sessions_live_while_their_provider_is_down() {
+    let hours = extent(60, 1000);
     let broker = TestBroker::with(Setup { two_upstreams: true, ..Setup::default() }).await;
     let client = TestClient::register(&broker).await;
     let mut tokens = client.tokens(&broker).await;
     broker.provider.misbehave(|m| (m.discovery_fails, m.jwks_fails) = (true, true));
     // Longer than metadata and keys are kept without the provider.
-    for _ in 0..60 {
-        broker.clock.advance(std::time::Duration::from_secs(3600));
+    for _ in 0..hours {
+        broker.clock.advance(Duration::from_secs(3600));
         tokens = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
     }
     let other = Answered::of(&broker, client.clone(), "other").await;
     assert!(has_code(&other.arrive().await));
     let browser = broker.browser();
     let consent = browser.get(&client.authorize_url(&broker)).await;
+    let begin = Stopwatch::start();
     assert_page(&browser.press(&consent, "upstream", "idp").await, 503, "the one that is down");
+    let seen = format!(
+        "{hours} of {hours} refreshes over {hours} h served; a new sign-in there is told so after {:.0?}, one \
+         at another provider succeeds",
+        begin.elapsed()
+    );
+    figure("REL-12", "an identity provider serves neither metadata nor keys", &seen);
+}
+
+/// REL-12, INT-67: a provider that takes the call and never answers costs those who sign in there at
+/// most ten seconds, also when there are many of them, and those who sign in elsewhere nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rel_12_a_provider_that_hangs_holds_up_nobody_else() {
+    let sign_ins = extent(5, 100);
+    let broker = TestBroker::with(Setup { two_upstreams: true, ..Setup::default() }).await;
+    let client = TestClient::register(&broker).await;
+    let elsewhere = async || {
+        let begin = Stopwatch::start();
+        for _ in 0..sign_ins {
+            assert!(has_code(&Answered::of(&broker, client.clone(), "other").await.arrive().await));
+        }
+        begin.elapsed()
+    };
+    elsewhere().await;
+    let before = elsewhere().await;
+    broker.provider.misbehave(|m| m.token = TokenAnswer::Hang);
+    let token = Answered::of(&broker, client.clone(), "idp").await;
+    let token = told_within_ten_seconds(async { token.arrive().await });
+    // Another broker, which does not know its provider yet.
+    let beginner = TestBroker::start().await;
+    beginner.provider.misbehave(|m| m.discovery_hangs = true);
+    let stranger = TestClient::register(&beginner).await;
+    let browsers: Vec<_> = (0..3).map(|_| beginner.browser()).collect();
+    let discovery = join_all(browsers.iter().map(|browser| async {
+        let consent = browser.get(&stranger.authorize_url(&beginner)).await;
+        told_within_ten_seconds(browser.press(&consent, "upstream", "idp")).await
+    }));
+    let (token, discovery, meanwhile) = tokio::join!(token, discovery, elsewhere());
+    let longest = discovery.into_iter().chain([token]).max().expect("somebody waited");
+    let seen = format!(
+        "everybody told within {longest:.1?}; {sign_ins} sign-ins at another provider took {before:.1?} before \
+         and {meanwhile:.1?} meanwhile"
+    );
+    figure("REL-12", "an identity provider takes the call and never answers", &seen);
+}
+
+async fn told_within_ten_seconds(page: impl Future<Output = Page>) -> Duration {
+    let begin = Stopwatch::start();
+    assert_page(&page.await, 503, "a provider that hangs");
+    let told = begin.elapsed();
+    assert!(told <= Duration::from_secs(10), "told after {told:?}");
+    told
 }
 
 /// SEC-055: the operator points a provider's name at another issuer, or takes the provider away.

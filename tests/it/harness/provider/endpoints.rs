@@ -32,6 +32,10 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 }
 
 async fn discovery(State(shared): Provider) -> Response {
+    let hangs = shared.state().misbehaviour.discovery_hangs;
+    if hangs {
+        std::future::pending::<()>().await;
+    }
     let mut state = shared.state();
     state.fetches.discovery += 1;
     if state.misbehaviour.discovery_fails {

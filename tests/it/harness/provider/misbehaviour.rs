@@ -15,6 +15,8 @@ pub(crate) struct Misbehaviour {
     pub(crate) discovery: Map<String, Value>,
     /// Discovery answers 500.
     pub(crate) discovery_fails: bool,
+    /// Discovery does not answer at all, until the caller hangs up.
+    pub(crate) discovery_hangs: bool,
     /// The JWK set answers 500.
     pub(crate) jwks_fails: bool,
     /// How ID tokens are signed (SEC-048).
