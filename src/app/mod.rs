@@ -3,13 +3,14 @@
 //! - `wiring`: a checked configuration and a store become a `Broker`.
 //! - `state`: which store, which secret, which signing keys.
 //! - `command_store`: the store that is there, for a command beside the broker.
-//! - `keys`, `revoke`: signing keys and revocations by command.
+//! - `keys`, `revoke`, `sessions`: signing keys, revocations and one person's sessions by command.
 //! - `serve`: a listener, the router, housekeeping, and a graceful end.
 
 mod command_store;
 mod keys;
 mod revoke;
 mod serve;
+mod sessions;
 mod state;
 mod wiring;
 
@@ -17,6 +18,7 @@ pub use command_store::CommandStoreError;
 pub use keys::{KeysError, rotate_signing_keys, signing_keys};
 pub use revoke::{RevokedBy, revoke};
 pub use serve::{ServeError, end_asked, serve, serve_on, tend};
+pub use sessions::{end_session, sessions};
 pub use state::{StartError, State, kept_secret};
 pub use wiring::wire;
 

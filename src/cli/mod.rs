@@ -10,6 +10,8 @@ mod revoke;
 mod schema;
 mod secret;
 mod serve;
+mod sessions;
+mod whose;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +43,9 @@ enum Command {
     Keys(keys::Keys),
     /// End every grant of a person, of a client, or of everybody.
     Revoke(revoke::Revoke),
+    /// List what a person has granted, or end one of these grants.
+    #[command(subcommand)]
+    Sessions(sessions::Sessions),
     /// Make the operator's secret: print one, or keep one in a file.
     Secret(secret::NewSecret),
     /// Print the JSON schema of the configuration file.
@@ -75,6 +80,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Health(probe) => health::run(probe),
         Command::Keys(command) => keys::run(command),
         Command::Revoke(revoke) => revoke::run(revoke),
+        Command::Sessions(command) => sessions::run(command),
         Command::Secret(wanted) => secret::run(wanted),
         Command::Schema => schema::run(),
     }

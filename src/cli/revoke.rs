@@ -2,31 +2,21 @@
 
 use std::process::ExitCode;
 
+use clap::ArgGroup;
+
 use crate::app;
-use crate::domain::{ClientId, PersonId, Revoked};
+use crate::domain::{ClientId, Revoked};
 
 use super::ConfigFile;
+use super::whose::Whose;
 
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["person", "issuer", "client", "everything"]))]
 pub(super) struct Revoke {
     #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
-    what: What,
-    /// The person's `sub` at their identity provider.
-    #[arg(long, value_name = "SUBJECT", requires = "issuer")]
-    subject: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct What {
-    /// Of this person, at every client: `person` in the audit log, the `sub` of their tokens.
-    #[arg(long, value_name = "p_…", value_parser = person)]
-    person: Option<PersonId>,
-    /// Of the person whom this identity provider calls --subject.
-    #[arg(long, value_name = "URL", requires = "subject")]
-    issuer: Option<String>,
+    whose: Whose,
     /// Of this client, for every person.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
@@ -35,18 +25,12 @@ struct What {
     everything: bool,
 }
 
-fn person(text: &str) -> Result<PersonId, &'static str> {
-    PersonId::parse(text).ok_or("a person's identifier is p_ and 43 characters")
-}
-
 impl Revoke {
     fn revoked(&self) -> Revoked {
-        let What { person, issuer, client, .. } = &self.what;
-        match (person, issuer.as_ref().zip(self.subject.as_ref()), client) {
-            (Some(person), _, _) => Revoked::Person(person.clone()),
-            (None, Some((issuer, subject)), _) => Revoked::Person(PersonId::of(issuer, subject)),
-            (None, None, Some(client)) => Revoked::Client(ClientId::new(client)),
-            (None, None, None) => Revoked::Everything,
+        match (self.whose.person(), &self.client) {
+            (Some(person), _) => Revoked::Person(person),
+            (None, Some(client)) => Revoked::Client(ClientId::new(client)),
+            (None, None) => Revoked::Everything,
         }
     }
 }

@@ -199,6 +199,64 @@ async fn keys_are_listed_and_rotated() {
     assert_eq!(keys(&["list"]).0, Some(2), "a fault of the configuration, as everywhere");
 }
 
+/// `sessions` lists what a person has granted, and ends one of these grants.
+#[tokio::test]
+async fn sessions_are_listed_and_ended_by_command() {
+    use crate::harness::sample::{grant, later};
+    use gatelodge::clock::{Clock as _, SystemClock};
+
+    let folder = TempDir::new();
+    fs::write(folder.path().join("g.yaml"), GOOD).expect("a file");
+    let mut serving = Serving::start(folder.path());
+    serving.terminate();
+    assert!(serving.wait().success());
+    let mut opened = grant();
+    let now = SystemClock.now();
+    (opened.created_at, opened.expires_at, opened.ends_at) = (now, later(86_400), later(86_400));
+    let held = held_store(folder.path());
+    gatelodge::store::Store::open_grant(&held, &opened, now).await.expect("a grant");
+    drop(held);
+
+    let sessions = |what: &[&str]| {
+        let mut command = program(folder.path());
+        let output = command.arg("sessions").args(what).args(["--config", "g.yaml"]).output();
+        let output = output.expect("the program runs");
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+        (output.status.code(), said.concat())
+    };
+    let person = opened.identity.person().to_string();
+    let (code, listed) = sessions(&["list", "--person", &person]);
+    assert_eq!(code, Some(0), "{listed}");
+    for shown in
+        [&opened.id.to_string(), "canary-person@example.com", "https://mcp.example.com/mcp", "not yet"]
+    {
+        assert!(listed.contains(shown), "{shown}: {listed}");
+    }
+    let (issuer, subject) = (&opened.identity.issuer, &opened.identity.subject);
+    let (_, listed) = sessions(&["list", "--issuer", issuer, "--subject", subject, "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!(listed[0]["session"], opened.id.to_string());
+    assert_eq!(listed[0]["person"], person);
+
+    let (code, said) = sessions(&["revoke", &opened.id.to_string()]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(sessions(&["list", "--person", &person]).1.contains("has no session"));
+    let (code, said) = sessions(&["revoke", &opened.id.to_string()]);
+    assert!(code == Some(1) && said.contains("no such session"), "{said}");
+    for wrong in [&["list"][..], &["list", "--person", "alice"], &["list", "--issuer", "x"], &["revoke", "x"]]
+    {
+        assert_eq!(sessions(wrong).0, Some(2), "{wrong:?}");
+    }
+}
+
+/// The store of a broker that is not running.
+fn held_store(folder: &std::path::Path) -> gatelodge::store::EmbeddedStore {
+    let secret = fs::read_to_string(folder.join("gatelodge.db.secret")).expect("a secret");
+    let secret = gatelodge::secret::Secret::new(secret.trim().to_owned());
+    let sealer = gatelodge::secret::MasterSecret::new(secret).expect("a good one").sealer();
+    gatelodge::store::EmbeddedStore::open(&folder.join("gatelodge.db"), sealer).expect("a store")
+}
+
 /// `revoke` writes into the store of a broker that is not running; one that is running holds the
 /// file, and the command says so.
 #[tokio::test]
@@ -234,11 +292,7 @@ async fn revoke_ends_access_by_command() {
         assert_eq!(revoke(wrong).status.code(), Some(2), "{wrong:?}");
     }
 
-    let secret = fs::read_to_string(folder.path().join("gatelodge.db.secret")).expect("a secret");
-    let secret = gatelodge::secret::Secret::new(secret.trim().to_owned());
-    let sealer = gatelodge::secret::MasterSecret::new(secret).expect("a good one").sealer();
-    let held =
-        gatelodge::store::EmbeddedStore::open(&folder.path().join("gatelodge.db"), sealer).expect("a store");
+    let held = held_store(folder.path());
     let known =
         gatelodge::store::Store::not_before(&held, "").await.expect("an answer").expect("revocations");
     let person = gatelodge::domain::PersonId::parse(&person).expect("a person");
