@@ -34,6 +34,8 @@ pub enum AuditKind {
     GrantRevoked,
     /// The next signing key was published.
     KeysRotated,
+    /// An identity provider said that a person has signed out: grants of that sign-in ended.
+    UpstreamLogout,
     /// Every grant of a person, of a client, or of everybody was ended by the operator.
     AccessRevoked,
 }
@@ -55,6 +57,7 @@ impl AuditKind {
             Self::CodeReplayed => "code_replayed",
             Self::GrantRevoked => "grant_revoked",
             Self::KeysRotated => "keys_rotated",
+            Self::UpstreamLogout => "upstream_logout",
             Self::AccessRevoked => "access_revoked",
         }
     }

@@ -131,8 +131,42 @@ pub struct Identity {
     pub claims: BTreeMap<String, BTreeSet<String>>,
     /// A name to show; decides nothing.
     pub name: Option<String>,
+    /// The session there that it belongs to, where the upstream names its sessions.
+    pub session: Option<UpstreamSession>,
     /// When the upstream said so.
     pub authenticated_at: Timestamp,
+}
+
+/// A person's session at an upstream: the first 64 bits of a digest of its `sid`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UpstreamSession([u8; 8]);
+
+impl UpstreamSession {
+    /// The session that this upstream calls `sid`.
+    #[must_use]
+    pub fn of(upstream: &UpstreamId, sid: &str) -> Self {
+        // An upstream's name has no colon.
+        Self(Digest::of(&format!("{upstream}:{sid}")).prefix())
+    }
+
+    /// From its bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for UpstreamSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
 }
 
 impl Identity {

@@ -27,7 +27,7 @@ pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
 pub use grant::{
     Grant, GrantId, GrantState, LAST_GENERATION, MOST_GRANTS, Redemption, Rotation, RotationRules, alive_of,
 };
-pub use identity::{Identity, PersonId, PersonTag, UpstreamId};
+pub use identity::{Identity, PersonId, PersonTag, UpstreamId, UpstreamSession};
 pub use key_ring::{
     Haste, KeyRing, KeyState, KeysNow, NOTICED, NewKey, PUBLISHED_AFTER, PUBLISHED_AHEAD, RingKey,
 };

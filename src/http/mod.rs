@@ -1,7 +1,7 @@
 //! Extract, call, map. Decides nothing.
 //!
 //! - `router`: every route with its CORS and limits, on one screen.
-//! - `authorize`, `token`, `register`, `revoke`, `introspect`, `discovery`, `site`: the handlers.
+//! - `authorize`, `backchannel_logout`, `token`, `register`, `revoke`, `introspect`, `discovery`, `site`: the handlers.
 //! - `params`: queries and forms; `cookies`: the two cookies of a sign-in.
 //! - `answer`: errors by kind: page, redirect, JSON.
 //! - `door`: what holds for every request: `request_log`, `headers`, `body`, `host`. `cors`: for
@@ -9,6 +9,7 @@
 
 mod answer;
 mod authorize;
+mod backchannel_logout;
 pub mod body;
 mod cookies;
 pub mod cors;

@@ -8,7 +8,9 @@ use axum::routing::{get, post};
 
 use crate::broker::Broker;
 
-use super::{answer, authorize, cors, discovery, door, introspect, register, revoke, site, token};
+use super::{
+    answer, authorize, backchannel_logout, cors, discovery, door, introspect, register, revoke, site, token,
+};
 
 const AS_METADATA: &str = "/.well-known/oauth-authorization-server";
 const OIDC_METADATA: &str = "/.well-known/openid-configuration";
@@ -30,7 +32,12 @@ pub fn router(broker: Arc<Broker>) -> Router {
 }
 
 fn endpoints(broker: &Broker) -> Router<Arc<Broker>> {
-    Router::new().merge(machine_endpoints(broker)).merge(browser_endpoints())
+    // For identity providers: neither a browser nor another origin has a reason to come.
+    let logout = post(backchannel_logout::backchannel_logout);
+    Router::new()
+        .merge(machine_endpoints(broker))
+        .merge(browser_endpoints())
+        .route("/oauth/backchannel-logout/{upstream}", logout)
 }
 
 /// For programs: any origin, no credentials, preflight 204, errors in JSON (INT-68 to INT-70).

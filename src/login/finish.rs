@@ -62,6 +62,10 @@ impl Login {
             expires_at: now.plus(self.rules.code).min(ends_at),
             state: GrantState::AwaitingCode,
         };
+        // For a provider that names only its session when somebody signs out.
+        if let Some(session) = grant.identity.session {
+            self.store.remember_upstream_session(session, &grant.identity.person(), ends_at, now).await?;
+        }
         self.store.open_grant(&grant, now).await?;
         let event = AuditEvent::new(AuditKind::SignedIn, now).grant(&grant);
         self.journal.record(event);

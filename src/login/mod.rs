@@ -7,6 +7,7 @@
 //! - `begin`: checks the request, stores a pending login, shows the consent page.
 //! - `consent`: the answer to that page; only now does an upstream learn of the login.
 //! - `upstream_return`: the upstream's answer, believed after every check.
+//! - `upstream_logout`: an upstream says that somebody has signed out there.
 //! - `finish`: policy, then a grant and its code.
 //! - `answer`: the ways back: [`Step`], [`PageError`], and the client's redirect with `iss`.
 //!
@@ -16,6 +17,7 @@ mod answer;
 mod begin;
 mod consent;
 mod finish;
+mod upstream_logout;
 mod upstream_return;
 
 use std::sync::Arc;

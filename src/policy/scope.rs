@@ -157,6 +157,7 @@ mod tests {
             roles: std::collections::BTreeSet::new(),
             claims: std::collections::BTreeMap::new(),
             name: None,
+            session: None,
             authenticated_at: Timestamp::from_unix(0),
         }
     }

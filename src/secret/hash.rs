@@ -20,6 +20,13 @@ impl Digest {
         Self(URL_SAFE_NO_PAD.encode(digest.as_ref()))
     }
 
+    /// The first 64 bits: to find something by, and no proof of anything.
+    #[must_use]
+    pub fn prefix(&self) -> [u8; 8] {
+        let bytes = URL_SAFE_NO_PAD.decode(&self.0).unwrap_or_default();
+        bytes.first_chunk().copied().unwrap_or_default()
+    }
+
     /// The 43 base64url characters.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::domain::{
     AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId,
-    Redemption, Revoked, Rotation, RotationRules,
+    Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
 };
 use crate::secret::Secret;
 
@@ -26,6 +26,8 @@ pub enum Operation {
     Login,
     AdvanceLogin,
     TakeLogin,
+    RememberUpstreamSession,
+    PersonOf,
     OpenGrant,
     Grant,
     GrantsOf,
@@ -127,6 +129,25 @@ impl Store for FaultyStore {
 
     async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
         self.reach(Operation::TakeLogin)?.take_login(id, now).await
+    }
+
+    async fn remember_upstream_session(
+        &self,
+        session: UpstreamSession,
+        person: &PersonId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let store = self.reach(Operation::RememberUpstreamSession)?;
+        store.remember_upstream_session(session, person, until, now).await
+    }
+
+    async fn person_of(
+        &self,
+        session: UpstreamSession,
+        now: Timestamp,
+    ) -> Result<Option<PersonId>, StoreError> {
+        self.reach(Operation::PersonOf)?.person_of(session, now).await
     }
 
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! What never changes in a grant, as few bytes: `MessagePack` without names, sealed.
+//! What never changes in a grant, as few bytes: a version, and `MessagePack` without names, sealed.
 //!
 //! A release may put further objects behind the first without a new version; an older one reads
 //! past them. The body is never written anew, so they survive it (REL-19).
@@ -6,9 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::clock::Timestamp;
-use crate::domain::{ClientId, DomainName, EmailAddress, Grant, GrantId, GrantState, Identity, UpstreamId};
+use crate::domain::{
+    ClientId, DomainName, EmailAddress, Grant, GrantId, GrantState, Identity, UpstreamId, UpstreamSession,
+};
 use crate::protocol::{ResourceUri, ScopeSet};
 use crate::secret::Sealer;
 
@@ -20,7 +23,6 @@ const VERSION: u8 = 1;
 /// In the order in which they stand.
 #[derive(Serialize, Deserialize)]
 struct Body {
-    version: u8,
     client: ClientId,
     resource: ResourceUri,
     scopes: ScopeSet,
@@ -34,6 +36,7 @@ struct Body {
     roles: BTreeSet<String>,
     claims: BTreeMap<String, BTreeSet<String>>,
     name: Option<String>,
+    session: Option<ByteBuf>,
     created: Timestamp,
     /// Seconds from then until it was created: a small number is one byte.
     ago: i64,
@@ -79,7 +82,6 @@ pub(super) fn seal(sealer: &Sealer, name: &str, grant: &Grant) -> Result<Vec<u8>
     let is_of_email = identity.email.as_ref().map(EmailAddress::domain) == identity.domain.as_ref();
     let shorter = |domain: DomainName| if is_of_email { String::new() } else { String::from(domain) };
     let body = Body {
-        version: VERSION,
         client: grant.client_id.clone(),
         resource: grant.resource.clone(),
         scopes: grant.scopes.clone(),
@@ -92,10 +94,12 @@ pub(super) fn seal(sealer: &Sealer, name: &str, grant: &Grant) -> Result<Vec<u8>
         roles: identity.roles,
         claims: identity.claims,
         name: identity.name,
+        session: identity.session.map(|session| ByteBuf::from(session.as_bytes().as_slice())),
         created: grant.created_at,
         ago: grant.created_at.as_unix().wrapping_sub(identity.authenticated_at.as_unix()).cast_signed(),
     };
-    let plain = rmp_serde::to_vec(&body).map_err(|_| unreadable(name, "cannot be written"))?;
+    let mut plain = vec![VERSION];
+    rmp_serde::encode::write(&mut plain, &body).map_err(|_| unreadable(name, "cannot be written"))?;
     Ok(sealer.seal(name, &plain))
 }
 
@@ -108,10 +112,11 @@ pub(super) fn open(
 ) -> Result<Found, StoreError> {
     let opened =
         sealer.open(name, sealed).map_err(|error| StoreError::Unreadable(format!("{name}: {error}")))?;
-    let body: Body = match opened.plain.get(1).copied() {
-        Some(VERSION) => rmp_serde::from_read(opened.plain.as_slice())
-            .map_err(|_| unreadable(name, "does not hold what its version says"))?,
-        Some(other) => {
+    let body: Body = match opened.plain.split_first() {
+        Some((&VERSION, body)) => {
+            rmp_serde::from_read(body).map_err(|_| unreadable(name, "does not hold what its version says"))?
+        }
+        Some((other, _)) => {
             let what = format!("has schema version {other}; this release reads version {VERSION}");
             return Err(unreadable(name, &what));
         }
@@ -122,6 +127,8 @@ pub(super) fn open(
         Some("") => body.email.as_ref().map(|email| email.domain().clone()),
         Some(other) => Some(other.parse().map_err(|_| unreadable(name, "has no domain"))?),
     };
+    let session = body.session.map(|session| session.into_vec().try_into());
+    let session = session.transpose().map_err(|_| unreadable(name, "names no session"))?;
     let grant = Grant {
         id,
         client_id: body.client,
@@ -137,6 +144,7 @@ pub(super) fn open(
             roles: body.roles,
             claims: body.claims,
             name: body.name,
+            session: session.map(UpstreamSession::from_bytes),
             authenticated_at: Timestamp::from_unix(
                 body.created.as_unix().wrapping_sub(body.ago.cast_unsigned()),
             ),

@@ -28,7 +28,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::domain::{
     AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId,
-    Redemption, Revoked, Rotation, RotationRules,
+    Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
 };
 use crate::secret::Secret;
 
@@ -75,6 +75,22 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Takes the sign-in out of the store; one caller gets it, once (SEC-042, SEC-057).
     async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError>;
+
+    /// Remembers whose session at an upstream this is, until `until`.
+    async fn remember_upstream_session(
+        &self,
+        session: UpstreamSession,
+        person: &PersonId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Whose session at an upstream this is, if anybody's whose grants may still be alive.
+    async fn person_of(
+        &self,
+        session: UpstreamSession,
+        now: Timestamp,
+    ) -> Result<Option<PersonId>, StoreError>;
 
     /// Opens a grant whose code waits to be redeemed. A person has at most
     /// [`MOST_GRANTS`](crate::domain::MOST_GRANTS): the one that would end first makes room.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::domain::{DomainName, EmailAddress, Identity, UpstreamId};
+use crate::domain::{DomainName, EmailAddress, Identity, UpstreamId, UpstreamSession};
 use crate::protocol::Members;
 
 use super::{DomainRule, Preset};
@@ -48,6 +48,10 @@ impl Source<'_> {
             roles: BTreeSet::new(),
             claims: BTreeMap::new(),
             name: profile.get("name").and_then(Value::as_str).map(|name| name.chars().take(200).collect()),
+            session: id_token
+                .get("sid")
+                .and_then(Value::as_str)
+                .map(|sid| UpstreamSession::of(self.upstream, sid)),
             authenticated_at: now,
         }
     }

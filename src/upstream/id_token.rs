@@ -102,7 +102,7 @@ impl VerifiedIdToken {
 }
 
 /// `aud` contains us; among several, `azp` is us; `azp`, if there, is us in any case (SEC-049).
-fn check_audience(claims: &Members, client_id: &str) -> Result<(), InvalidIdToken> {
+pub(super) fn check_audience(claims: &Members, client_id: &str) -> Result<(), InvalidIdToken> {
     let several = match claims.get("aud") {
         Some(Value::String(aud)) if aud == client_id => false,
         Some(Value::Array(auds)) if auds.iter().any(|aud| aud == client_id) => auds.len() > 1,
@@ -116,7 +116,7 @@ fn check_audience(claims: &Members, client_id: &str) -> Result<(), InvalidIdToke
 }
 
 /// `exp` and `iat` are there, whole numbers, and fit the present within 60 s (SEC-050).
-fn check_times(claims: &Members, now: Timestamp) -> Result<(), InvalidIdToken> {
+pub(super) fn check_times(claims: &Members, now: Timestamp) -> Result<(), InvalidIdToken> {
     let time = |name| claims.get(name).and_then(Value::as_u64).map(Timestamp::from_unix);
     let exp = time("exp").ok_or(InvalidIdToken::Claim("exp"))?;
     let iat = time("iat").ok_or(InvalidIdToken::Claim("iat"))?;

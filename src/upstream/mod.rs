@@ -4,6 +4,7 @@
 //! - `discovery`: the provider's metadata and keys, cached with the last good answer.
 //! - `exchange`: the authorization URL, and a code for tokens. Here the upstream is called.
 //! - `id_token`: [`UnverifiedIdToken`] becomes [`VerifiedIdToken`].
+//! - `logout_token`: who has signed out at the upstream.
 //! - `facts`: what a verified token may decide: the domain's `Identity`.
 //! - `provider`: [`Upstream`], all of it for one provider.
 //!
@@ -14,10 +15,12 @@ mod discovery;
 mod exchange;
 mod facts;
 mod id_token;
+mod logout_token;
 mod presets;
 mod provider;
 
 pub use id_token::{UnverifiedIdToken, VerifiedIdToken};
+pub use logout_token::LoggedOut;
 pub use presets::{DomainRule, Preset};
 pub use provider::{Upstream, UpstreamSettings, Upstreams};
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::domain::{Identity, UpstreamId};
+use crate::domain::{Identity, PersonId, UpstreamId};
 use crate::outbound::Outbound;
-use crate::protocol::Members;
+use crate::protocol::{Jws, Members};
 use crate::secret::Secret;
 
 use super::discovery::Discovery;
 use super::exchange::{self, ExchangeError, Request};
 use super::facts::Source;
 use super::id_token::Expected;
+use super::logout_token::{self, LoggedOut};
 use super::{Preset, UpstreamError};
 
 /// How long all calls of one sign-in may take together: whoever waits is told within 10 s (INT-67).
@@ -155,6 +156,23 @@ impl Upstream {
         };
         let profile = profile.as_ref().unwrap_or(verified.claims());
         Ok(source.identity(verified.subject(), verified.claims(), profile, now))
+    }
+
+    /// Whom this provider's logout token is about.
+    pub async fn logged_out(&self, token: &str, now: Timestamp) -> Result<LoggedOut, UpstreamError> {
+        let kid = Jws::parse(token).map_err(|error| self.refused(error))?.header("kid").map(str::to_owned);
+        let keys = self.discovery.keys_knowing(kid.as_deref(), now).await;
+        let keys = keys.map_err(|cause| self.unavailable(cause))?;
+        let mut issuers = vec![self.settings.issuer.as_str()];
+        issuers.extend(self.settings.preset.issuer_aliases);
+        let verified = logout_token::verify(token, &keys, (&issuers, &self.settings.client_id), now);
+        verified.map_err(|error| self.refused(error))
+    }
+
+    /// The account key of somebody whom this provider calls `subject`.
+    #[must_use]
+    pub fn person(&self, subject: &str) -> PersonId {
+        PersonId::of(&self.settings.issuer, subject)
     }
 
     /// The profile, for providers that keep the ID token small. Its `sub` must be the ID token's

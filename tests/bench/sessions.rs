@@ -93,6 +93,7 @@ fn session(number: usize, now: Timestamp) -> Grant {
             roles: [].into(),
             claims: [].into(),
             name: Some(format!("Person {number}")),
+            session: None,
             authenticated_at: now,
         },
         created_at: now,

@@ -9,15 +9,15 @@ use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, W
 use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId,
-    Redemption, Revoked, Rotation, RotationRules,
+    Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
 };
 use crate::secret::{Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
 
 use super::grants::{self, Kept};
 use super::tables::{
-    AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, NOT_BEFORE, SIGNING_KEYS, adopted_key_name, client_name,
-    failed, grant_name, login_name, read, remove, rewrite, write,
+    AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, NOT_BEFORE, SIGNING_KEYS, UPSTREAM_SESSIONS,
+    adopted_key_name, client_name, failed, grant_name, login_name, read, remove, rewrite, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -105,6 +105,31 @@ impl Store for EmbeddedStore {
                 Ok(Done::Ended(Some(login).filter(|login| !login.is_expired(now))))
             })
             .await
+    }
+
+    async fn remember_upstream_session(
+        &self,
+        session: UpstreamSession,
+        person: &PersonId,
+        until: Timestamp,
+        _now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (name, record) = (session.to_string(), (person.clone(), until));
+        self.writer
+            .write(move |transaction| {
+                write(transaction, UPSTREAM_SESSIONS, (&name, Cover::Clear), &record, Some(until))?;
+                Ok(Done::Wrote(()))
+            })
+            .await
+    }
+
+    async fn person_of(
+        &self,
+        session: UpstreamSession,
+        now: Timestamp,
+    ) -> Result<Option<PersonId>, StoreError> {
+        let found = self.read(UPSTREAM_SESSIONS, &session.to_string(), Personal::No)?;
+        Ok(found.and_then(|(person, until): (PersonId, Timestamp)| (now < until).then_some(person)))
     }
 
     async fn open_grant(&self, grant: &Grant, _now: Timestamp) -> Result<(), StoreError> {

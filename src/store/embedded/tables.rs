@@ -18,6 +18,7 @@ pub(super) type Expiring = TableDefinition<'static, &'static str, (u64, &'static
 pub(super) const CLIENTS: Expiring = TableDefinition::new("clients");
 pub(super) const LOGINS: Expiring = TableDefinition::new("logins");
 pub(super) const GRANTS: Expiring = TableDefinition::new("grants");
+pub(super) const UPSTREAM_SESSIONS: Expiring = TableDefinition::new("upstream_sessions");
 pub(super) const SIGNING_KEYS: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("signing_keys");
 /// Revocations by name: the moment, and until when it matters.
@@ -27,7 +28,7 @@ pub(super) const NOT_BEFORE: TableDefinition<'static, &'static str, (u64, u64)> 
 pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
 
 /// Every table that garbage collection looks at.
-pub(super) const COLLECTED: [Expiring; 3] = [CLIENTS, LOGINS, GRANTS];
+pub(super) const COLLECTED: [Expiring; 4] = [CLIENTS, LOGINS, GRANTS, UPSTREAM_SESSIONS];
 
 /// The expiry of what never expires.
 const NEVER: u64 = u64::MAX;

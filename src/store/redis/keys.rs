@@ -4,7 +4,7 @@
 //! are the Cluster hash tag, so everything about one record is in one slot. An id that comes from
 //! outside is hashed first: it can neither move to another slot nor meet another key (SEC-167).
 
-use crate::domain::{ClientId, GrantId, LoginId, PersonTag};
+use crate::domain::{ClientId, GrantId, LoginId, PersonTag, UpstreamSession};
 use crate::secret::Digest;
 use crate::store::StoreError;
 
@@ -32,6 +32,11 @@ impl Keys {
 
     pub(super) fn login(&self, id: &LoginId) -> String {
         format!("{}login:{{{id}}}", self.prefix)
+    }
+
+    /// Whose session at an upstream it is.
+    pub(super) fn upstream_session(&self, session: UpstreamSession) -> String {
+        format!("{}sid:{{{session}}}", self.prefix)
     }
 
     /// All the grants of a person.

@@ -12,6 +12,7 @@
 //! |---|---|---|
 //! | client | hash | `exp`; `body` (JSON) |
 //! | login | hash | `exp`, `step`; `body` (sealed) |
+//! | session at an upstream | hash | `exp`, `person` |
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
 //! | signing keys | hash | `version`; `ring` (sealed); of older brokers one sealed key for each algorithm |
 //! | revocations | hash | `version`; one moment and its keeping time for each name |

@@ -9,7 +9,7 @@ use serde_bytes::{ByteBuf, Bytes};
 use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS,
-    NotBefore, PendingLogin, PersonId, Redemption, Revoked, Rotation, RotationRules,
+    NotBefore, PendingLogin, PersonId, Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
 };
 use crate::secret::{Secret, random};
 use crate::store::{Store, StoreError, audit, codec, grant_body};
@@ -81,6 +81,31 @@ impl Store for RedisStore {
         let key = self.keys.login(id);
         let body = self.run(&self.scripts.take_login.call(&key)).await?;
         self.opened_login(&key, body, now)
+    }
+
+    async fn remember_upstream_session(
+        &self,
+        session: UpstreamSession,
+        person: &PersonId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut script = self.scripts.put.call(self.keys.upstream_session(session));
+        let ends = decimal(until);
+        script.arg(decimal(now)).arg(&ends).arg("exp").arg(&ends).arg("person").arg(person.as_str());
+        self.run(&script).await
+    }
+
+    async fn person_of(
+        &self,
+        session: UpstreamSession,
+        now: Timestamp,
+    ) -> Result<Option<PersonId>, StoreError> {
+        let key = self.keys.upstream_session(session);
+        let [Some(person), Some(ends)] = self.fields(&key, ["person", "exp"]).await? else { return Ok(None) };
+        let person = std::str::from_utf8(&person).ok().and_then(PersonId::parse);
+        let person = person.ok_or_else(|| unreadable(&key))?;
+        Ok((now < timestamp(&key, &ends)?).then_some(person))
     }
 
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
     AuthorizationRequest, Client, ClientAuthMethod, ClientId, ClientOrigin, FormProof, Grant, GrantId,
     GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin, PersonId, UpstreamId,
+    UpstreamSession,
 };
 use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet, SigningAlgorithm};
 use gatelodge::secret::{Digest, Secret, random};
@@ -88,6 +89,7 @@ pub(crate) fn grant() -> Grant {
             roles: BTreeSet::from(["canary-role".to_owned()]),
             claims: BTreeMap::from([("a.path".to_owned(), BTreeSet::from(["canary-claim".to_owned()]))]),
             name: Some("Canary Person".into()),
+            session: Some(UpstreamSession::from_bytes(*b"sid-of-8")),
             authenticated_at: NOW,
         },
         created_at: NOW,

@@ -71,6 +71,7 @@ on_every_backend! {
         codes::a_replay_is_told_apart_after_redemption,
         codes::the_idle_end_never_passes_the_grants_end,
         people::a_persons_grants_are_listed,
+        people::an_upstreams_session_leads_to_its_person,
         people::one_grant_too_many_ends_the_first_to_end,
         families::parallel_rotations_have_one_successor,
         families::a_late_duplicate_ends_the_family,

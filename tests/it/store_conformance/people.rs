@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatelodge::domain::{Grant, GrantId, MOST_GRANTS, Redemption};
+use gatelodge::domain::{Grant, GrantId, MOST_GRANTS, Redemption, UpstreamId, UpstreamSession};
 use gatelodge::store::Store;
 
 use crate::harness::sample::{NOW, grant, later};
@@ -48,6 +48,21 @@ pub(super) async fn a_persons_grants_are_listed(store: Arc<dyn Store>) {
     let left = store.grants_of(&person, later(3600)).await.unwrap();
     assert_eq!(left.iter().map(|grant| grant.id).collect::<Vec<_>>(), [second.id]);
     assert!(store.grant(&twin.id, NOW).await.unwrap().is_some(), "only who asks for it by its name");
+}
+
+/// A session at an upstream leads to its person until it is over.
+pub(super) async fn an_upstreams_session_leads_to_its_person(store: Arc<dyn Store>) {
+    let person = grant().identity.person();
+    let of = |upstream: &str, sid| UpstreamSession::of(&UpstreamId::parse(upstream).unwrap(), sid);
+    let session = of("okta", "a sid");
+    store.remember_upstream_session(session, &person, later(60), NOW).await.unwrap();
+    assert_eq!(store.person_of(session, later(59)).await.unwrap(), Some(person.clone()));
+    assert_eq!(store.person_of(session, later(60)).await.unwrap(), None);
+    for other in [of("okta", "another"), of("google", "a sid")] {
+        assert_eq!(store.person_of(other, NOW).await.unwrap(), None);
+    }
+    store.remember_upstream_session(session, &person, later(120), NOW).await.unwrap();
+    assert_eq!(store.person_of(session, later(119)).await.unwrap(), Some(person), "signed in again");
 }
 
 /// A person's grants are bounded: the one that would end first makes room, and nobody else's.

@@ -3,6 +3,7 @@
 //! - `callback`: state, browser, mix-up, errors, and what never leaves.
 //! - `id_token`: which ID tokens are believed.
 //! - `keys`: the provider's keys: refetched, rotated.
+//! - `logout`: whoever signs out there is signed out here.
 //! - `outbound`: what calls to a provider may cost.
 //! - `people`: which account, and what of it may decide.
 //! - `providers`: several of them; one that is down, one that was re-pointed.
@@ -10,6 +11,7 @@
 mod callback;
 mod id_token;
 mod keys;
+mod logout;
 mod outbound;
 mod people;
 mod providers;
