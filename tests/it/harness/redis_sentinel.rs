@@ -89,15 +89,23 @@ impl SentinelRedis {
         )
     }
 
-    /// The port of the primary, as most sentinels see it.
+    /// The port of the primary that most sentinels name. One that was frozen may still name the one
+    /// before the last, so there can be three answers.
     pub(crate) fn named(&self) -> u16 {
-        let named = self.sentinels.iter().map(|sentinel| {
-            let (_, port): (String, u16) = sentinel.ask("SENTINEL GET-MASTER-ADDR-BY-NAME main");
-            port
+        let mut most = None;
+        eventually("most sentinels name the same primary", BOUND, || {
+            let named: Vec<u16> = self.sentinels.iter().map(Self::named_by).collect();
+            let votes = |port: &u16| named.iter().filter(|other| *other == port).count();
+            most = named.iter().copied().find(|port| votes(port) * 2 > named.len());
+            most.is_some()
         });
-        let named: Vec<u16> = named.collect();
-        let votes = |port: &u16| named.iter().filter(|other| *other == port).count();
-        *named.iter().max_by_key(|port| votes(port)).unwrap()
+        most.expect("most of them agreed")
+    }
+
+    /// The port of the primary that this sentinel names.
+    pub(crate) fn named_by(sentinel: &RedisServer) -> u16 {
+        let (_, port): (String, u16) = sentinel.ask("SENTINEL GET-MASTER-ADDR-BY-NAME main");
+        port
     }
 
     /// The server at a port.
