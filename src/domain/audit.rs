@@ -85,6 +85,9 @@ pub struct AuditEvent {
     /// Which scopes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub scopes: Option<String>,
+    /// The rules of the policy that applied, by name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rules: Option<String>,
     /// Why, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
@@ -103,6 +106,7 @@ impl AuditEvent {
             grant: None,
             resource: None,
             scopes: None,
+            rules: None,
             reason: None,
         }
     }
@@ -137,6 +141,13 @@ impl AuditEvent {
         self.upstream = Some(grant.identity.upstream.clone());
         self.resource = Some(grant.resource.to_string());
         self.scopes = Some(grant.scopes.to_string());
+        self
+    }
+
+    /// Names the rules that applied, unless there were none.
+    #[must_use]
+    pub fn by_rules(mut self, rules: String) -> Self {
+        self.rules = Some(rules).filter(|rules| !rules.is_empty());
         self
     }
 
