@@ -133,7 +133,8 @@ fn introspecting(clients: &[ClientConfig]) -> HashMap<ClientId, Vec<ResourceUri>
     asking.map(|client| (ClientId::new(&client.id), client.introspects.clone())).collect()
 }
 
-fn resources(config: &Config) -> Result<Resources, StartError> {
+/// What is protected.
+pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
     let all = config.resources.iter().map(|resource| Resource {
         url: resource.url.clone(),
         name: resource.name.clone(),
@@ -145,7 +146,7 @@ fn resources(config: &Config) -> Result<Resources, StartError> {
 }
 
 /// The short form and the rules become one list.
-fn policy(config: &Config) -> Policy {
+pub(super) fn policy(config: &Config) -> Policy {
     let AccessConfig { default_scopes, admin_emails, admin_accounts, admin_scopes, .. } = &config.access;
     let short = |name: &str, when: Conditions, scopes: &ScopeSet| {
         let effect = Effect::Grant { scopes: scopes.clone(), session: None };
@@ -189,7 +190,8 @@ fn configured(client: &ClientConfig) -> ConfiguredClient {
     }
 }
 
-fn settings(upstream: &UpstreamConfig, issuer: &Issuer) -> UpstreamSettings {
+/// What an upstream is made from.
+pub(super) fn settings(upstream: &UpstreamConfig, issuer: &Issuer) -> UpstreamSettings {
     UpstreamSettings {
         id: upstream.id.clone(),
         label: upstream.name.clone(),

@@ -20,6 +20,10 @@ pub enum AuditKind {
     SignedIn,
     /// A sign-in was refused: the upstream's answer did not hold, or policy grants nothing.
     SignInDenied,
+    /// An address of `admin_users` is pinned to another account: it makes nobody else an admin.
+    AdminRefused,
+    /// The pin of such an address was taken out by the operator.
+    AdminUnpinned,
     /// First tokens of a grant.
     TokenIssued,
     /// A refresh token was rotated.
@@ -48,6 +52,8 @@ impl AuditKind {
             Self::ConsentDenied => "consent_denied",
             Self::SignedIn => "signed_in",
             Self::SignInDenied => "sign_in_denied",
+            Self::AdminRefused => "admin_refused",
+            Self::AdminUnpinned => "admin_unpinned",
             Self::TokenIssued => "token_issued",
             Self::TokenRefreshed => "token_refreshed",
             Self::RefreshDenied => "refresh_denied",

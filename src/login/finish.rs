@@ -45,7 +45,7 @@ impl Login {
             };
             return Ok(self.no_access(arrival, denied).await);
         };
-        let verdict = self.policy.decide(Asked::new(&identity, &request.client_id, resource));
+        let verdict = self.verdict(Asked::new(&identity, &request.client_id, resource), now).await?;
         let scopes = verdict.narrow(&request.scopes);
         if scopes.is_empty() {
             let denied = Denied::by(&verdict, identity, resource, &request.scopes);

@@ -7,7 +7,8 @@
 //! - `begin`: checks the request, stores a pending login, shows the consent page.
 //! - `consent`: the answer to that page; only now does an upstream learn of the login.
 //! - `upstream_return`: the upstream's answer, believed after every check.
-//! - `finish`: policy, then a grant and its code.
+//! - `verdict`: policy, and whose an admin's address is.
+//! - `finish`: the verdict, then a grant and its code.
 //! - `answer`: the ways back: [`Step`], [`PageError`], and the client's redirect with `iss`.
 //!
 //! Every step is read back from the store; what the browser brings is compared with digests.
@@ -17,6 +18,7 @@ mod begin;
 mod consent;
 mod finish;
 mod upstream_return;
+mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
