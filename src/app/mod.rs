@@ -3,10 +3,14 @@
 //! - `wiring`: a checked configuration and a store become a `Broker`.
 //! - `state`: which store, which secret, which signing keys.
 //! - `command_store`: the store that is there, for a command beside the broker.
-//! - `keys`, `revoke`, `sessions`: signing keys, revocations and one person's sessions by command.
+//! - `explain`: what policy would say of a sign-in, without one.
+//! - `admins`, `keys`, `revoke`, `sessions`: pins, signing keys, revocations and one person's sessions
+//!   by command.
 //! - `serve`: a listener, the router, housekeeping, and a graceful end.
 
+mod admins;
 mod command_store;
+mod explain;
 mod keys;
 mod revoke;
 mod serve;
@@ -14,7 +18,9 @@ mod sessions;
 mod state;
 mod wiring;
 
+pub use admins::{admin_pins, unpin_admin};
 pub use command_store::CommandStoreError;
+pub use explain::{ExplainError, ExplainedRule, Explanation, Supposed, explain};
 pub use keys::{KeysError, rotate_signing_keys, signing_keys};
 pub use revoke::{RevokedBy, revoke};
 pub use serve::{ServeError, end_asked, serve, serve_on, tend};

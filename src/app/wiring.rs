@@ -11,12 +11,14 @@ use crate::clock::Clock;
 use crate::config::{
     AccessConfig, ClientAuth, ClientConfig, Config, Preset as Named, SigningConfig, UpstreamConfig,
 };
-use crate::domain::{ClientAuthMethod, ClientId, Resource, Resources, RotationRules};
+use crate::domain::{
+    ClientAuthMethod, ClientId, Conditions, Effect, Resource, Resources, RotationRules, Rule,
+};
 use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
 use crate::login::{Login, LoginRules};
 use crate::outbound::Outbound;
-use crate::policy::{Admission, Conditions, Policy, Rule};
+use crate::policy::{Admission, Hierarchy, Policy};
 use crate::protocol::{Issuer, ResourceUri, ScopeSet};
 use crate::secret::Digest;
 use crate::store::audit::Journal;
@@ -131,7 +133,8 @@ fn introspecting(clients: &[ClientConfig]) -> HashMap<ClientId, Vec<ResourceUri>
     asking.map(|client| (ClientId::new(&client.id), client.introspects.clone())).collect()
 }
 
-fn resources(config: &Config) -> Result<Resources, StartError> {
+/// What is protected.
+pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
     let all = config.resources.iter().map(|resource| Resource {
         url: resource.url.clone(),
         name: resource.name.clone(),
@@ -143,35 +146,33 @@ fn resources(config: &Config) -> Result<Resources, StartError> {
 }
 
 /// The short form and the rules become one list.
-fn policy(config: &Config) -> Policy {
-    let AccessConfig { default_scopes, admin_users, admin_scopes, rules, .. } = &config.access;
-    let mut list = Vec::new();
-    let mut add = |name: String, when: Conditions, scopes: &ScopeSet| {
-        if !scopes.is_empty() {
-            list.push(Rule { name, when, scopes: scopes.clone() });
-        }
+pub(super) fn policy(config: &Config) -> Policy {
+    let AccessConfig { default_scopes, admin_emails, admin_accounts, admin_scopes, .. } = &config.access;
+    let short = |name: &str, when: Conditions, scopes: &ScopeSet| {
+        let effect = Effect::Grant { scopes: scopes.clone(), session: None };
+        Rule { name: name.to_owned(), when, effect }
     };
-    add("access.default_scopes".into(), Conditions::default(), default_scopes);
-    if !admin_users.is_empty() {
-        let when = Conditions { emails: admin_users.clone(), ..Conditions::default() };
-        add("access.admin_users".into(), when, admin_scopes);
+    let mut rules = Vec::new();
+    if !default_scopes.is_empty() {
+        rules.push(short("access.default_scopes", Conditions::default(), default_scopes));
     }
-    for (at, rule) in rules.iter().enumerate() {
-        let when = Conditions {
-            upstreams: rule.upstreams.clone(),
-            domains: rule.domains.clone(),
-            groups: rule.groups.clone(),
-            emails: Vec::new(),
-            resources: rule.resources.clone(),
-        };
-        add(format!("access.rules[{at}] (line {})", rule.line), when, &rule.scopes);
+    if !admin_emails.is_empty() {
+        let when = Conditions { admins: admin_emails.clone(), ..Conditions::default() };
+        rules.push(short("access.admin_users by address", when, admin_scopes));
     }
+    if !admin_accounts.is_empty() {
+        let when = Conditions { subjects: admin_accounts.clone(), ..Conditions::default() };
+        rules.push(short("access.admin_users by account", when, admin_scopes));
+    }
+    rules.extend(config.access.rules.iter().cloned());
     let admissions = config.upstreams.iter().map(|upstream| Admission {
+        name: format!("allowed_domains of {}", upstream.id),
         upstream: upstream.id.clone(),
         issuer: upstream.issuer.clone(),
         domains: upstream.allowed_domains.clone(),
     });
-    Policy::new(admissions.collect(), list)
+    let hierarchy = Hierarchy::new(config.access.scope_hierarchy.iter().cloned());
+    Policy::new(admissions.collect(), rules, hierarchy)
 }
 
 fn configured(client: &ClientConfig) -> ConfiguredClient {
@@ -189,7 +190,8 @@ fn configured(client: &ClientConfig) -> ConfiguredClient {
     }
 }
 
-fn settings(upstream: &UpstreamConfig, issuer: &Issuer) -> UpstreamSettings {
+/// What an upstream is made from.
+pub(super) fn settings(upstream: &UpstreamConfig, issuer: &Issuer) -> UpstreamSettings {
     UpstreamSettings {
         id: upstream.id.clone(),
         label: upstream.name.clone(),

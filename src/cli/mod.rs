@@ -2,8 +2,10 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod admins;
 mod check;
 mod demo;
+mod explain;
 mod health;
 mod keys;
 mod revoke;
@@ -36,6 +38,8 @@ enum Command {
     Demo(demo::Demo),
     /// Check a configuration file and report every fault at once.
     Check(ConfigFile),
+    /// Say what policy grants to a person with these claims, and why: every rule, and what became of it.
+    Explain(explain::Explain),
     /// Ask the broker that serves this configuration whether it answers: 0 yes, 1 no.
     Health(health::Health),
     /// List or rotate the keys that tokens are signed with.
@@ -46,6 +50,9 @@ enum Command {
     /// List what a person has granted, or end one of these grants.
     #[command(subcommand)]
     Sessions(sessions::Sessions),
+    /// List or take out the pins of admins' addresses.
+    #[command(subcommand)]
+    Admins(admins::Admins),
     /// Make the operator's secret: print one, or keep one in a file.
     Secret(secret::NewSecret),
     /// Print the JSON schema of the configuration file.
@@ -76,7 +83,9 @@ pub fn run(cli: &Cli) -> ExitCode {
     match &cli.command {
         Command::Serve(file) => serve::run(file),
         Command::Demo(options) => demo::run(options),
+        Command::Admins(command) => admins::run(command),
         Command::Check(file) => check::run(file),
+        Command::Explain(question) => explain::run(question),
         Command::Health(probe) => health::run(probe),
         Command::Keys(command) => keys::run(command),
         Command::Revoke(revoke) => revoke::run(revoke),

@@ -25,3 +25,11 @@ pub(super) const CLIENT_AUTH: &str = "client_secret_basic";
 
 pub(super) const LOG_FORMAT: &str = "json";
 pub(super) const LOG_LEVEL: &str = "info";
+
+/// Which scope implies which, where a server has them.
+pub(super) const SCOPE_HIERARCHY: [(&str, &str); 2] = [("mcp:admin", "mcp:write"), ("mcp:write", "mcp:read")];
+
+/// The same as the file would write it.
+pub(super) fn scope_hierarchy() -> serde_json::Value {
+    SCOPE_HIERARCHY.into_iter().map(|(scope, implied)| (scope.to_owned(), vec![implied])).collect()
+}

@@ -5,7 +5,7 @@
 //! | step | file | what happens there |
 //! |---|---|---|
 //! | 1 | `shape` | YAML is read; unknown keys and wrong kinds of values are found against the schema |
-//! | 2 | `raw`, `text` | the same text becomes typed keys, every scalar with its line and column |
+//! | 2 | `raw`, `raw_access`, `text` | the same text becomes typed keys, every scalar with its line and column |
 //! | 3 | `check`, `interpolate` | `${VAR}` and secret files are read, every value and every connection between values is checked |
 //! | 4 | [`settings`](Config) | what is left is the checked result |
 //!
@@ -19,6 +19,7 @@ mod defaults;
 mod fault;
 mod interpolate;
 mod raw;
+mod raw_access;
 mod schema;
 mod settings;
 mod shape;
@@ -31,8 +32,8 @@ pub use schema::schema;
 
 pub use settings::{
     AccessConfig, ClientAuth, ClientConfig, Config, LONGEST_GRANT, LogConfig, LogFormat, Preset,
-    RedisAccount, RedisConfig, RedisServers, RedisTls, RegistrationConfig, ResourceConfig, RuleConfig,
-    SecretSource, SigningAlgorithm, SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
+    RedisAccount, RedisConfig, RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource,
+    SigningAlgorithm, SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
 };
 
 /// Reads and checks a configuration file.

@@ -3,12 +3,13 @@
 //! Which keys exist is decided here and nowhere else: the schema is made from these types, and
 //! `shape` refuses every key that the schema does not have. Every field may be absent here, also
 //! those that the schema requires: `check` says better what is missing. (`serde(default)` stands
-//! where schemars does not see for itself that a field may be absent.)
+//! where schemars does not see for itself that a field may be absent.) `access` is in `raw_access`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::defaults;
+use super::raw_access::RawAccess;
 use super::settings::{Preset, SigningAlgorithm};
 use super::text::{Located, Pairs, Text, TextOr, Texts};
 
@@ -147,45 +148,12 @@ pub(super) struct RawResource {
     #[schemars(required)]
     pub(super) name: Option<Text>,
     /// Its scopes, each with what a person reads about it before consenting.
-    #[schemars(required)]
+    #[schemars(required, extend("minProperties" = 1))]
     pub(super) scopes: Option<Located<Pairs>>,
     /// Is this the server that a request without `resource` means? A single server always is.
     #[serde(default)]
     #[schemars(schema_with = "flag", extend("default" = false))]
     pub(super) default: Option<Text>,
-}
-
-/// Who may do what.
-#[derive(Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct RawAccess {
-    /// What everyone who may sign in gets.
-    pub(super) default_scopes: Option<Texts>,
-    /// Email addresses of the people who get `admin_scopes`.
-    pub(super) admin_users: Option<Texts>,
-    /// What they get.
-    pub(super) admin_scopes: Option<Texts>,
-    /// What others get, and when.
-    pub(super) rules: Option<Vec<Located<RawRule>>>,
-    /// Whom to ask for access: an email address, a URL or a text, shown to a person who has none.
-    pub(super) contact: Option<Text>,
-}
-
-/// A rule: when every condition that it has holds, its scopes are granted.
-#[derive(Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct RawRule {
-    /// Signed in at one of these upstreams, by id.
-    pub(super) upstreams: Option<Texts>,
-    /// Of one of these organisations.
-    pub(super) domains: Option<Texts>,
-    /// In one of these groups, as the provider spells them.
-    pub(super) groups: Option<Texts>,
-    /// At one of these servers, by URL.
-    pub(super) resources: Option<Texts>,
-    /// What is granted.
-    #[schemars(required)]
-    pub(super) scopes: Option<Texts>,
 }
 
 /// How long things live: a number and s, m, h or d, as in `30m`.
@@ -316,7 +284,7 @@ fn one_of(words: &[&str]) -> Schema {
     json_schema!({ "type": "string", "anyOf": [{ "enum": words }, { "pattern": VARIABLE }] })
 }
 
-fn duration(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "anyOf": [{ "pattern": "^[0-9]+[smhd]$" }, { "pattern": VARIABLE }] })
 }
 
@@ -329,6 +297,6 @@ fn rotation(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "anyOf": written })
 }
 
-fn flag(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn flag(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["boolean", "string"], "anyOf": [{ "enum": [true, false] }, { "pattern": VARIABLE }] })
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{DomainName, EmailAddress, UpstreamId};
+use crate::domain::{Account, DomainName, EmailAddress, Rule, UpstreamId};
 pub use crate::protocol::SigningAlgorithm;
 use crate::protocol::{Issuer, RedirectUri, ResourceUri, Scope, ScopeSet};
 use crate::secret::{MasterSecret, Secret};
@@ -193,31 +193,18 @@ pub struct ResourceConfig {
 pub struct AccessConfig {
     /// What everyone who may sign in gets.
     pub default_scopes: ScopeSet,
-    /// Who gets `admin_scopes`.
-    pub admin_users: Vec<EmailAddress>,
+    /// Who gets `admin_scopes`, by address.
+    pub admin_emails: Vec<EmailAddress>,
+    /// Who gets them, by account.
+    pub admin_accounts: Vec<Account>,
     /// What they get.
     pub admin_scopes: ScopeSet,
-    /// What others get, and when.
-    pub rules: Vec<RuleConfig>,
+    /// What others get or are denied, and when; each can apply to somebody.
+    pub rules: Vec<Rule>,
+    /// Which scopes each scope implies, in steps; without circles.
+    pub scope_hierarchy: Vec<(Scope, ScopeSet)>,
     /// Whom to ask, shown to a person who gets nothing.
     pub contact: Option<String>,
-}
-
-/// One rule: when every condition holds, these scopes are granted. An empty condition always holds.
-#[derive(Debug, Clone)]
-pub struct RuleConfig {
-    /// The line it stands on, for explanations.
-    pub line: u32,
-    /// Signed in at one of these.
-    pub upstreams: Vec<UpstreamId>,
-    /// Of one of these organisations.
-    pub domains: Vec<DomainName>,
-    /// In one of these groups, byte for byte.
-    pub groups: Vec<String>,
-    /// At one of these servers.
-    pub resources: Vec<ResourceUri>,
-    /// What is granted; never empty.
-    pub scopes: ScopeSet,
 }
 
 /// How long things live.

@@ -142,22 +142,22 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-/// A mapping of texts to texts, in the order of the file.
+/// A mapping from texts, in the order of the file; to texts, if nothing else is said.
 #[derive(Clone)]
-pub(super) struct Pairs(pub(super) Vec<(Text, Text)>);
+pub(super) struct Pairs<V = Text>(pub(super) Vec<(Text, V)>);
 
-impl<'de> Deserialize<'de> for Pairs {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Ordered;
+        struct Ordered<V>(PhantomData<V>);
 
-        impl<'de> Visitor<'de> for Ordered {
-            type Value = Pairs;
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Ordered<V> {
+            type Value = Pairs<V>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a mapping")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<V>, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some(pair) = map.next_entry()? {
                     pairs.push(pair);
@@ -166,21 +166,21 @@ impl<'de> Deserialize<'de> for Pairs {
             }
         }
 
-        deserializer.deserialize_map(Ordered)
+        deserializer.deserialize_map(Ordered(PhantomData))
     }
 }
 
-impl JsonSchema for Pairs {
+impl<V: JsonSchema> JsonSchema for Pairs<V> {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "Pairs".into()
+        format!("PairsOf{}", V::schema_name()).into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object", "additionalProperties": { "type": "string" }, "minProperties": 1 })
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "additionalProperties": V::json_schema(generator) })
     }
 }
 

@@ -20,6 +20,10 @@ pub enum AuditKind {
     SignedIn,
     /// A sign-in was refused: the upstream's answer did not hold, or policy grants nothing.
     SignInDenied,
+    /// An address of `admin_users` is pinned to another account: it makes nobody else an admin.
+    AdminRefused,
+    /// The pin of such an address was taken out by the operator.
+    AdminUnpinned,
     /// First tokens of a grant.
     TokenIssued,
     /// A refresh token was rotated.
@@ -50,6 +54,8 @@ impl AuditKind {
             Self::ConsentDenied => "consent_denied",
             Self::SignedIn => "signed_in",
             Self::SignInDenied => "sign_in_denied",
+            Self::AdminRefused => "admin_refused",
+            Self::AdminUnpinned => "admin_unpinned",
             Self::TokenIssued => "token_issued",
             Self::TokenRefreshed => "token_refreshed",
             Self::RefreshDenied => "refresh_denied",
@@ -88,6 +94,9 @@ pub struct AuditEvent {
     /// Which scopes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub scopes: Option<String>,
+    /// The rules of the policy that applied, by name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rules: Option<String>,
     /// Why, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
@@ -106,6 +115,7 @@ impl AuditEvent {
             grant: None,
             resource: None,
             scopes: None,
+            rules: None,
             reason: None,
         }
     }
@@ -140,6 +150,13 @@ impl AuditEvent {
         self.upstream = Some(grant.identity.upstream.clone());
         self.resource = Some(grant.resource.to_string());
         self.scopes = Some(grant.scopes.to_string());
+        self
+    }
+
+    /// Names the rules that applied, unless there were none.
+    #[must_use]
+    pub fn by_rules(mut self, rules: String) -> Self {
+        self.rules = Some(rules).filter(|rules| !rules.is_empty());
         self
     }
 

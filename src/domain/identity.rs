@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -109,6 +110,40 @@ impl fmt::Display for PersonId {
     }
 }
 
+/// An account as rules name it: `issuer|subject`. The issuer is a URL, so the first bar ends it;
+/// a subject may hold more of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The provider's issuer identifier.
+    pub issuer: String,
+    /// The person's identifier there.
+    pub subject: String,
+}
+
+/// The text names no account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not issuer|subject")]
+pub struct InvalidAccount;
+
+impl FromStr for Account {
+    type Err = InvalidAccount;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (issuer, subject) = text.split_once('|').ok_or(InvalidAccount)?;
+        let is_url = issuer.starts_with("https://") || issuer.starts_with("http://");
+        if !is_url || subject.is_empty() {
+            return Err(InvalidAccount);
+        }
+        Ok(Self { issuer: issuer.to_owned(), subject: subject.to_owned() })
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}|{}", self.issuer, self.subject)
+    }
+}
+
 /// A signed-in person. Only facts that the upstream's trust rule lets through stand here:
 /// an unverified email is absent, and so is a domain that the provider has no authority for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,6 +211,18 @@ impl Identity {
         PersonId::of(&self.issuer, &self.subject)
     }
 
+    /// Is it this account?
+    #[must_use]
+    pub fn is(&self, account: &Account) -> bool {
+        self.issuer == account.issuer && self.subject == account.subject
+    }
+
+    /// The address, if the provider is the authority for its domain: only then may it decide.
+    #[must_use]
+    pub fn own_email(&self) -> Option<&EmailAddress> {
+        self.email.as_ref().filter(|email| self.domain.as_ref() == Some(email.domain()))
+    }
+
     /// How to address the person on a page.
     #[must_use]
     pub fn label(&self) -> String {
@@ -197,6 +244,17 @@ mod tests {
         assert_ne!(PersonId::of("https://a", "1"), PersonId::of("https://b", "1"));
         assert_ne!(PersonId::of("https://a", "1"), PersonId::of("https://a", "2"));
         assert_ne!(PersonId::of("https://a1", "1"), PersonId::of("https://a", "11"));
+    }
+
+    #[test]
+    fn an_account_s_subject_may_hold_bars() {
+        let account: Account = "https://acme.auth0.com/|auth0|5f7c".parse().unwrap();
+        assert_eq!(account.issuer, "https://acme.auth0.com/");
+        assert_eq!(account.subject, "auth0|5f7c");
+        assert_eq!(account.to_string(), "https://acme.auth0.com/|auth0|5f7c");
+        for bad in ["", "https://a", "https://a|", "|1", "a|b@example.com", "alice@example.com"] {
+            assert!(bad.parse::<Account>().is_err(), "{bad}");
+        }
     }
 
     #[test]

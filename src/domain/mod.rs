@@ -7,6 +7,7 @@
 //! | [`Identity`] | who the identity provider says a person is, and which facts may decide |
 //! | [`Grant`] | person, client, resource and scopes; its refresh tokens are one family |
 //! | [`Resource`] | a protected MCP server and its scopes |
+//! | [`Rule`] | who gets which scopes, or is denied |
 //! | [`KeyRing`] | the broker's signing keys over time |
 //! | [`NotBefore`] | every revocation of a person, a client or everything |
 //! | [`AuditEvent`] | what happened, for the log and the audit stream |
@@ -20,6 +21,7 @@ mod key_ring;
 mod login;
 mod resource;
 mod revocation;
+mod rule;
 
 pub use audit::{AuditEvent, AuditKind};
 pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMismatch, TrustedReturn};
@@ -27,10 +29,11 @@ pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
 pub use grant::{
     Grant, GrantId, GrantState, LAST_GENERATION, MOST_GRANTS, Redemption, Rotation, RotationRules, alive_of,
 };
-pub use identity::{Identity, PersonId, PersonTag, UpstreamId, UpstreamSession};
+pub use identity::{Account, Identity, InvalidAccount, PersonId, PersonTag, UpstreamId, UpstreamSession};
 pub use key_ring::{
     Haste, KeyRing, KeyState, KeysNow, NOTICED, NewKey, PUBLISHED_AFTER, PUBLISHED_AHEAD, RingKey,
 };
 pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin};
 pub use resource::{Resource, Resources};
 pub use revocation::{NotBefore, Revoked};
+pub use rule::{Conditions, Effect, Rule};

@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::clients::{AuthenticatedClient, Authenticator, Credentials};
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, NotBefore, Resources, RotationRules};
-use crate::policy::Policy;
+use crate::policy::{Asked, Policy, Verdict};
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, ScopeSet};
 use crate::store::Store;
 use crate::store::audit::Journal;
@@ -165,14 +165,17 @@ impl TokenEndpoint {
         now: Timestamp,
     ) -> Result<ScopeSet, OAuthError> {
         let held = match self.resources.find(&grant.resource) {
-            Some(resource) => self.policy.decide(&grant.identity, resource).narrow(&grant.scopes),
-            None => ScopeSet::default(),
+            Some(resource) => {
+                let asked = Asked::new(&grant.identity, &grant.client_id, resource);
+                held(grant, &self.policy.decide(asked), now)
+            }
+            None => Err("the resource is not configured any more".to_owned()),
         };
-        if held.is_empty() {
+        let held = held.map_err(|why| {
             let event = AuditEvent::new(AuditKind::RefreshDenied, now).grant(grant);
-            self.journal.record(event.because("policy grants nothing any more"));
-            return Err(invalid_grant());
-        }
+            self.journal.record(event.because(format!("policy grants nothing any more: {why}")));
+            invalid_grant()
+        })?;
         let scopes = match asked {
             None => held,
             Some(asked) => held.intersect(asked),
@@ -207,6 +210,21 @@ impl TokenEndpoint {
 
     fn record(&self, kind: AuditKind, grant: &Grant, now: Timestamp) {
         self.journal.record(AuditEvent::new(kind, now).grant(grant));
+    }
+}
+
+/// What a grant still holds, or why nothing: a session that a rule has shortened ends older
+/// grants, too. An admin's pin is not asked again, since the grant has only what it got by it.
+fn held(grant: &Grant, verdict: &Verdict<'_>, now: Timestamp) -> Result<ScopeSet, String> {
+    let held = verdict.narrow(&grant.scopes);
+    if held.is_empty() {
+        return Err(verdict.refusals());
+    }
+    match verdict.session {
+        Some(session) if now >= grant.created_at.plus(session) => {
+            Err(format!("a session lasts {} s", session.as_secs()))
+        }
+        _ => Ok(held),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The last step: policy, then a grant and its code.
 
 use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, GrantState, Identity, Resource};
-use crate::policy::Verdict;
+use crate::policy::{Asked, Verdict};
 use crate::protocol::{ErrorCode, OAuthError, ScopeSet};
 
 use super::upstream_return::Arrival;
@@ -13,18 +13,19 @@ struct Denied {
     resource: String,
     reason: NoAccessReason,
     for_the_log: String,
+    rules: String,
 }
 
 impl Denied {
-    fn by(verdict: &Verdict, identity: Identity, resource: &Resource, asked: &ScopeSet) -> Self {
-        let granted = verdict.scopes.clone();
+    fn by(verdict: &Verdict<'_>, identity: Identity, resource: &Resource, asked: &ScopeSet) -> Self {
+        let (granted, rules) = (verdict.scopes.clone(), verdict.applied());
         let (reason, for_the_log) = if granted.is_empty() {
-            (NoAccessReason::Nothing(verdict.refusal_for_person()), verdict.refusals().join("; "))
+            (NoAccessReason::Nothing(verdict.refusal_for_person()), verdict.refusals())
         } else {
             let text = format!("asked for {asked}, policy grants {granted}");
             (NoAccessReason::NotWhatWasAsked { asked: asked.clone(), granted }, text)
         };
-        Self { identity, resource: resource.name.clone(), reason, for_the_log }
+        Self { identity, resource: resource.name.clone(), reason, for_the_log, rules }
     }
 }
 
@@ -40,17 +41,19 @@ impl Login {
                 resource: request.resource.to_string(),
                 reason: NoAccessReason::Nothing("this server is no longer protected here".into()),
                 for_the_log: "the resource is not configured any more".into(),
+                rules: String::new(),
             };
             return Ok(self.no_access(arrival, denied).await);
         };
-        let verdict = self.policy.decide(&identity, resource);
+        let verdict = self.verdict(Asked::new(&identity, &request.client_id, resource), now).await?;
         let scopes = verdict.narrow(&request.scopes);
         if scopes.is_empty() {
             let denied = Denied::by(&verdict, identity, resource, &request.scopes);
             return Ok(self.no_access(arrival, denied).await);
         }
         let id = GrantId::generate(&identity.person());
-        let ends_at = now.plus(self.rules.grant);
+        let ends_at = now.plus(verdict.life(self.rules.grant));
+        let rules = verdict.applied();
         let grant = Grant {
             id,
             client_id: request.client_id.clone(),
@@ -67,7 +70,7 @@ impl Login {
             self.store.remember_upstream_session(session, &grant.identity.person(), ends_at, now).await?;
         }
         self.store.open_grant(&grant, now).await?;
-        let event = AuditEvent::new(AuditKind::SignedIn, now).grant(&grant);
+        let event = AuditEvent::new(AuditKind::SignedIn, now).grant(&grant).by_rules(rules);
         self.journal.record(event);
         let code = self.codes.issue(&id, &request.challenge, &request.redirect_uri);
         let parameters = vec![("code", code.expose().to_owned())];
@@ -81,6 +84,7 @@ impl Login {
             .client(&login.request.client_id)
             .person(denied.identity.person())
             .upstream(upstream.id())
+            .by_rules(denied.rules)
             .because(denied.for_the_log);
         event.resource = Some(login.request.resource.to_string());
         self.journal.record(event);

@@ -8,7 +8,8 @@
 //! - `consent`: the answer to that page; only now does an upstream learn of the login.
 //! - `upstream_return`: the upstream's answer, believed after every check.
 //! - `upstream_logout`: an upstream says that somebody has signed out there.
-//! - `finish`: policy, then a grant and its code.
+//! - `verdict`: policy, and whose an admin's address is.
+//! - `finish`: the verdict, then a grant and its code.
 //! - `answer`: the ways back: [`Step`], [`PageError`], and the client's redirect with `iss`.
 //!
 //! Every step is read back from the store; what the browser brings is compared with digests.
@@ -19,6 +20,7 @@ mod consent;
 mod finish;
 mod upstream_logout;
 mod upstream_return;
+mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;

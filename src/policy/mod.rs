@@ -1,13 +1,17 @@
-//! Who may do what: identity and resource in, scopes and the reasons out. Pure.
+//! Who may do what: identity, client and resource in, scopes and the reasons out. Pure.
 //!
-//! - `rule`: one rule and when it applies.
+//! - `rule`: does one rule apply, and why (not)?
+//! - `hierarchy`: which scopes imply which.
 //! - `scope`: all rules together: the [`Verdict`]. This is where a scope is decided.
 //!
 //! The short form of the configuration (`allowed_domains`, `default_scopes`, `admin_users`,
-//! `admin_scopes`) and its `rules` become one list of the same [`Rule`] here.
+//! `admin_scopes`) and its `rules` are one list of the same [`Rule`](crate::domain::Rule) here.
 
+mod hierarchy;
 mod rule;
 mod scope;
+#[cfg(test)]
+mod tests;
 
-pub use rule::{Conditions, Rule};
-pub use scope::{Admission, Policy, RuleOutcome, Verdict};
+pub use hierarchy::Hierarchy;
+pub use scope::{Admission, Asked, Policy, RuleOutcome, Verdict};

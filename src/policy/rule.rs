@@ -1,66 +1,62 @@
-//! One rule: when everything that it asks for is so, it grants its scopes.
+//! Does one rule apply, and why (not)?
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use crate::domain::{DomainName, EmailAddress, Identity, Resource, UpstreamId};
-use crate::protocol::{ResourceUri, ScopeSet};
+use crate::domain::{Conditions, EmailAddress};
 
-/// What a rule asks for. An empty list asks for nothing; of a list, one entry must fit.
-#[derive(Debug, Clone, Default)]
-pub struct Conditions {
-    /// Signed in through one of these.
-    pub upstreams: Vec<UpstreamId>,
-    /// Of one of these domains, of which the upstream must be the authority.
-    pub domains: Vec<DomainName>,
-    /// A member of one of these groups, byte for byte.
-    pub groups: Vec<String>,
-    /// One of these people, by verified address at a domain of which the upstream is the
-    /// authority (identity requirements, "For all of them").
-    pub emails: Vec<EmailAddress>,
-    /// For one of these servers.
-    pub resources: Vec<ResourceUri>,
-}
+use super::Asked;
 
-/// One rule of the policy.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// Where it stands in the configuration.
-    pub name: String,
-    /// When it applies.
-    pub when: Conditions,
-    /// What it grants.
-    pub scopes: ScopeSet,
-}
-
-impl Rule {
-    /// Does the rule apply? Says why, either way.
-    pub(super) fn check(&self, identity: &Identity, resource: &Resource) -> Result<String, String> {
-        let when = &self.when;
-        let mut because = Vec::new();
-        if !when.upstreams.is_empty() {
-            because.push(one_of("upstream", &when.upstreams, Some(&identity.upstream))?);
-        }
-        if !when.domains.is_empty() {
-            because.push(one_of("domain", &when.domains, identity.domain.as_ref())?);
-        }
-        if !when.emails.is_empty() {
-            let authoritative =
-                identity.email.as_ref().filter(|email| identity.domain.as_ref() == Some(email.domain()));
-            because.push(one_of("email", &when.emails, authoritative)?);
-        }
-        if !when.groups.is_empty() {
-            let held = when.groups.iter().find(|group| identity.groups.contains(*group));
-            let held = held.ok_or_else(|| format!("not in a group of: {}", when.groups.join(", ")))?;
-            because.push(format!("group is {held}"));
-        }
-        if !when.resources.is_empty() {
-            because.push(one_of("resource", &when.resources, Some(&resource.url))?);
-        }
-        if because.is_empty() {
-            because.push("applies to everyone admitted".to_owned());
-        }
-        Ok(because.join(", "))
+/// Does everything hold that a rule asks for? Says why, either way; the words are for the log and
+/// for the operator, since they name what others are asked for.
+pub(super) fn check(when: &Conditions, asked: &Asked<'_>) -> Result<String, String> {
+    let Asked { identity, client, resource, .. } = *asked;
+    let mut because = Vec::new();
+    if !when.upstreams.is_empty() {
+        because.push(one_of("upstream", &when.upstreams, Some(&identity.upstream))?);
     }
+    if !when.domains.is_empty() {
+        because.push(one_of("domain", &when.domains, identity.domain.as_ref())?);
+    }
+    if !when.emails.is_empty() {
+        because.push(one_of("email", &when.emails, identity.own_email())?);
+    }
+    if !when.admins.is_empty() {
+        because.push(one_of("email", &when.admins, identity.own_email())?);
+        if asked.is_address_taken {
+            return Err("this address is pinned to another account, which brought it first".to_owned());
+        }
+    }
+    if !when.subjects.is_empty() {
+        let own = when.subjects.iter().find(|account| identity.is(account));
+        let own = own.ok_or_else(|| format!("the account is not {}", list(&when.subjects)))?;
+        because.push(format!("the account is {own}"));
+    }
+    if !when.groups.is_empty() {
+        because.push(any_of("group", &when.groups, Some(&identity.groups))?);
+    }
+    if !when.roles.is_empty() {
+        because.push(any_of("role", &when.roles, Some(&identity.roles))?);
+    }
+    for (path, values) in &when.claims {
+        because.push(any_of(&format!("claim {path}"), values, identity.claims.get(path))?);
+    }
+    if !when.clients.is_empty() {
+        let client = client.ok_or_else(|| format!("no client is named; asked: {}", list(&when.clients)))?;
+        because.push(one_of("client", &when.clients, Some(client))?);
+    }
+    if !when.resources.is_empty() {
+        because.push(one_of("resource", &when.resources, Some(&resource.url))?);
+    }
+    if because.is_empty() {
+        because.push("applies to everyone admitted".to_owned());
+    }
+    Ok(because.join(", "))
+}
+
+/// The address that must be pinned to this person for the rule to apply.
+pub(super) fn address_to_pin(when: &Conditions, asked: &Asked<'_>) -> Option<EmailAddress> {
+    if when.admins.is_empty() { None } else { asked.identity.own_email().cloned() }
 }
 
 /// Is the fact one of those asked for? An absent fact fits nothing.
@@ -70,6 +66,12 @@ fn one_of<T: PartialEq + Display>(what: &str, asked: &[T], fact: Option<&T>) -> 
         Some(fact) => Err(format!("{what} is {fact}, not {}", list(asked))),
         None => Err(format!("no {what} that the identity provider vouches for; asked: {}", list(asked))),
     }
+}
+
+/// Is one of the person's values one of those asked for?
+fn any_of(what: &str, asked: &[String], held: Option<&BTreeSet<String>>) -> Result<String, String> {
+    let fits = held.and_then(|held| asked.iter().find(|value| held.contains(*value)));
+    fits.map(|value| format!("{what} is {value}")).ok_or_else(|| format!("{what} is not {}", list(asked)))
 }
 
 fn list<T: Display>(all: &[T]) -> String {

@@ -1,15 +1,41 @@
 //! Where a scope is decided.
 
-use crate::domain::{DomainName, Identity, Resource, UpstreamId};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::domain::{ClientId, DomainName, Effect, EmailAddress, Identity, Resource, Rule, UpstreamId};
 use crate::protocol::ScopeSet;
 
-use super::Rule;
+use super::{Hierarchy, rule};
+
+/// Who asks, through what, and for where.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who.
+    pub identity: &'a Identity,
+    /// Through which client; none where an operator asks what would be.
+    pub client: Option<&'a ClientId>,
+    /// For which server.
+    pub resource: &'a Resource,
+    /// Is the person's address pinned to another account?
+    pub is_address_taken: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// A person, through a client, for a server.
+    #[must_use]
+    pub fn new(identity: &'a Identity, client: &'a ClientId, resource: &'a Resource) -> Self {
+        Self { identity, client: Some(client), resource, is_address_taken: false }
+    }
+}
 
 /// What became of one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleOutcome {
+pub struct RuleOutcome<'p> {
     /// Where the rule stands in the configuration.
-    pub rule: String,
+    pub rule: &'p str,
+    /// What it does when it applies; none for the gate, which admits or does not.
+    pub effect: Option<&'p Effect>,
     /// Did it apply?
     pub applied: bool,
     /// Why, or why not.
@@ -18,40 +44,76 @@ pub struct RuleOutcome {
 
 /// What policy says of a person and a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Everything that the person may have there. Empty: no access.
+pub struct Verdict<'p> {
+    /// Everything that the person may have there, and what it implies. Empty: no access.
     pub scopes: ScopeSet,
-    /// Each rule and what became of it, in order.
-    pub trace: Vec<RuleOutcome>,
+    /// The longest life of a grant: the shortest that a rule which gives something here names.
+    pub session: Option<Duration>,
+    /// An admin rule applied by this address: the verdict holds only if it is pinned to this
+    /// person. Else ask again with [`Asked::is_address_taken`].
+    pub pin: Option<EmailAddress>,
+    /// Each rule and what became of it, in order; first the gate.
+    pub trace: Vec<RuleOutcome<'p>>,
 }
 
-impl Verdict {
+impl Verdict<'_> {
     /// What is granted of what was asked.
     #[must_use]
     pub fn narrow(&self, asked: &ScopeSet) -> ScopeSet {
         self.scopes.intersect(asked)
     }
 
+    /// How long a grant may live where `longest` holds for everybody.
+    #[must_use]
+    pub fn life(&self, longest: Duration) -> Duration {
+        self.session.map_or(longest, |session| session.min(longest))
+    }
+
+    /// The rules that applied, by name.
+    #[must_use]
+    pub fn applied(&self) -> String {
+        let applied = self.trace.iter().filter(|outcome| outcome.applied);
+        applied.map(|outcome| outcome.rule).collect::<Vec<_>>().join(", ")
+    }
+
     /// Why there is nothing, in words for the person: never who else is named in a rule.
     #[must_use]
     pub fn refusal_for_person(&self) -> String {
+        if let Some(Effect::Deny { reason }) = self.denials().next().and_then(|denial| denial.effect) {
+            let unsaid = || "the organisation's policy denies this account access here".to_owned();
+            return reason.clone().unwrap_or_else(unsaid);
+        }
         match self.trace.first() {
             Some(gate) if !gate.applied => gate.reason.clone(),
             _ => "no rule of the organisation's policy gives this account anything here".to_owned(),
         }
     }
 
-    /// Why there is nothing, for the log: every rule that did not apply.
+    /// Why there is nothing, for the log: the rules that deny, or else every rule that did not
+    /// apply.
     #[must_use]
-    pub fn refusals(&self) -> Vec<String> {
-        let refused = self.trace.iter().filter(|outcome| !outcome.applied);
-        refused.map(|outcome| format!("{}: {}", outcome.rule, outcome.reason)).collect()
+    pub fn refusals(&self) -> String {
+        let mut told: Vec<String> =
+            self.denials().map(|denial| format!("{} denies: {}", denial.rule, denial.reason)).collect();
+        if told.is_empty() {
+            let refused = self.trace.iter().filter(|outcome| !outcome.applied);
+            told = refused.map(|outcome| format!("{}: {}", outcome.rule, outcome.reason)).collect();
+        }
+        told.join("; ")
+    }
+
+    fn denials(&self) -> impl Iterator<Item = &RuleOutcome<'_>> {
+        self.trace
+            .iter()
+            .filter(|outcome| outcome.applied && matches!(outcome.effect, Some(Effect::Deny { .. })))
     }
 }
 
 /// Whom one identity provider may bring.
 #[derive(Debug, Clone)]
 pub struct Admission {
+    /// Where it stands in the configuration.
+    pub name: String,
     /// The provider's name.
     pub upstream: UpstreamId,
     /// Its issuer: an identity that another issuer vouched for under the same name is not its own
@@ -66,40 +128,63 @@ pub struct Admission {
 pub struct Policy {
     admissions: Vec<Admission>,
     rules: Vec<Rule>,
+    hierarchy: Hierarchy,
 }
 
 impl Policy {
-    /// A policy: whom each upstream may bring (one that is not listed brings nobody), and the
-    /// rules.
+    /// A policy: whom each upstream may bring (one that is not listed brings nobody), the rules,
+    /// and which scopes imply which.
     #[must_use]
-    pub fn new(admissions: Vec<Admission>, rules: Vec<Rule>) -> Self {
-        Self { admissions, rules }
+    pub fn new(admissions: Vec<Admission>, rules: Vec<Rule>, hierarchy: Hierarchy) -> Self {
+        Self { admissions, rules, hierarchy }
     }
 
-    /// Decides. A person who is not admitted gets nothing, whatever the rules say; otherwise
-    /// the scopes of all rules that apply, as far as the server has them.
+    /// The claims that rules ask for, by path: what an [`Identity`] has to carry beside the rest.
     #[must_use]
-    pub fn decide(&self, identity: &Identity, resource: &Resource) -> Verdict {
-        let mut trace = vec![self.admit(identity)];
-        if trace.iter().any(|gate| !gate.applied) {
-            return Verdict { scopes: ScopeSet::default(), trace };
+    pub fn claim_paths(&self) -> BTreeSet<&str> {
+        self.rules.iter().flat_map(|rule| rule.when.claims.keys()).map(String::as_str).collect()
+    }
+
+    /// Decides. A person who is not admitted, or whom a rule denies, gets nothing, whatever other
+    /// rules say; otherwise the scopes of all rules that apply, as far as the server has them, and
+    /// what these imply there.
+    #[must_use]
+    pub fn decide<'p>(&'p self, asked: Asked<'_>) -> Verdict<'p> {
+        let gate = self.admit(asked.identity);
+        let nothing = Verdict { scopes: ScopeSet::default(), session: None, pin: None, trace: Vec::new() };
+        if !gate.applied {
+            return Verdict { trace: vec![gate], ..nothing };
         }
-        let mut scopes = ScopeSet::default();
+        let here = asked.resource.scope_set();
+        let mut verdict = Verdict { trace: vec![gate], ..nothing.clone() };
+        let mut is_denied = false;
         for rule in &self.rules {
-            let (applied, reason) = match rule.check(identity, resource) {
-                Ok(because) => {
-                    scopes = scopes.union(&rule.scopes);
-                    (true, because)
+            let checked = rule::check(&rule.when, &asked);
+            let applied = checked.is_ok();
+            if applied {
+                match &rule.effect {
+                    Effect::Deny { .. } => is_denied = true,
+                    Effect::Grant { scopes, session } => {
+                        let given = scopes.intersect(&here);
+                        if !given.is_empty() {
+                            verdict.session = [verdict.session, *session].into_iter().flatten().min();
+                        }
+                        verdict.scopes = verdict.scopes.union(&given);
+                        verdict.pin = verdict.pin.or_else(|| rule::address_to_pin(&rule.when, &asked));
+                    }
                 }
-                Err(refusal) => (false, refusal),
-            };
-            trace.push(RuleOutcome { rule: rule.name.clone(), applied, reason });
+            }
+            let reason = checked.unwrap_or_else(|refusal| refusal);
+            verdict.trace.push(RuleOutcome { rule: &rule.name, effect: Some(&rule.effect), applied, reason });
         }
-        Verdict { scopes: scopes.intersect(&resource.scope_set()), trace }
+        if is_denied {
+            return Verdict { trace: verdict.trace, ..nothing };
+        }
+        verdict.scopes = self.hierarchy.closure(&verdict.scopes).intersect(&here);
+        verdict
     }
 
-    fn admit(&self, identity: &Identity) -> RuleOutcome {
-        let rule = format!("allowed_domains of {}", identity.upstream);
+    fn admit<'p>(&'p self, identity: &Identity) -> RuleOutcome<'p> {
         let listed = self.admissions.iter().find(|admission| admission.upstream == identity.upstream);
         let (applied, reason) = match (listed, &identity.domain) {
             (None, _) => (false, "this identity provider is not configured".to_owned()),
@@ -117,123 +202,7 @@ impl Policy {
                 (false, "the identity provider vouches for no organisation domain of this account".to_owned())
             }
         };
-        RuleOutcome { rule, applied, reason }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::Timestamp;
-    use crate::policy::Conditions;
-    use crate::protocol::ResourceUri;
-
-    fn scopes(list: &str) -> ScopeSet {
-        ScopeSet::parse_lenient(list)
-    }
-
-    fn resource() -> Resource {
-        let all = ["mcp:read", "mcp:write", "mcp:admin"];
-        Resource {
-            url: ResourceUri::parse("https://mcp.example.com/mcp").unwrap(),
-            name: "Tools".into(),
-            scopes: all.map(|scope| (scope.parse().unwrap(), String::new())).into(),
-        }
-    }
-
-    fn upstream() -> UpstreamId {
-        UpstreamId::parse("okta").unwrap()
-    }
-
-    fn person(email: &str, groups: &[&str]) -> Identity {
-        let email: crate::domain::EmailAddress = email.parse().unwrap();
-        Identity {
-            upstream: upstream(),
-            issuer: "https://acme.okta.example".into(),
-            subject: "1".into(),
-            domain: Some(email.domain().clone()),
-            email: Some(email),
-            groups: groups.iter().map(ToString::to_string).collect(),
-            roles: std::collections::BTreeSet::new(),
-            claims: std::collections::BTreeMap::new(),
-            name: None,
-            session: None,
-            authenticated_at: Timestamp::from_unix(0),
-        }
-    }
-
-    fn policy() -> Policy {
-        let rule = |name: &str, when, list| Rule { name: name.into(), when, scopes: scopes(list) };
-        Policy::new(
-            vec![Admission {
-                upstream: upstream(),
-                issuer: "https://acme.okta.example".into(),
-                domains: vec!["example.com".parse().unwrap()],
-            }],
-            vec![
-                rule("default_scopes", Conditions::default(), "mcp:read other:scope"),
-                rule(
-                    "admin_users",
-                    Conditions {
-                        emails: vec!["alice@example.com".parse().unwrap()],
-                        ..Conditions::default()
-                    },
-                    "mcp:admin",
-                ),
-                rule(
-                    "rules[0]",
-                    Conditions { groups: vec!["platform".into()], ..Conditions::default() },
-                    "mcp:write",
-                ),
-            ],
-        )
-    }
-
-    #[test]
-    fn domains_groups_and_admins_become_scopes() {
-        let granted = |identity| policy().decide(&identity, &resource()).scopes.to_string();
-        assert_eq!(granted(person("bob@example.com", &[])), "mcp:read");
-        assert_eq!(granted(person("bob@example.com", &["platform"])), "mcp:read mcp:write");
-        assert_eq!(granted(person("alice@example.com", &["platform"])), "mcp:admin mcp:read mcp:write");
-        assert_eq!(granted(person("eve@other.example", &["platform"])), "");
-    }
-
-    #[test]
-    fn group_names_are_compared_byte_for_byte() {
-        let granted = policy().decide(&person("bob@example.com", &["/a/platform", "Platform"]), &resource());
-        assert_eq!(granted.scopes.to_string(), "mcp:read");
-    }
-
-    /// An address makes an admin only where the provider is the authority for its domain.
-    #[test]
-    fn an_admin_address_without_authority_is_nobody() {
-        let mut alice = person("alice@example.com", &[]);
-        alice.domain = None;
-        let verdict = policy().decide(&alice, &resource());
-        assert!(verdict.scopes.is_empty());
-        assert!(verdict.refusals().join(" ").contains("vouches for no organisation domain"));
-    }
-
-    #[test]
-    fn an_upstream_that_is_not_configured_brings_nobody() {
-        let mut bob = person("bob@example.com", &[]);
-        bob.upstream = UpstreamId::parse("other").unwrap();
-        assert!(policy().decide(&bob, &resource()).scopes.is_empty());
-    }
-
-    #[test]
-    fn every_rule_is_explained() {
-        let verdict = policy().decide(&person("bob@example.com", &[]), &resource());
-        let reasons: Vec<_> = verdict.trace.iter().map(|o| (o.rule.as_str(), o.applied)).collect();
-        assert_eq!(
-            reasons,
-            [
-                ("allowed_domains of okta", true),
-                ("default_scopes", true),
-                ("admin_users", false),
-                ("rules[0]", false)
-            ]
-        );
-        assert_eq!(verdict.narrow(&scopes("mcp:read mcp:admin")).to_string(), "mcp:read");
+        let rule = listed.map_or("upstreams", |admission| admission.name.as_str());
+        RuleOutcome { rule, effect: None, applied, reason }
     }
 }

@@ -106,6 +106,7 @@ fn log(event: &AuditEvent) {
         grant = event.grant.map(|id| id.to_string()),
         resource = event.resource.as_deref(),
         scopes = event.scopes.as_deref(),
+        rules = event.rules.as_deref(),
         reason = event.reason.as_deref(),
         "{}", event.kind.as_str()
     );

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId,
-    Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
+    AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin,
+    PersonId, Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
 };
 use crate::secret::Secret;
 
@@ -36,6 +36,9 @@ pub enum Operation {
     EndGrant,
     Revoke,
     NotBefore,
+    PinAdmin,
+    AdminPin,
+    UnpinAdmin,
     KeyRing,
     ReplaceKeyRing,
     AdoptedSigningKey,
@@ -197,6 +200,18 @@ impl Store for FaultyStore {
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
         self.reach(Operation::NotBefore)?.not_before(known).await
+    }
+
+    async fn pin_admin(&self, email: &EmailAddress, person: &PersonId) -> Result<PersonId, StoreError> {
+        self.reach(Operation::PinAdmin)?.pin_admin(email, person).await
+    }
+
+    async fn admin_pin(&self, email: &EmailAddress) -> Result<Option<PersonId>, StoreError> {
+        self.reach(Operation::AdminPin)?.admin_pin(email).await
+    }
+
+    async fn unpin_admin(&self, email: &EmailAddress) -> Result<bool, StoreError> {
+        self.reach(Operation::UnpinAdmin)?.unpin_admin(email).await
     }
 
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {

@@ -27,8 +27,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId,
-    Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
+    AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin,
+    PersonId, Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
 };
 use crate::secret::Secret;
 
@@ -134,6 +134,16 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// The revocations, unless they are still of the version that the caller has.
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError>;
+
+    /// Pins an admin's address to a person, unless it is pinned: the first one stays. To whom it is
+    /// pinned now.
+    async fn pin_admin(&self, email: &EmailAddress, person: &PersonId) -> Result<PersonId, StoreError>;
+
+    /// To whom an address is pinned.
+    async fn admin_pin(&self, email: &EmailAddress) -> Result<Option<PersonId>, StoreError>;
+
+    /// Forgets a pin. True if there was one.
+    async fn unpin_admin(&self, email: &EmailAddress) -> Result<bool, StoreError>;
 
     /// The signing keys, if there are any yet.
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError>;

@@ -141,12 +141,6 @@ impl Upstream {
             access_token: tokens.access_token.expose(),
         };
         let verified = tokens.id_token.verify(&keys, expected, now).map_err(|error| self.refused(error))?;
-        let source = Source {
-            upstream: &self.settings.id,
-            issuer: &self.settings.issuer,
-            preset: self.settings.preset,
-            groups_claim: &self.settings.groups_claim,
-        };
         let endpoint = known.metadata.userinfo_endpoint().map(|url| url.as_str());
         let profile = match endpoint {
             Some(url) if !verified.claims().contains_key("email") => {
@@ -155,7 +149,32 @@ impl Upstream {
             _ => None,
         };
         let profile = profile.as_ref().unwrap_or(verified.claims());
-        Ok(source.identity(verified.subject(), verified.claims(), profile, now))
+        Ok(self.source().identity(verified.subject(), verified.claims(), profile, now))
+    }
+
+    /// Whom these claims of an ID token make a person: the trust rule alone, for an operator who
+    /// asks what a sign-in would lead to.
+    pub fn identity_of(&self, claims: &Members, now: Timestamp) -> Result<Identity, UpstreamError> {
+        let text = |name| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let Preset { issuer_aliases, .. } = self.settings.preset;
+        match text("iss") {
+            Some(iss) if iss != self.settings.issuer && !issuer_aliases.contains(&iss) => {
+                let ours = &self.settings.issuer;
+                return Err(self.refused(format!("iss is {iss}, and the provider's issuer is {ours}")));
+            }
+            _ => {}
+        }
+        let subject = text("sub").ok_or_else(|| self.refused("the claims have no sub"))?;
+        Ok(self.source().identity(subject, claims, claims, now))
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source {
+            upstream: &self.settings.id,
+            issuer: &self.settings.issuer,
+            preset: self.settings.preset,
+            groups_claim: &self.settings.groups_claim,
+        }
     }
 
     /// Whom this provider's logout token is about.

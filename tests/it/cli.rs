@@ -302,3 +302,46 @@ async fn revoke_ends_access_by_command() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("in use by another gatelodge"), "{said}");
 }
+
+/// `admins` lists whose the addresses are, and takes a pin out.
+#[tokio::test]
+async fn admins_are_listed_and_unpinned() {
+    let folder = TempDir::new();
+    let config = GOOD.replace(
+        "[mcp:read] }\nallowed",
+        "[mcp:read], admin_users: [a@example.com, b@example.com], admin_scopes: [mcp:read] }\nallowed",
+    );
+    fs::write(folder.path().join("g.yaml"), &config).expect("a file");
+    let admins = |words: &[&str]| {
+        let ran = program(folder.path()).arg("admins").args(words).args(["--config", "g.yaml"]).output();
+        let ran = ran.expect("runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (ran.status.code(), text(&ran.stdout), text(&ran.stderr))
+    };
+    let (code, _, said) = admins(&["list"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("there is no store at ./gatelodge.db yet"), "{said}");
+    Serving::with(folder.path(), &config).kill();
+
+    let person = gatelodge::domain::PersonId::of("https://idp.example", "1");
+    {
+        let secret = fs::read_to_string(folder.path().join("gatelodge.db.secret")).expect("a secret");
+        let secret = gatelodge::secret::Secret::new(secret.trim().to_owned());
+        let sealer = gatelodge::secret::MasterSecret::new(secret).expect("a good one").sealer();
+        let path = folder.path().join("gatelodge.db");
+        let store = gatelodge::store::EmbeddedStore::open(&path, sealer).expect("a store");
+        let email = "a@example.com".parse().expect("an address");
+        let pinned = gatelodge::store::Store::pin_admin(&store, &email, &person).await.expect("a pin");
+        assert_eq!(pinned, person);
+    }
+    let (code, listed, said) = admins(&["list"]);
+    assert_eq!(code, Some(0), "{said}");
+    let lines: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[1..], [vec!["a@example.com", person.as_str()], vec!["b@example.com", "-"]]);
+    let (code, done, _) = admins(&["unpin", "a@example.com"]);
+    assert_eq!(code, Some(0));
+    assert!(done.contains(&format!("revoke --person {person}")), "{done}");
+    let (_, again, _) = admins(&["unpin", "a@example.com"]);
+    assert!(again.contains("is not pinned"), "{again}");
+    assert_eq!(admins(&["unpin", "nobody"]).0, Some(2));
+}

@@ -1,48 +1,68 @@
 //! Who may do what, and whether anyone ever can.
 
 use super::super::fault::Place;
-use super::super::raw::RawAccess;
-use super::super::settings::{AccessConfig, ResourceConfig, UpstreamConfig};
+use super::super::raw_access::{RawAccess, RawRule};
+use super::super::settings::{AccessConfig, ResourceConfig, TokenConfig, UpstreamConfig};
 use super::super::shape::nearest;
 use super::super::text::{Located, Spot, Texts};
-use super::values::Checker;
+use super::conditions::admits;
+use super::values::{Checker, Value};
 use super::{Checked, Partly};
-use crate::domain::EmailAddress;
-use crate::protocol::{ResourceUri, ScopeSet};
+use crate::domain::{Account, EmailAddress};
+use crate::protocol::{ResourceUri, Scope, ScopeSet};
 
 /// What rules may refer to.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) upstreams: &'a Partly<UpstreamConfig>,
     pub(super) resources: &'a Partly<ResourceConfig>,
+    /// The only clients that there can be, where that is known.
+    pub(super) only_clients: Option<&'a [&'a str]>,
+    pub(super) tokens: Option<&'a TokenConfig>,
+}
+
+/// An entry of `admin_users`.
+#[derive(Clone, PartialEq)]
+enum Admin {
+    Email(EmailAddress),
+    Account(Account),
 }
 
 impl Checker<'_> {
     pub(super) fn access(
         &mut self,
         raw: Option<&Located<RawAccess>>,
-        upstreams: &Partly<UpstreamConfig>,
-        resources: &Partly<ResourceConfig>,
+        known: Known<'_>,
     ) -> Checked<AccessConfig> {
-        let known = Known { upstreams, resources };
         let place = Place::root().key("access", raw.map_or(Spot::START, |raw| raw.spot));
         let Some(Located { inner: raw, .. }) = raw else {
             return Err(self.nobody(&place));
         };
         let default_scopes = self.scopes((&place, "default_scopes"), raw.default_scopes.as_ref(), &[], known);
         let admin_scopes = self.scopes((&place, "admin_scopes"), raw.admin_scopes.as_ref(), &[], known);
-        let admin_users = self.admin_users(&place, raw, known);
+        let admins = self.admin_users(&place, raw, known);
         let rules = self.rules(&place, raw.rules.as_deref().unwrap_or_default(), known);
+        let scope_hierarchy = self.scope_hierarchy(&place, raw.scope_hierarchy.as_ref(), known);
         let contact = self.optional(&place, "contact", raw.contact.as_ref());
-        let no_rules = raw.rules.as_ref().is_none_or(Vec::is_empty);
+        let grants = |rule: &Located<RawRule>| rule.inner.deny.is_none() || rule.inner.scopes.is_some();
+        let no_rules = !raw.rules.iter().flatten().any(grants);
         if raw.default_scopes.is_none() && raw.admin_users.is_none() && no_rules {
             return Err(self.nobody(&place));
         }
+        let (mut admin_emails, mut admin_accounts) = (Vec::new(), Vec::new());
+        for admin in admins? {
+            match admin {
+                Admin::Email(email) => admin_emails.push(email),
+                Admin::Account(account) => admin_accounts.push(account),
+            }
+        }
         Ok(AccessConfig {
             default_scopes: default_scopes?,
-            admin_users: admin_users?,
+            admin_emails,
+            admin_accounts,
             admin_scopes: admin_scopes?,
             rules: rules?,
+            scope_hierarchy: scope_hierarchy?,
             contact: contact?.map(|contact| contact.text),
         })
     }
@@ -52,12 +72,7 @@ impl Checker<'_> {
         self.report(place, "nobody could ever get any scope", instead)
     }
 
-    fn admin_users(
-        &mut self,
-        place: &Place,
-        raw: &RawAccess,
-        known: Known<'_>,
-    ) -> Checked<Vec<EmailAddress>> {
+    fn admin_users(&mut self, place: &Place, raw: &RawAccess, known: Known<'_>) -> Checked<Vec<Admin>> {
         match (&raw.admin_users, &raw.admin_scopes) {
             (Some(users), None) => {
                 let at = place.key("admin_users", users.spot);
@@ -69,21 +84,20 @@ impl Checker<'_> {
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
-        self.list(place, "admin_users", raw.admin_users.as_ref(), |checker, value| {
-            let email: EmailAddress = value.text.parse().map_err(|invalid| {
-                checker.report(&value.place, format!("{} {invalid}", value.quoted()), "")
-            })?;
-            let upstreams = known.upstreams;
-            let may_sign_in = |upstream: &UpstreamConfig| {
-                upstream.allowed_domains.is_empty() || upstream.allowed_domains.contains(email.domain())
-            };
-            if upstreams.complete && !upstreams.good.iter().any(may_sign_in) {
+        let all: Vec<&UpstreamConfig> = known.upstreams.good.iter().collect();
+        let all = Some(all.as_slice()).filter(|_| known.upstreams.complete);
+        self.distinct(place, "admin_users", raw.admin_users.as_ref(), |checker, value| {
+            if value.text.parse::<Account>().is_ok() {
+                return checker.account(value, all).map(Admin::Account);
+            }
+            let email = checker.email(value)?;
+            if all.is_some_and(|all| !admits(all, email.domain())) {
                 let problem =
                     format!("{} could never sign in: no upstream allows the domain", value.quoted());
                 let instead = "add the domain to an upstream's allowed_domains, or remove the person";
                 return Err(checker.report(&value.place, problem, instead));
             }
-            Ok(email)
+            Ok(Admin::Email(email))
         })
     }
 
@@ -95,21 +109,29 @@ impl Checker<'_> {
         only: &[ResourceUri],
         known: Known<'_>,
     ) -> Checked<ScopeSet> {
+        let check = |checker: &mut Self, value: &Value| checker.known_scope(value, only, known);
+        self.distinct(parent, key, raw, check).map(|list| list.into_iter().collect())
+    }
+
+    /// One of them.
+    pub(super) fn known_scope(
+        &mut self,
+        value: &Value,
+        only: &[ResourceUri],
+        known: Known<'_>,
+    ) -> Checked<Scope> {
+        let scope = self.scope(value)?;
         let resources = known.resources;
         let meant = |resource: &&ResourceConfig| only.is_empty() || only.contains(&resource.url);
         let scopes = resources.good.iter().filter(meant).flat_map(|resource| &resource.scopes);
         let names: Vec<&str> = scopes.map(|(scope, _)| scope.as_str()).collect();
+        if !resources.complete || names.contains(&scope.as_str()) {
+            return Ok(scope);
+        }
         let whose = if only.is_empty() { "no resource has" } else { "the rule's resources do not have" };
-        let list = self.list(parent, key, raw, |checker, value| {
-            let scope = checker.scope(value)?;
-            if !resources.complete || names.contains(&scope.as_str()) {
-                return Ok(scope);
-            }
-            let near = nearest(scope.as_str(), &names).filter(|_| value.is_literal());
-            let meant = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-            let instead = format!("{meant}the scopes are: {}", names.join(", "));
-            Err(checker.report(&value.place, format!("{whose} the scope {}", value.quoted()), instead))
-        })?;
-        Ok(list.into_iter().collect())
+        let near = nearest(scope.as_str(), &names).filter(|_| value.is_literal());
+        let meant = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+        let instead = format!("{meant}the scopes are: {}", names.join(", "));
+        Err(self.report(&value.place, format!("{whose} the scope {}", value.quoted()), instead))
     }
 }

@@ -10,13 +10,15 @@
 //! | [`tokens`] | lifetimes |
 //! | [`upstreams`] | identity providers |
 //! | [`resources`] | protected servers |
-//! | [`access`], [`rules`] | who may do what, and whether anyone ever can |
+//! | [`access`], [`rules`], [`conditions`], [`hierarchy`] | who may do what, and whether anyone ever can |
 //! | [`clients`] | clients that are known beforehand |
 //!
 //! A check reads all of its values before it gives up on any, so one run reports everything.
 
 mod access;
 mod clients;
+mod conditions;
+mod hierarchy;
 mod resources;
 mod rules;
 mod secret;
@@ -30,6 +32,7 @@ mod values;
 use super::fault::{Fault, Place};
 use super::raw::RawConfig;
 use super::settings::Config;
+use access::Known;
 use values::Checker;
 
 /// The proof that a fault has been recorded.
@@ -56,11 +59,23 @@ impl Checker<'_> {
         let previous_secrets = self.previous_secrets(raw, secret.as_ref().ok());
         let upstreams = self.upstreams(raw.upstreams.as_deref());
         let resources = self.resources(raw.resources.as_deref());
-        let access = self.access(raw.access.as_ref(), &upstreams, &resources);
         let tokens = self.tokens(&raw.tokens);
         let signing = self.signing(&raw.signing);
         let registration = self.registration(&raw.registration);
         let clients = self.clients(raw.clients.as_deref().unwrap_or_default(), &resources);
+        let only_clients = match (&registration, &clients) {
+            (Ok(registration), Ok(clients)) if !registration.open => {
+                Some(clients.iter().map(|client| client.id.as_str()).collect::<Vec<_>>())
+            }
+            _ => None,
+        };
+        let known = Known {
+            upstreams: &upstreams,
+            resources: &resources,
+            only_clients: only_clients.as_deref(),
+            tokens: tokens.as_ref().ok(),
+        };
+        let access = self.access(raw.access.as_ref(), known);
         let logs = self.logs(&raw.logs);
         Ok(Config {
             issuer: issuer?,

@@ -1,15 +1,16 @@
-//! Rules: each must be able to hold for someone, and must not hold for everyone by accident.
+//! Rules: each must have an effect for someone, and must not hold for everyone by accident.
 
 use super::super::fault::Place;
-use super::super::raw::RawRule;
-use super::super::settings::{Preset, ResourceConfig, RuleConfig, UpstreamConfig};
-use super::super::shape::nearest;
-use super::super::text::Located;
+use super::super::raw_access::RawRule;
+use super::super::text::{Located, Spot, Text};
+use super::Checked;
 use super::access::Known;
-use super::values::{Checker, Value};
-use super::{Checked, Partly};
-use crate::domain::{DomainName, UpstreamId};
+use super::values::{Checker, Limits};
+use crate::domain::{Effect, Rule};
 use crate::protocol::ResourceUri;
+
+/// A whole grant's life bounds it, too: `tokens.refresh_absolute`.
+const SESSION: Limits = Limits { default: "8h", least: "1m", most: "3650d" };
 
 impl Checker<'_> {
     pub(super) fn rules(
@@ -17,116 +18,100 @@ impl Checker<'_> {
         access: &Place,
         raw: &[Located<RawRule>],
         known: Known<'_>,
-    ) -> Checked<Vec<RuleConfig>> {
+    ) -> Checked<Vec<Rule>> {
         let list = access.key("rules", access.spot);
-        let mut rules = Vec::with_capacity(raw.len());
+        let mut rules: Vec<Rule> = Vec::with_capacity(raw.len());
         let mut failed = None;
         for (i, raw) in raw.iter().enumerate() {
-            match self.rule(&raw.inner, &list.item(i, raw.spot), known) {
-                Ok(rule) => rules.push(rule),
+            let place = list.item(i, raw.spot);
+            match self.rule(&raw.inner, &place, known) {
+                Ok(rule) => {
+                    let same = |other: &&Rule| other.when == rule.when && other.effect == rule.effect;
+                    if let Some(other) = rules.iter().find(same) {
+                        let problem = format!("says the same as {}", other.name);
+                        failed = Some(self.report(&place, problem, "keep one of them"));
+                    }
+                    rules.push(rule);
+                }
                 Err(reported) => failed = Some(reported),
             }
         }
         failed.map_or(Ok(rules), Err)
     }
 
-    fn rule(&mut self, raw: &RawRule, place: &Place, known: Known<'_>) -> Checked<RuleConfig> {
-        let upstreams = self.list(place, "upstreams", raw.upstreams.as_ref(), |checker, value| {
-            checker.known_upstream(value, known)
-        });
-        let groups = self.list(place, "groups", raw.groups.as_ref(), |_, value| Ok(value.text.clone()));
-        let resources = self.list(place, "resources", raw.resources.as_ref(), |checker, value| {
-            checker.known_resource(value, known.resources)
-        });
-        // Which upstreams a rule means is known only once all that it names are.
-        let meant = upstreams.as_deref().ok().filter(|_| known.upstreams.complete).map(|named| {
-            let means = |upstream: &&UpstreamConfig| named.is_empty() || named.contains(&upstream.id);
-            known.upstreams.good.iter().filter(means).collect::<Vec<_>>()
-        });
-        let domains = self.rule_domains(raw, place, meant.as_deref());
-        let no_groups = meant.is_some_and(|meant| meant.iter().all(|one| one.preset == Preset::Google));
-        if let (Some(groups), true) = (&raw.groups, no_groups) {
-            let at = place.key("groups", groups.spot);
-            let problem = "the rule can never match: Google's sign-in tells no groups";
-            self.report(&at, problem, "use domains or admin_users, or another upstream");
-        }
-        if raw.scopes.is_none() {
-            let at = place.key("scopes", place.spot);
-            self.report(&at, "is missing: the rule would grant nothing", "name the scopes that it grants");
-        }
-        let only = resources.as_deref();
-        let scopes = match only {
-            Ok(only) => self.scopes((place, "scopes"), raw.scopes.as_ref(), only, known),
-            Err(reported) => Err(*reported),
-        };
-        let conditions = [&raw.upstreams, &raw.domains, &raw.groups, &raw.resources];
-        if conditions.iter().all(|condition| condition.is_none()) {
+    fn rule(&mut self, raw: &RawRule, place: &Place, known: Known<'_>) -> Checked<Rule> {
+        let when = self.conditions(raw, place, known);
+        let only = when.as_ref().map(|when| when.resources.as_slice()).map_err(|reported| *reported);
+        let effect = self.effect(raw, place, only, known);
+        let texts = [
+            &raw.upstreams,
+            &raw.domains,
+            &raw.emails,
+            &raw.subjects,
+            &raw.groups,
+            &raw.roles,
+            &raw.clients,
+            &raw.resources,
+        ];
+        if raw.claims.is_none() && texts.iter().all(|condition| condition.is_none()) {
             let problem = "the rule has no condition, so it would hold for everyone";
-            let instead = "add upstreams, domains, groups or resources, or use default_scopes";
+            let instead = "add domains, groups or another condition, or use default_scopes";
             return Err(self.report(place, problem, instead));
         }
-        Ok(RuleConfig {
-            line: place.spot.line,
-            upstreams: upstreams?,
-            domains: domains?,
-            groups: groups?,
-            resources: resources?,
-            scopes: scopes?,
-        })
+        Ok(Rule { name: format!("{} (line {})", place.path, place.spot.line), when: when?, effect: effect? })
     }
 
-    fn known_upstream(&mut self, value: &Value, known: Known<'_>) -> Checked<UpstreamId> {
-        let upstreams = known.upstreams;
-        let found = upstreams.good.iter().find(|upstream| upstream.id.as_str() == value.text);
-        let parsed = found.map(|upstream| upstream.id.clone());
-        // An upstream that was refused for another reason may be the one that is meant.
-        let parsed = parsed.or_else(|| UpstreamId::parse(&value.text).filter(|_| !upstreams.complete));
-        parsed.ok_or_else(|| {
-            let ids: Vec<&str> = upstreams.good.iter().map(|upstream| upstream.id.as_str()).collect();
-            let near = nearest(&value.text, &ids).filter(|_| value.is_literal());
-            let meant = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-            let instead = format!("{meant}the upstreams are: {}", ids.join(", "));
-            self.report(&value.place, format!("there is no upstream {}", value.quoted()), instead)
-        })
-    }
-
-    pub(super) fn known_resource(
-        &mut self,
-        value: &Value,
-        resources: &Partly<ResourceConfig>,
-    ) -> Checked<ResourceUri> {
-        let url = self.resource_uri(value)?;
-        if !resources.complete || resources.good.iter().any(|resource| resource.url == url) {
-            return Ok(url);
-        }
-        let urls: Vec<&str> = resources.good.iter().map(|resource| resource.url.as_str()).collect();
-        let instead = format!("the resources are: {}", urls.join(", "));
-        Err(self.report(&value.place, format!("there is no resource {}", value.quoted()), instead))
-    }
-
-    fn rule_domains(
+    fn effect(
         &mut self,
         raw: &RawRule,
         place: &Place,
-        meant: Option<&[&UpstreamConfig]>,
-    ) -> Checked<Vec<DomainName>> {
-        let domains = self.domains(place, "domains", raw.domains.as_ref())?;
-        let (Some(meant), Some(raw)) = (meant, &raw.domains) else { return Ok(domains) };
-        let mut failed = None;
-        for (i, (domain, text)) in domains.iter().zip(&raw.list).enumerate() {
-            let allows = |upstream: &&UpstreamConfig| {
-                upstream.allowed_domains.is_empty() || upstream.allowed_domains.contains(domain)
-            };
-            if !meant.iter().any(allows) {
-                let at = raw.place_of(&place.key("domains", raw.spot), i, text);
-                let problem = format!(
-                    "the rule can never match `{}`: no upstream that it is for allows this domain",
-                    text.written.escape_debug()
-                );
-                let instead = "add the domain to an upstream's allowed_domains, or remove it here";
-                failed = Some(self.report(&at, problem, instead));
+        only: Checked<&[ResourceUri]>,
+        known: Known<'_>,
+    ) -> Checked<Effect> {
+        let denies = match self.optional(place, "deny", raw.deny.as_ref())? {
+            Some(value) => self.flag(&value)?,
+            None => false,
+        };
+        let reason = self.optional(place, "reason", raw.reason.as_ref());
+        if denies {
+            let spot = |text: &Text| text.spot;
+            let scopes = ("scopes", raw.scopes.as_ref().map(|scopes| scopes.spot));
+            for (key, there) in [scopes, ("session", raw.session.as_ref().map(spot))] {
+                self.without_effect(place, key, there, "a rule that denies grants nothing")?;
             }
+            return Ok(Effect::Deny { reason: reason?.map(|reason| reason.text) });
         }
-        failed.map_or(Ok(domains), Err)
+        let there = raw.reason.as_ref().map(|reason| reason.spot);
+        self.without_effect(place, "reason", there, "only a rule with `deny: true` shows it")?;
+        if raw.scopes.is_none() {
+            let at = place.key("scopes", place.spot);
+            let instead = "name the scopes that it grants, or write `deny: true`";
+            self.report(&at, "is missing: the rule would grant nothing", instead);
+        }
+        let session = self.session(raw.session.as_ref(), place, known);
+        let scopes = self.scopes((place, "scopes"), raw.scopes.as_ref(), only?, known);
+        Ok(Effect::Grant { scopes: scopes?, session: session? })
+    }
+
+    fn without_effect(&mut self, place: &Place, key: &str, there: Option<Spot>, why: &str) -> Checked<()> {
+        let Some(spot) = there else { return Ok(()) };
+        Err(self.report(&place.key(key, spot), format!("has no effect: {why}"), "remove it"))
+    }
+
+    fn session(
+        &mut self,
+        raw: Option<&Text>,
+        place: &Place,
+        known: Known<'_>,
+    ) -> Checked<Option<std::time::Duration>> {
+        if raw.is_none() {
+            return Ok(None);
+        }
+        let (session, at) = self.lifetime(place, "session", raw, SESSION)?;
+        if known.tokens.is_some_and(|tokens| session > tokens.refresh_absolute) {
+            let problem = "is longer than tokens.refresh_absolute (90d unless given), which ends every grant";
+            return Err(self.report(&at, problem, "write a shorter time, or remove it"));
+        }
+        Ok(Some(session))
     }
 }

@@ -150,12 +150,15 @@ impl Checker<'_> {
         key: &str,
         raw: Option<&Texts>,
     ) -> Checked<Vec<DomainName>> {
-        self.list(parent, key, raw, |checker, value| {
-            value.text.parse().map_err(|_| {
-                let problem = format!("{} is not a domain name", value.quoted());
-                let instead = "write for example example.com, without @, wildcard or trailing dot";
-                checker.report(&value.place, problem, instead)
-            })
+        self.list(parent, key, raw, Self::domain)
+    }
+
+    /// One domain.
+    pub(super) fn domain(&mut self, value: &Value) -> Checked<DomainName> {
+        value.text.parse().map_err(|_| {
+            let problem = format!("{} is not a domain name", value.quoted());
+            let instead = "write for example example.com, without @, wildcard or trailing dot";
+            self.report(&value.place, problem, instead)
         })
     }
 

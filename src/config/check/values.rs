@@ -141,6 +141,26 @@ impl<'a> Checker<'a> {
         failed.map_or(Ok(checked), Err)
     }
 
+    /// A list in which nothing stands twice.
+    pub(super) fn distinct<T: Clone + PartialEq>(
+        &mut self,
+        parent: &Place,
+        key: &str,
+        raw: Option<&Texts>,
+        mut check: impl FnMut(&mut Self, &Value) -> Checked<T>,
+    ) -> Checked<Vec<T>> {
+        let mut seen = Vec::new();
+        self.list(parent, key, raw, |checker, value| {
+            let checked = check(checker, value)?;
+            if seen.contains(&checked) {
+                let problem = format!("{} is given twice", value.quoted());
+                return Err(checker.report(&value.place, problem, "keep one of them"));
+            }
+            seen.push(checked.clone());
+            Ok(checked)
+        })
+    }
+
     /// One of a few words.
     pub(super) fn word<T: Copy>(&mut self, value: &Value, words: &[(&'static str, T)]) -> Checked<T> {
         if let Some((_, meant)) = words.iter().find(|(word, _)| *word == value.text) {

@@ -6,11 +6,13 @@
 //! - `writer`: the one writing thread; every change is on disk before it is acknowledged.
 //! - `operations`: the store's sentences, each one transaction around the pure transitions of
 //!   [`crate::domain`].
+//! - `pins`: to whom the addresses of admins are pinned.
 //! - `purge`: garbage collection, which the app calls now and then.
 
 mod grants;
 mod held;
 mod operations;
+mod pins;
 mod purge;
 mod tables;
 mod writer;

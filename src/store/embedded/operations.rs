@@ -8,8 +8,8 @@ use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, W
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    self, AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId,
-    Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
+    self, AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore,
+    PendingLogin, PersonId, Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
 };
 use crate::secret::{Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
@@ -259,6 +259,18 @@ impl Store for EmbeddedStore {
         }
         let moments = moments.into_iter().map(|(name, at)| (name, Timestamp::from_unix(at))).collect();
         Ok(Some(NotBefore::new(version, moments)))
+    }
+
+    async fn pin_admin(&self, email: &EmailAddress, person: &PersonId) -> Result<PersonId, StoreError> {
+        self.keep_pin(email, person).await
+    }
+
+    async fn admin_pin(&self, email: &EmailAddress) -> Result<Option<PersonId>, StoreError> {
+        self.pin(email).await
+    }
+
+    async fn unpin_admin(&self, email: &EmailAddress) -> Result<bool, StoreError> {
+        self.forget_pin(email).await
     }
 
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {

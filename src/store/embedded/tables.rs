@@ -24,6 +24,9 @@ pub(super) const SIGNING_KEYS: TableDefinition<'static, &'static str, &'static [
 /// Revocations by name: the moment, and until when it matters.
 pub(super) const NOT_BEFORE: TableDefinition<'static, &'static str, (u64, u64)> =
     TableDefinition::new("not_before");
+/// The addresses of admins, hashed, and the persons to whom they are pinned.
+pub(super) const ADMIN_PINS: TableDefinition<'static, &'static str, &'static str> =
+    TableDefinition::new("admin_pins");
 /// Events in the order in which they came.
 pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
 

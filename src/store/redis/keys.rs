@@ -4,7 +4,7 @@
 //! are the Cluster hash tag, so everything about one record is in one slot. An id that comes from
 //! outside is hashed first: it can neither move to another slot nor meet another key (SEC-167).
 
-use crate::domain::{ClientId, GrantId, LoginId, PersonTag, UpstreamSession};
+use crate::domain::{ClientId, EmailAddress, GrantId, LoginId, PersonTag, UpstreamSession};
 use crate::secret::Digest;
 use crate::store::StoreError;
 
@@ -47,6 +47,11 @@ impl Keys {
     /// The name that one of them is sealed under.
     pub(super) fn grant(&self, id: &GrantId) -> String {
         format!("{}grant:{id}", self.prefix)
+    }
+
+    /// To whom an admin's address is pinned.
+    pub(super) fn admin(&self, email: &EmailAddress) -> String {
+        format!("{}admin:{{{}}}", self.prefix, Digest::of(&email.to_string()).as_str())
     }
 
     /// The revocations, one field for each.

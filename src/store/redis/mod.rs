@@ -6,6 +6,7 @@
 //! - `connections`: how a command gets to the server that serves its key; bounded in time.
 //! - `memory`: whether Redis keeps what it was given.
 //! - `grants`: a person's grants, as the scripts keep them.
+//! - `pins`: to whom the addresses of admins are pinned.
 //! - `operations`: the store's sentences; they know no shape.
 //!
 //! | record | type | fields |
@@ -28,6 +29,7 @@ mod grants;
 mod keys;
 mod memory;
 mod operations;
+mod pins;
 mod scripts;
 mod servers;
 

@@ -8,8 +8,9 @@ use serde_bytes::{ByteBuf, Bytes};
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    self, AuditEvent, Client, ClientId, Grant, GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS,
-    NotBefore, PendingLogin, PersonId, Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
+    self, AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LAST_GENERATION, LoginId,
+    MOST_GRANTS, NotBefore, PendingLogin, PersonId, Redemption, Revoked, Rotation, RotationRules,
+    UpstreamSession,
 };
 use crate::secret::{Secret, random};
 use crate::store::{Store, StoreError, audit, codec, grant_body};
@@ -222,6 +223,18 @@ impl Store for RedisStore {
         };
         let moments = fields.into_iter().map(moment).collect::<Result<_, StoreError>>()?;
         Ok(Some(NotBefore::new(version, moments)))
+    }
+
+    async fn pin_admin(&self, email: &EmailAddress, person: &PersonId) -> Result<PersonId, StoreError> {
+        self.keep_pin(email, person).await
+    }
+
+    async fn admin_pin(&self, email: &EmailAddress) -> Result<Option<PersonId>, StoreError> {
+        self.pin(email).await
+    }
+
+    async fn unpin_admin(&self, email: &EmailAddress) -> Result<bool, StoreError> {
+        self.forget_pin(email).await
     }
 
     async fn key_ring(&self) -> Result<Option<KeyRing>, StoreError> {

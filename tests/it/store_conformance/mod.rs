@@ -2,7 +2,7 @@
 //!
 //! - `backend`: the stores under test.
 //! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
-//! - `people`: all the grants of one person.
+//! - `people`: all the grants of one person; `pins`: whose an admin's address is.
 //! - `revocations`: the end of much at once.
 //! - `model`: random operations (`steps`) against maps and the domain's transitions (`reference`).
 //! - `later_release`: records with members that this release does not know.
@@ -21,6 +21,7 @@ mod logins;
 mod misc;
 mod model;
 mod people;
+mod pins;
 mod redis;
 mod reference;
 mod revocations;
@@ -82,6 +83,8 @@ on_every_backend! {
         families::an_idle_family_is_gone_and_use_keeps_it,
         families::a_family_before_its_code_is_redeemed_is_gone,
         families::an_ended_grant_is_gone,
+        pins::one_of_many_gets_an_address,
+        pins::a_pin_stays_until_it_is_taken_out,
         keys::replicas_agree_on_one_key_ring,
         keys::one_of_many_rotates_the_key_ring,
         keys::a_key_ring_comes_back_as_it_was,

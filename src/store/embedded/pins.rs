@@ -1,0 +1,65 @@
+//! To whom the addresses of admins are pinned. A pin stays until the operator takes it out.
+
+use redb::{ReadableDatabase as _, ReadableTable as _, TableError};
+
+use crate::domain::{EmailAddress, PersonId};
+use crate::secret::Digest;
+use crate::store::StoreError;
+
+use super::EmbeddedStore;
+use super::tables::{ADMIN_PINS, failed};
+use super::writer::Done;
+
+impl EmbeddedStore {
+    pub(super) async fn keep_pin(
+        &self,
+        email: &EmailAddress,
+        person: &PersonId,
+    ) -> Result<PersonId, StoreError> {
+        let (name, person) = (name(email), person.clone());
+        self.writer
+            .write(move |transaction| {
+                let mut table = transaction.open_table(ADMIN_PINS).map_err(failed)?;
+                if let Some(pinned) = table.get(name.as_str()).map_err(failed)? {
+                    return read(pinned.value()).map(Done::Looked);
+                }
+                table.insert(name.as_str(), person.as_str()).map_err(failed)?;
+                Ok(Done::Wrote(person))
+            })
+            .await
+    }
+
+    pub(super) async fn pin(&self, email: &EmailAddress) -> Result<Option<PersonId>, StoreError> {
+        let name = name(email);
+        self.look(move |database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let table = match transaction.open_table(ADMIN_PINS) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            };
+            let pinned = table.get(name.as_str()).map_err(failed)?;
+            pinned.map(|pinned| read(pinned.value())).transpose()
+        })
+        .await
+    }
+
+    pub(super) async fn forget_pin(&self, email: &EmailAddress) -> Result<bool, StoreError> {
+        let name = name(email);
+        self.writer
+            .write(move |transaction| {
+                let mut table = transaction.open_table(ADMIN_PINS).map_err(failed)?;
+                let there = table.remove(name.as_str()).map_err(failed)?.is_some();
+                Ok(if there { Done::Ended(true) } else { Done::Looked(false) })
+            })
+            .await
+    }
+}
+
+fn name(email: &EmailAddress) -> String {
+    Digest::of(&email.to_string()).as_str().to_owned()
+}
+
+fn read(pinned: &str) -> Result<PersonId, StoreError> {
+    PersonId::parse(pinned).ok_or_else(|| StoreError::Unreadable("the pin of an admin's address".into()))
+}
