@@ -1,5 +1,6 @@
 //! `gatelodge explain`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -88,7 +89,7 @@ fn told(explained: &Explanation) -> String {
         let value = if value.is_empty() { "-" } else { &value };
         let _ = writeln!(text, "{name:<10} {value}");
     };
-    let list = |all: &std::collections::BTreeSet<String>| Vec::from_iter(all.iter().cloned()).join(", ");
+    let list = |all: &BTreeSet<String>| all.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     line("person", &explained.person);
     line("account", &format!("{}|{}", explained.issuer, explained.subject));
     line("upstream", &explained.upstream);
@@ -144,6 +145,6 @@ fn said(rule: &ExplainedRule) -> String {
 /// In the largest unit that is whole, as the configuration would write it.
 fn duration(seconds: u64) -> String {
     let units = [(86_400, 'd'), (3600, 'h'), (60, 'm')];
-    let whole = units.into_iter().find(|(unit, _)| seconds % unit == 0);
+    let whole = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
     whole.map_or_else(|| format!("{seconds}s"), |(unit, letter)| format!("{}{letter}", seconds / unit))
 }

@@ -16,6 +16,7 @@ const PAGES: [&str; 9] = [
     "docs/configuration.md",
     "docs/operations.md",
     "docs/performance.md",
+    "docs/policy.md",
     "docs/providers.md",
     "docs/reliability.md",
     "docs/threat-model.md",
@@ -49,6 +50,27 @@ fn the_readme_s_yaml_loads() {
             "{}\n{text}",
             loaded.err().map(|faults| faults.to_string()).unwrap_or_default()
         );
+    }
+}
+
+/// The policies of docs/policy.md load, once they stand in a whole file; and every condition and
+/// effect that a rule has is explained there.
+#[test]
+fn the_policies_load() {
+    let page = read("docs/policy.md");
+    let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n\
+                resources:\n  - { url: 'https://mcp.example.com/mcp', name: T, scopes: { mcp:read: R, mcp:write: W, mcp:admin: A } }\n";
+    let blocks = blocks(&page, "yaml");
+    assert_eq!(blocks.len(), 4);
+    for block in blocks {
+        let text = format!("{rest}{block}");
+        let loaded = config::parse(&text, "docs/policy.md", &|_| None);
+        assert!(loaded.is_ok(), "{}", loaded.err().map(|faults| faults.to_string()).unwrap_or_default());
+    }
+    let schema: serde_json::Value = serde_json::from_str(&config::schema()).expect("JSON");
+    let rule = &schema["properties"]["access"]["properties"]["rules"]["items"]["properties"];
+    for key in rule.as_object().expect("the keys of a rule").keys() {
+        assert!(page.contains(&format!("`{key}")), "docs/policy.md does not explain {key}");
     }
 }
 
@@ -94,6 +116,9 @@ fn the_commands_exist() {
         &["keys", "list", "--help"],
         &["keys", "rotate", "--help"],
         &["revoke", "--help"],
+        &["explain", "--help"],
+        &["admins", "list", "--help"],
+        &["admins", "unpin", "--help"],
         &["secret", "--help"],
         &["schema"],
     ] {

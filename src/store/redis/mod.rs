@@ -17,6 +17,7 @@
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
 //! | signing keys | hash | `version`; `ring` (sealed); of older brokers one sealed key for each algorithm |
 //! | revocations | hash | `version`; one moment and its keeping time for each name |
+//! | pin of an admin's address | string | the person |
 //! | audit | stream | `e` (JSON) |
 //!
 //! What is in the clear is what the scripts decide by. The sealed body has the rest, under the
