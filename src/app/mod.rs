@@ -1,6 +1,7 @@
 //! Configuration → broker → router: the only place that wires.
 //!
 //! - `wiring`: a checked configuration and a store become a `Broker`.
+//! - `upstreams`: a configured identity provider becomes settings and an admission.
 //! - `state`: which store, which secret, which signing keys.
 //! - `command_store`: the store that is there, for a command beside the broker.
 //! - `keys`, `revoke`: signing keys and revocations by command.
@@ -11,6 +12,7 @@ mod keys;
 mod revoke;
 mod serve;
 mod state;
+mod upstreams;
 mod wiring;
 
 pub use command_store::CommandStoreError;

@@ -8,23 +8,21 @@ use crate::access::Introspection;
 use crate::broker::Broker;
 use crate::clients::{Authenticator, Clients, ConfiguredClient, Registration, RegistrationRules};
 use crate::clock::Clock;
-use crate::config::{
-    AccessConfig, ClientAuth, ClientConfig, Config, Preset as Named, SigningConfig, UpstreamConfig,
-};
+use crate::config::{AccessConfig, ClientAuth, ClientConfig, Config, SigningConfig};
 use crate::domain::{ClientAuthMethod, ClientId, Resource, Resources, RotationRules};
 use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
 use crate::login::{Login, LoginRules};
 use crate::outbound::Outbound;
-use crate::policy::{Admission, Conditions, Policy, Rule};
-use crate::protocol::{Issuer, ResourceUri, ScopeSet};
+use crate::policy::{Conditions, Policy, Rule};
+use crate::protocol::{ResourceUri, ScopeSet};
 use crate::secret::Digest;
 use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
 use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
-use crate::upstream::{Preset, Upstream, UpstreamSettings, Upstreams};
+use crate::upstream::{Upstream, Upstreams};
 
-use super::{StartError, State};
+use super::{StartError, State, upstreams};
 
 /// How much longer than its newest grant a client is remembered (INT-36).
 const CLIENT_SLACK: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -41,7 +39,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let upstreams = config
         .upstreams
         .iter()
-        .map(|upstream| Upstream::new(settings(upstream, &config.issuer), outbound.clone()));
+        .map(|upstream| Upstream::new(upstreams::settings(upstream, config), outbound.clone()));
     let login = Login {
         issuer: config.issuer.clone(),
         clients: clients.clone(),
@@ -166,11 +164,7 @@ fn policy(config: &Config) -> Policy {
         };
         add(format!("access.rules[{at}] (line {})", rule.line), when, &rule.scopes);
     }
-    let admissions = config.upstreams.iter().map(|upstream| Admission {
-        upstream: upstream.id.clone(),
-        issuer: upstream.issuer.clone(),
-        domains: upstream.allowed_domains.clone(),
-    });
+    let admissions = config.upstreams.iter().map(upstreams::admission);
     Policy::new(admissions.collect(), list)
 }
 
@@ -186,25 +180,5 @@ fn configured(client: &ClientConfig) -> ConfiguredClient {
         name: client.name.clone(),
         redirect_uris: client.redirect_uris.clone(),
         auth,
-    }
-}
-
-fn settings(upstream: &UpstreamConfig, issuer: &Issuer) -> UpstreamSettings {
-    UpstreamSettings {
-        id: upstream.id.clone(),
-        label: upstream.name.clone(),
-        preset: match upstream.preset {
-            Named::Google => Preset::GOOGLE,
-            Named::Okta => Preset::OKTA,
-            Named::Keycloak => Preset::KEYCLOAK,
-            Named::Clerk => Preset::CLERK,
-            Named::Oidc => Preset::OIDC,
-        },
-        issuer: upstream.issuer.clone(),
-        client_id: upstream.client_id.clone(),
-        client_secret: upstream.client_secret.clone(),
-        redirect_uri: issuer.url(&format!("/oauth/callback/{}", upstream.id)),
-        scopes: upstream.scopes.clone(),
-        groups_claim: upstream.groups_claim.clone(),
     }
 }

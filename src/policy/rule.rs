@@ -5,6 +5,10 @@ use std::fmt::Display;
 use crate::domain::{DomainName, EmailAddress, Identity, Resource, UpstreamId};
 use crate::protocol::{ResourceUri, ScopeSet};
 
+/// The absence of a group means nothing where the list is not whole.
+pub(super) const UNTOLD_GROUPS: &str =
+    "the identity provider did not tell all groups of this account, which has too many of them";
+
 /// What a rule asks for. An empty list asks for nothing; of a list, one entry must fit.
 #[derive(Debug, Clone, Default)]
 pub struct Conditions {
@@ -50,7 +54,10 @@ impl Rule {
         }
         if !when.groups.is_empty() {
             let held = when.groups.iter().find(|group| identity.groups.contains(*group));
-            let held = held.ok_or_else(|| format!("not in a group of: {}", when.groups.join(", ")))?;
+            let held = held.ok_or_else(|| {
+                let absent = || format!("not in a group of: {}", when.groups.join(", "));
+                if identity.groups_are_incomplete() { UNTOLD_GROUPS.to_owned() } else { absent() }
+            })?;
             because.push(format!("group is {held}"));
         }
         if !when.resources.is_empty() {

@@ -1,9 +1,10 @@
 //! Where a scope is decided.
 
-use crate::domain::{DomainName, Identity, Resource, UpstreamId};
+use crate::domain::{Identity, Resource};
 use crate::protocol::ScopeSet;
 
-use super::Rule;
+use super::rule::UNTOLD_GROUPS;
+use super::{Admission, Rule, admission};
 
 /// What became of one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,7 @@ impl Verdict {
     pub fn refusal_for_person(&self) -> String {
         match self.trace.first() {
             Some(gate) if !gate.applied => gate.reason.clone(),
+            _ if self.trace.iter().any(|outcome| outcome.reason == UNTOLD_GROUPS) => UNTOLD_GROUPS.to_owned(),
             _ => "no rule of the organisation's policy gives this account anything here".to_owned(),
         }
     }
@@ -47,18 +49,6 @@ impl Verdict {
         let refused = self.trace.iter().filter(|outcome| !outcome.applied);
         refused.map(|outcome| format!("{}: {}", outcome.rule, outcome.reason)).collect()
     }
-}
-
-/// Whom one identity provider may bring.
-#[derive(Debug, Clone)]
-pub struct Admission {
-    /// The provider's name.
-    pub upstream: UpstreamId,
-    /// Its issuer: an identity that another issuer vouched for under the same name is not its own
-    /// (SEC-055).
-    pub issuer: String,
-    /// People of these domains; an empty list brings everybody.
-    pub domains: Vec<DomainName>,
 }
 
 /// The whole policy.
@@ -100,22 +90,9 @@ impl Policy {
 
     fn admit(&self, identity: &Identity) -> RuleOutcome {
         let rule = format!("allowed_domains of {}", identity.upstream);
-        let listed = self.admissions.iter().find(|admission| admission.upstream == identity.upstream);
-        let (applied, reason) = match (listed, &identity.domain) {
-            (None, _) => (false, "this identity provider is not configured".to_owned()),
-            (Some(admission), _) if admission.issuer != identity.issuer => {
-                (false, "this identity provider has another issuer now".to_owned())
-            }
-            (Some(Admission { domains, .. }), _) if domains.is_empty() => {
-                (true, "every account of this identity provider is admitted".to_owned())
-            }
-            (Some(Admission { domains, .. }), Some(domain)) if domains.contains(domain) => {
-                (true, format!("{domain} is allowed"))
-            }
-            (Some(_), Some(domain)) => (false, format!("{domain} is not an allowed domain")),
-            (Some(_), None) => {
-                (false, "the identity provider vouches for no organisation domain of this account".to_owned())
-            }
+        let (applied, reason) = match admission::admit(&self.admissions, identity) {
+            Ok(reason) => (true, reason),
+            Err(reason) => (false, reason),
         };
         RuleOutcome { rule, applied, reason }
     }
@@ -125,6 +102,7 @@ impl Policy {
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
+    use crate::domain::UpstreamId;
     use crate::policy::Conditions;
     use crate::protocol::ResourceUri;
 
@@ -166,8 +144,9 @@ mod tests {
         Policy::new(
             vec![Admission {
                 upstream: upstream(),
-                issuer: "https://acme.okta.example".into(),
+                issuers: vec!["https://acme.okta.example".into()],
                 domains: vec!["example.com".parse().unwrap()],
+                membership: None,
             }],
             vec![
                 rule("default_scopes", Conditions::default(), "mcp:read other:scope"),

@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::protocol::{InvalidJws, Jws, KeySet, Members};
 
+use super::UpstreamSettings;
+
 /// How far the provider's clock may be off (SEC-050).
 const SKEW: Duration = Duration::from_secs(60);
 
@@ -28,9 +30,7 @@ pub(super) enum InvalidIdToken {
 /// What an ID token must agree with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'a> {
-    pub(super) issuer: &'a str,
-    pub(super) issuer_aliases: &'a [&'a str],
-    pub(super) client_id: &'a str,
+    pub(super) settings: &'a UpstreamSettings,
     pub(super) nonce: &'a str,
     pub(super) access_token: &'a str,
 }
@@ -42,7 +42,9 @@ pub struct UnverifiedIdToken(String);
 /// The claims of an ID token that is the provider's, for us, for this sign-in, and in time.
 #[derive(Debug, Clone)]
 pub struct VerifiedIdToken {
+    issuer: String,
     subject: String,
+    account: String,
     claims: Members,
 }
 
@@ -66,11 +68,14 @@ impl UnverifiedIdToken {
         let jws = Jws::parse(&self.0)?;
         let claims = jws.verify(keys)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        let UpstreamSettings { preset, client_id, .. } = expected.settings;
+        let tenant = preset.tenancy.and_then(|tenancy| text(tenancy.claim));
+        let issuer = expected.settings.token_issuer(tenant).ok_or(InvalidIdToken::Claim("tenant"))?;
         let iss = text("iss").ok_or(InvalidIdToken::Claim("iss"))?;
-        if iss != expected.issuer && !expected.issuer_aliases.contains(&iss) {
+        if iss != issuer && !preset.issuer_aliases.contains(&iss) {
             return Err(InvalidIdToken::Claim("iss"));
         }
-        check_audience(&claims, expected.client_id)?;
+        check_audience(&claims, client_id)?;
         check_times(&claims, now)?;
         if text("nonce") != Some(expected.nonce) {
             return Err(InvalidIdToken::Claim("nonce"));
@@ -81,17 +86,30 @@ impl UnverifiedIdToken {
                 return Err(InvalidIdToken::Claim("at_hash"));
             }
         }
-        let subject = text("sub").filter(|sub| !sub.is_empty() && sub.len() <= 255);
-        let subject = subject.ok_or(InvalidIdToken::Claim("sub"))?.to_owned();
-        Ok(VerifiedIdToken { subject, claims })
+        let named = |claim| text(claim).filter(|name| !name.is_empty() && name.len() <= 255);
+        let subject = named("sub").ok_or(InvalidIdToken::Claim("sub"))?.to_owned();
+        let account = named(preset.account).ok_or(InvalidIdToken::Claim(preset.account))?.to_owned();
+        Ok(VerifiedIdToken { issuer, subject, account, claims })
     }
 }
 
 impl VerifiedIdToken {
-    /// The person's identifier at the provider.
+    /// Whose token it is: the configured issuer, or the one of the token's own tenant.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The token's `sub`: other documents about the person must have the same.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// The person's identifier at the issuer, the half of the account key (SEC-054).
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
     }
 
     /// Every claim.

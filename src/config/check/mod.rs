@@ -8,7 +8,7 @@
 //! | [`signing`] | how tokens are signed |
 //! | [`store`] | memory, file or Redis in its three shapes |
 //! | [`tokens`] | lifetimes |
-//! | [`upstreams`] | identity providers |
+//! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
 //! | [`access`], [`rules`] | who may do what, and whether anyone ever can |
 //! | [`clients`] | clients that are known beforehand |
@@ -17,6 +17,7 @@
 
 mod access;
 mod clients;
+mod products;
 mod resources;
 mod rules;
 mod secret;

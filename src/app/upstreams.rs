@@ -1,0 +1,57 @@
+//! A configured identity provider becomes settings and an admission.
+
+use crate::config::{Config, Preset as Named, UpstreamConfig};
+use crate::policy::{Admission, Membership};
+use crate::upstream::{Preset, UpstreamSettings, issuers_of};
+
+fn preset(named: Named) -> Preset {
+    match named {
+        Named::Google => Preset::GOOGLE,
+        Named::Okta => Preset::OKTA,
+        Named::Keycloak => Preset::KEYCLOAK,
+        Named::Clerk => Preset::CLERK,
+        Named::Entra => Preset::ENTRA,
+        Named::Auth0 => Preset::AUTH0,
+        Named::GitHub => Preset::GITHUB,
+        Named::Oidc => Preset::OIDC,
+    }
+}
+
+/// Whom the provider may bring.
+pub(super) fn admission(upstream: &UpstreamConfig) -> Admission {
+    let preset = preset(upstream.preset);
+    let of = upstream.organizations.clone();
+    let membership = preset.organization.filter(|_| !of.is_empty());
+    Admission {
+        upstream: upstream.id.clone(),
+        issuers: issuers_of(preset, &upstream.issuer, &upstream.tenants),
+        domains: upstream.allowed_domains.clone(),
+        membership: membership.map(|claim| Membership { claim: claim.to_owned(), of }),
+    }
+}
+
+/// What the provider is talked to with.
+pub(super) fn settings(upstream: &UpstreamConfig, config: &Config) -> UpstreamSettings {
+    let is_meant = |named: &[_]| named.is_empty() || named.contains(&upstream.id);
+    let mut rules = config.access.rules.iter();
+    UpstreamSettings {
+        id: upstream.id.clone(),
+        label: upstream.name.clone(),
+        preset: preset(upstream.preset),
+        issuer: upstream.issuer.clone(),
+        client_id: upstream.client_id.clone(),
+        client_secret: upstream.client_secret.clone(),
+        redirect_uri: config.issuer.url(&format!("/oauth/callback/{}", upstream.id)),
+        scopes: upstream.scopes.clone(),
+        allowed_domains: upstream.allowed_domains.clone(),
+        organizations: upstream.organizations.clone(),
+        tenants: upstream.tenants.clone(),
+        groups_claim: upstream.groups_claim.clone(),
+        roles_claim: upstream.roles_claim.clone(),
+        groups_matter: rules.any(|rule| !rule.groups.is_empty() && is_meant(&rule.upstreams)),
+        claim_paths: Vec::new(),
+        api_url: upstream.api_url.clone(),
+        idp_hint: upstream.idp_hint.clone(),
+        offline: false,
+    }
+}
