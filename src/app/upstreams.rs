@@ -4,16 +4,16 @@ use crate::config::{Config, Preset as Named, UpstreamConfig};
 use crate::policy::{Admission, Membership};
 use crate::upstream::{Preset, UpstreamSettings, issuers_of};
 
-fn preset(named: Named) -> Preset {
+const fn preset(named: Named) -> &'static Preset {
     match named {
-        Named::Google => Preset::GOOGLE,
-        Named::Okta => Preset::OKTA,
-        Named::Keycloak => Preset::KEYCLOAK,
-        Named::Clerk => Preset::CLERK,
-        Named::Entra => Preset::ENTRA,
-        Named::Auth0 => Preset::AUTH0,
-        Named::GitHub => Preset::GITHUB,
-        Named::Oidc => Preset::OIDC,
+        Named::Google => &Preset::GOOGLE,
+        Named::Okta => &Preset::OKTA,
+        Named::Keycloak => &Preset::KEYCLOAK,
+        Named::Clerk => &Preset::CLERK,
+        Named::Entra => &Preset::ENTRA,
+        Named::Auth0 => &Preset::AUTH0,
+        Named::GitHub => &Preset::GITHUB,
+        Named::Oidc => &Preset::OIDC,
     }
 }
 

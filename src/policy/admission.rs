@@ -31,10 +31,7 @@ pub(super) fn admit(all: &[Admission], identity: &Identity) -> Result<String, St
     let own = all.iter().find(|admission| admission.upstream == identity.upstream);
     let own = own.ok_or("this identity provider is not configured")?;
     if !own.issuers.contains(&identity.issuer) {
-        return Err(match own.issuers.as_slice() {
-            [_] => "this identity provider has another issuer now".to_owned(),
-            _ => "this account's tenant is not admitted".to_owned(),
-        });
+        return Err("this account is of an issuer or a tenant that is not admitted here".to_owned());
     }
     if let Some(Membership { claim, of }) = &own.membership {
         let held = identity.claims.get(claim);

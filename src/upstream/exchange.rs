@@ -171,7 +171,7 @@ fn scopes(settings: &UpstreamSettings) -> impl Iterator<Item = Scope> {
 }
 
 /// What the request carries beside the standard parameters.
-fn parameters<'a>(settings: &'a UpstreamSettings, hints: Hints<'a>) -> Vec<(&'static str, String)> {
+pub(super) fn parameters(settings: &UpstreamSettings, hints: Hints<'_>) -> Vec<(&'static str, String)> {
     let preset = &settings.preset;
     let offline = if settings.offline { preset.offline.parameters } else { &[] };
     let usual = preset.parameters.iter().filter(|(name, _)| offline.iter().all(|(other, _)| other != name));

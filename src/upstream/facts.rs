@@ -179,7 +179,7 @@ mod tests {
     use crate::upstream::Preset;
     use serde_json::json;
 
-    fn settings(preset: Preset) -> UpstreamSettings {
+    fn settings(preset: &'static Preset) -> UpstreamSettings {
         UpstreamSettings {
             id: UpstreamId::parse("idp").unwrap(),
             label: "IDP".into(),
@@ -202,26 +202,26 @@ mod tests {
         }
     }
 
-    fn identity(preset: Preset, claims: Value) -> Identity {
+    fn identity(preset: &'static Preset, claims: Value) -> Identity {
         let claims: Members = serde_json::from_value(claims).unwrap();
         let from = ("https://idp.example", "1");
         settings(preset).identity(from, &Documents::of(&claims), Timestamp::from_unix(0))
     }
 
-    fn domain(preset: Preset, claims: Value) -> Option<String> {
+    fn domain(preset: &'static Preset, claims: Value) -> Option<String> {
         identity(preset, claims).domain.map(|domain| domain.to_string())
     }
 
     #[test]
     fn sec_053_only_the_boolean_true_verifies_an_email() {
         let with = |verified: Value| {
-            identity(Preset::OIDC, json!({"email": "a@example.com", "email_verified": verified})).email
+            identity(&Preset::OIDC, json!({"email": "a@example.com", "email_verified": verified})).email
         };
         assert!(with(json!(true)).is_some());
         for not in [json!("true"), json!("false"), json!(1), json!(null), json!(false), json!([true])] {
             assert!(with(not.clone()).is_none(), "{not}");
         }
-        assert!(identity(Preset::OIDC, json!({"email": "a@example.com"})).email.is_none());
+        assert!(identity(&Preset::OIDC, json!({"email": "a@example.com"})).email.is_none());
     }
 
     /// IDP-google: the email's domain proves nothing; `hd` does, with a verified email; and Google
@@ -229,24 +229,24 @@ mod tests {
     #[test]
     fn idp_google_only_hd_decides_the_domain() {
         let consumer = json!({"email": "a@example.com", "email_verified": true});
-        assert_eq!(domain(Preset::GOOGLE, consumer), None);
+        assert_eq!(domain(&Preset::GOOGLE, consumer), None);
         let unverified = json!({"email": "a@example.com", "email_verified": false, "hd": "example.com"});
-        assert_eq!(domain(Preset::GOOGLE, unverified), None);
+        assert_eq!(domain(&Preset::GOOGLE, unverified), None);
         let workspace = json!({"email": "a@sub.example.com", "email_verified": true, "hd": "example.com"});
-        assert_eq!(domain(Preset::GOOGLE, workspace), Some("example.com".into()));
+        assert_eq!(domain(&Preset::GOOGLE, workspace), Some("example.com".into()));
         for (email, expected) in [
             ("a@gmail.com", true),
             ("bot@project.iam.gserviceaccount.com", true),
             ("a@evilgmail.com", false),
             ("a@gmail.com.evil.example", false),
         ] {
-            let own = domain(Preset::GOOGLE, json!({"email": email, "email_verified": true}));
+            let own = domain(&Preset::GOOGLE, json!({"email": email, "email_verified": true}));
             assert_eq!(own.is_some(), expected, "{email}");
         }
         let odd = json!({"email": "a@gmail.com", "email_verified": true, "hd": ["example.com"]});
-        assert_eq!(domain(Preset::GOOGLE, odd), None);
+        assert_eq!(domain(&Preset::GOOGLE, odd), None);
         let plain = json!({"email": "a@example.com", "email_verified": true, "hd": "other.example"});
-        assert_eq!(domain(Preset::OIDC, plain), Some("example.com".into()));
+        assert_eq!(domain(&Preset::OIDC, plain), Some("example.com".into()));
     }
 
     /// IDP-okta: a list of a hundred groups may have been cut.
@@ -254,7 +254,7 @@ mod tests {
     fn idp_okta_a_hundred_groups_are_not_known_to_be_all() {
         let with = |count: usize| {
             let groups: Vec<_> = (0..count).map(|n| format!("g{n}")).collect();
-            identity(Preset::OKTA, json!({"groups": groups}))
+            identity(&Preset::OKTA, json!({"groups": groups}))
         };
         assert!(!with(99).groups_are_incomplete());
         assert!(with(100).groups_are_incomplete());
@@ -269,11 +269,59 @@ mod tests {
             json!({"hasgroups": true}),
             json!({"hasgroups": "true"}),
         ] {
-            let person = identity(Preset::ENTRA, claims.clone());
+            let person = identity(&Preset::ENTRA, claims.clone());
             assert!(person.groups_are_incomplete() && person.groups.is_empty(), "{claims}");
         }
         for claims in [json!({}), json!({"groups": ["g"], "hasgroups": false})] {
-            assert!(!identity(Preset::ENTRA, claims.clone()).groups_are_incomplete(), "{claims}");
+            assert!(!identity(&Preset::ENTRA, claims.clone()).groups_are_incomplete(), "{claims}");
         }
+    }
+    /// IDP-keycloak: a client's role is not one of the realm; and the values of the claims that rules
+    /// ask for are kept, from either document, and no others.
+    #[test]
+    fn idp_keycloak_roles_and_the_claims_that_rules_ask_for() {
+        let members = |claims: Value| -> Members { serde_json::from_value(claims).unwrap() };
+        let id_token = members(json!({
+            "realm_access": {"roles": ["editor"]}, "resource_access": {"app": {"roles": ["editor"]}},
+            "acct": 1, "department": {"code": ["a", "b"]}, "secret": "s"
+        }));
+        let userinfo = members(json!({"locale": "de", "acct": 0}));
+        let paths = ["acct", "department.code", "locale", "nothing"].map(str::to_owned).to_vec();
+        let asked = UpstreamSettings { claim_paths: paths, ..settings(&Preset::KEYCLOAK) };
+        assert!(asked.is_thin(&id_token));
+        let documents = Documents { userinfo: Some(&userinfo), ..Documents::of(&id_token) };
+        let identity = asked.identity(("https://idp.example", "1"), &documents, Timestamp::from_unix(0));
+        let set = |list: &[&str]| list.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        assert_eq!(identity.roles, set(&["app/editor", "editor"]));
+        let told = [("acct", &["1"][..]), ("department.code", &["a", "b"]), ("locale", &["de"])];
+        assert_eq!(identity.claims, told.map(|(path, values)| (path.to_owned(), set(values))).into());
+        let elsewhere = UpstreamSettings { roles_claim: Some("department.code".into()), ..asked };
+        let identity = elsewhere.identity(("https://idp.example", "1"), &documents, Timestamp::from_unix(0));
+        assert_eq!(identity.roles, set(&["a", "b"]));
+    }
+
+    /// IDP-google: what a refresh token takes stands in the place of the usual `prompt`.
+    #[test]
+    fn idp_google_what_a_refresh_token_takes() {
+        use crate::upstream::exchange::{Hints, parameters};
+        let google = UpstreamSettings { offline: true, ..settings(&Preset::GOOGLE) };
+        let sent = parameters(&google, Hints { login: Some("a@example.com") });
+        let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(
+            sent,
+            [
+                ("access_type", "offline"),
+                ("prompt", "select_account consent"),
+                ("login_hint", "a@example.com"),
+                ("hd", "example.com")
+            ]
+        );
+        let domain = "other.example".parse().unwrap();
+        let usual = UpstreamSettings { allowed_domains: vec![domain], ..settings(&Preset::GOOGLE) };
+        let sent = parameters(&usual, Hints { login: Some("a@example.com") });
+        assert_eq!(
+            sent,
+            [("prompt", "select_account".to_owned()), ("login_hint", "a@example.com".to_owned())]
+        );
     }
 }

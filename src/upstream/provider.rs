@@ -169,7 +169,7 @@ impl Upstream {
     /// that the list is not whole, the operator what is missing.
     async fn fetched_groups(&self, token: &Secret) -> Result<GroupList, UpstreamError> {
         let api = Api { outbound: &self.outbound, token };
-        match graph::groups(api, &self.settings.api()).await {
+        match graph::groups(api, self.settings.api()).await {
             Ok(groups) => Ok(groups),
             Err(ApiFault::Forbidden(cause)) => {
                 tracing::warn!(upstream = %self.settings.id, cause, "the person's groups could not be read; grant the scope User.Read, or use app roles");
@@ -181,7 +181,7 @@ impl Upstream {
 
     async fn github_identity(&self, token: &Secret, now: Timestamp) -> Result<Identity, UpstreamError> {
         let api = Api { outbound: &self.outbound, token };
-        let asked = github::profile(api, &self.settings.api(), &self.settings.organizations).await;
+        let asked = github::profile(api, self.settings.api(), &self.settings.organizations).await;
         let github::Profile { id, document, groups } =
             asked.map_err(|fault| self.unavailable(fault.text()))?;
         let documents = Documents { groups: Some(groups), ..Documents::of(&document) };

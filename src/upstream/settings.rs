@@ -13,7 +13,7 @@ pub struct UpstreamSettings {
     /// Its name on the button.
     pub label: String,
     /// What it does differently.
-    pub preset: Preset,
+    pub preset: &'static Preset,
     /// Its issuer identifier, byte for byte.
     pub issuer: String,
     /// Our client there.
@@ -86,7 +86,7 @@ impl UpstreamSettings {
 
 /// Every issuer that a provider's accounts can have: its own, or one for each listed tenant.
 #[must_use]
-pub fn issuers_of(preset: Preset, issuer: &str, tenants: &[String]) -> Vec<String> {
+pub fn issuers_of(preset: &Preset, issuer: &str, tenants: &[String]) -> Vec<String> {
     let of_tenant = |tenant: &String| issuer_of_tenant(preset.tenancy?, issuer, tenant);
     let all: Vec<String> = tenants.iter().filter_map(of_tenant).collect();
     if all.is_empty() { vec![issuer.to_owned()] } else { all }
@@ -124,9 +124,10 @@ mod tests {
     fn idp_entra_an_issuer_for_each_tenant() {
         let shared = "https://login.microsoftonline.com/common/v2.0";
         let own = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
-        assert_eq!(issuers_of(Preset::ENTRA, shared, &[TENANT.into()]), [own.clone()]);
-        assert_eq!(issuers_of(Preset::ENTRA, &own, &[]), [own.clone()]);
-        assert_eq!(issuers_of(Preset::OIDC, shared, &[TENANT.into()]), [shared]);
+        let listed = [TENANT.to_owned()];
+        assert_eq!(issuers_of(&Preset::ENTRA, shared, &listed), [own.as_str()]);
+        assert_eq!(issuers_of(&Preset::ENTRA, &own, &[]), [own.as_str()]);
+        assert_eq!(issuers_of(&Preset::OIDC, shared, &listed), [shared]);
         assert!(is_tenant(TENANT));
         for not in ["", "common", "../common", &TENANT.to_uppercase(), &format!("{TENANT}/")] {
             assert!(!is_tenant(not), "{not}");

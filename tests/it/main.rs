@@ -28,6 +28,7 @@ mod endings;
 mod grants;
 mod harness;
 mod headers;
+mod home_realm;
 mod introspection;
 mod killed_broker;
 mod logs;

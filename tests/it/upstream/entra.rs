@@ -1,6 +1,6 @@
 //! Microsoft Entra: tenants, objects, addresses that prove nothing, and too many groups.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::broker::TestBroker;
 use crate::harness::keys::object;
@@ -48,7 +48,7 @@ async fn idp_entra_a_foreign_tenant_is_denied() {
     let broker = shared("").await;
     assert_eq!(scopes(&broker, person(&broker, OURS)).await.unwrap(), "mcp:read");
     let foreign = person(&broker, FOREIGN).with("xms_edov", json!(true));
-    assert_refused(outcome(&broker, foreign).await, "another issuer");
+    assert_refused(outcome(&broker, foreign).await, "a tenant that is not admitted");
     // The tenant and the issuer disagree, or one of them is missing or something else.
     let ours = person(&broker, OURS);
     let issuer = ours.extra["iss"].as_str().unwrap().to_owned();
@@ -205,6 +205,4 @@ async fn idp_entra_hints_go_along() {
     let asked: std::collections::BTreeMap<String, String> = crate::harness::browser::query(&away);
     assert_eq!(asked["login_hint"], "alice@example.com");
     assert_eq!(asked["domain_hint"], "example.com");
-    let nothing: Value = json!(null);
-    assert!(asked.values().all(|value| *value != nothing.to_string()));
 }

@@ -63,7 +63,7 @@ fn upstream(provider: &TestProvider, limits: Limits) -> Upstream {
     let settings = UpstreamSettings {
         id: gatelodge::domain::UpstreamId::parse("idp").unwrap(),
         label: "IDP".into(),
-        preset: Preset::OIDC,
+        preset: &Preset::OIDC,
         issuer: provider.issuer().into(),
         client_id: provider.client_id().into(),
         client_secret: None,
