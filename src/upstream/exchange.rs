@@ -211,10 +211,6 @@ pub(super) async fn exchange(
         .await
         .map_err(classify)?;
     let id_token = answer.extra_fields().id_token.clone();
-    if id_token.is_none() && settings.preset.protocol == Protocol::OpenIdConnect {
-        let cause = "its answer has no id_token; is the scope `openid` granted to this client?";
-        return Err(ExchangeError::Refused(cause.into()));
-    }
     Ok(Tokens {
         id_token: id_token.map(UnverifiedIdToken::new),
         access_token: Secret::new(answer.access_token().secret().clone()),

@@ -110,7 +110,7 @@ impl UpstreamSettings {
         }
         let elsewhere = id_token.get("_claim_names").and_then(|names| names.get("groups")).is_some();
         let flagged = id_token.get("hasgroups").is_some_and(|flag| *flag != Value::Bool(false));
-        !id_token.contains_key(self.groups_claim.as_str()) && (elsewhere || flagged)
+        elsewhere || flagged
     }
 
     /// The claims whose values the identity carries: those that rules ask for, and the one that
@@ -125,6 +125,7 @@ impl UpstreamSettings {
             return fetched.clone();
         }
         let found = documents.first(|claims| claims::at(claims, &self.groups_claim)?.as_array());
+        let found = found.filter(|_| self.preset.groups != GroupsRule::Untold);
         let told = found.map_or(0, Vec::len);
         let is_whole = match self.preset.groups {
             GroupsRule::CutAt(limit) => told < limit,

@@ -120,12 +120,15 @@ impl Upstream {
             ExchangeError::Unavailable(cause) => self.unavailable(cause),
             ExchangeError::Refused(cause) => self.refused(cause),
         })?;
-        match &tokens.id_token {
-            Some(id_token) if self.settings.preset.protocol == Protocol::OpenIdConnect => {
+        match (self.settings.preset.protocol, &tokens.id_token) {
+            (Protocol::OpenIdConnect, Some(id_token)) => {
                 let verified = self.verify(id_token, nonce, &tokens.access_token, now).await?;
                 self.identity(&verified, &tokens.access_token, now).await
             }
-            _ => self.github_identity(&tokens.access_token, now).await,
+            (Protocol::OpenIdConnect, None) => {
+                Err(self.refused("its answer has no id_token; is the scope `openid` granted to this client?"))
+            }
+            (Protocol::GitHub, _) => self.github_identity(&tokens.access_token, now).await,
         }
     }
 

@@ -69,7 +69,7 @@ fn every_preset_has_a_page_whose_yaml_loads() {
             assert_eq!(upstream.preset.as_str(), preset, "{name}");
         }
         // What a page shows in a comment loads, too.
-        let shown = blocks[0].replace("    # ", "    ");
+        let shown = blocks[0].replace("\n    # ", "\n    ");
         let _ = loaded(&name, &shown);
         assert!(text.contains("/oauth/callback/"), "{name} names the redirect URI");
         assert!(text.contains("## What decides"), "{name} tells the trust rule");

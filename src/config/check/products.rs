@@ -39,7 +39,7 @@ pub(super) const fn product(preset: Preset) -> Product {
         Preset::Google => Product {
             name: "Google",
             issuer: Some(defaults::GOOGLE_ISSUER),
-            takes: &["allowed_domains", "groups_claim"],
+            takes: &["allowed_domains"],
             gates: &["allowed_domains"],
             ..plain
         },

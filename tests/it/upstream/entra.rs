@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use crate::harness::broker::TestBroker;
-use crate::harness::keys::object;
 use crate::harness::provider::Person;
 
 use super::{assert_refused, outcome, product, scopes};
@@ -130,7 +129,6 @@ fn overage(person: Person) -> Person {
 #[tokio::test]
 async fn idp_entra_groups_that_do_not_fit_come_from_graph() {
     let broker = shared("    api_url: '{issuer}/graph'\n").await;
-    broker.provider.misbehave(|m| m.claims = object(json!({"groups": null})));
     let next = format!(
         "{}/graph/me/transitiveMemberOf/microsoft.graph.group?$skiptoken=1",
         broker.provider.issuer()
@@ -159,10 +157,7 @@ async fn idp_entra_an_overage_without_graph_is_never_no_groups() {
     let lines = format!("    tenants: [{OURS}]\n    api_url: '{{issuer}}/graph'\n");
     let broker = product("/organizations/v2.0", "entra", &lines, &access).await;
     let template = broker.provider.issuer().replace("/organizations/", "/{tenantid}/");
-    broker.provider.misbehave(|m| {
-        m.discovery.insert("issuer".into(), json!(template));
-        m.claims = object(json!({"groups": null}));
-    });
+    broker.provider.misbehave(|m| drop(m.discovery.insert("issuer".into(), json!(template))));
     assert_refused(outcome(&broker, overage(person(&broker, OURS))).await, "did not tell all groups");
     broker.provider.answer_graph(json!(["not a page"]));
     assert_refused(outcome(&broker, overage(person(&broker, OURS))).await, "503");
