@@ -13,7 +13,7 @@ use crate::policy::{Asked, RuleOutcome};
 use crate::protocol::{Members, ResourceUri, ScopeSet};
 use crate::upstream::{Upstream, UpstreamError};
 
-use super::{StartError, wiring};
+use super::{StartError, upstreams, wiring};
 
 /// A sign-in that might be.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +140,7 @@ pub fn explain(config: &Config, supposed: Supposed<'_>) -> Result<Explanation, E
         unknown("resource", supposed.resource, known)
     })?;
     let outbound = Outbound::new().map_err(StartError::from)?;
-    let upstream = Upstream::new(wiring::settings(configured, &config.issuer), outbound);
+    let upstream = Upstream::new(upstreams::settings(configured, config), outbound);
     let identity = upstream.identity_of(supposed.claims, SystemClock.now())?;
     let policy = wiring::policy(config);
     let client = supposed.client.map(ClientId::new);

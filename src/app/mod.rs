@@ -1,6 +1,7 @@
 //! Configuration → broker → router: the only place that wires.
 //!
 //! - `wiring`: a checked configuration and a store become a `Broker`.
+//! - `upstreams`: a configured identity provider becomes settings and an admission.
 //! - `state`: which store, which secret, which signing keys.
 //! - `command_store`: the store that is there, for a command beside the broker.
 //! - `explain`: what policy would say of a sign-in, without one.
@@ -16,6 +17,7 @@ mod revoke;
 mod serve;
 mod sessions;
 mod state;
+mod upstreams;
 mod wiring;
 
 pub use admins::{admin_pins, unpin_admin};

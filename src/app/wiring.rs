@@ -8,9 +8,7 @@ use crate::access::Introspection;
 use crate::broker::Broker;
 use crate::clients::{Authenticator, Clients, ConfiguredClient, Registration, RegistrationRules};
 use crate::clock::Clock;
-use crate::config::{
-    AccessConfig, ClientAuth, ClientConfig, Config, Preset as Named, SigningConfig, UpstreamConfig,
-};
+use crate::config::{AccessConfig, ClientAuth, ClientConfig, Config, SigningConfig};
 use crate::domain::{
     ClientAuthMethod, ClientId, Conditions, Effect, Resource, Resources, RotationRules, Rule,
 };
@@ -18,15 +16,15 @@ use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
 use crate::login::{Login, LoginRules};
 use crate::outbound::Outbound;
-use crate::policy::{Admission, Hierarchy, Policy};
-use crate::protocol::{Issuer, ResourceUri, ScopeSet};
+use crate::policy::{Hierarchy, Policy};
+use crate::protocol::{ResourceUri, ScopeSet};
 use crate::secret::Digest;
 use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
 use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
-use crate::upstream::{Preset, Upstream, UpstreamSettings, Upstreams};
+use crate::upstream::{Upstream, Upstreams};
 
-use super::{StartError, State};
+use super::{StartError, State, upstreams};
 
 /// How much longer than its newest grant a client is remembered (INT-36).
 const CLIENT_SLACK: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -43,7 +41,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let upstreams = config
         .upstreams
         .iter()
-        .map(|upstream| Upstream::new(settings(upstream, &config.issuer), outbound.clone()));
+        .map(|upstream| Upstream::new(upstreams::settings(upstream, config), outbound.clone()));
     let login = Login {
         issuer: config.issuer.clone(),
         clients: clients.clone(),
@@ -165,12 +163,7 @@ pub(super) fn policy(config: &Config) -> Policy {
         rules.push(short("access.admin_users by account", when, admin_scopes));
     }
     rules.extend(config.access.rules.iter().cloned());
-    let admissions = config.upstreams.iter().map(|upstream| Admission {
-        name: format!("allowed_domains of {}", upstream.id),
-        upstream: upstream.id.clone(),
-        issuer: upstream.issuer.clone(),
-        domains: upstream.allowed_domains.clone(),
-    });
+    let admissions = config.upstreams.iter().map(upstreams::admission);
     let hierarchy = Hierarchy::new(config.access.scope_hierarchy.iter().cloned());
     Policy::new(admissions.collect(), rules, hierarchy)
 }
@@ -187,26 +180,5 @@ fn configured(client: &ClientConfig) -> ConfiguredClient {
         name: client.name.clone(),
         redirect_uris: client.redirect_uris.clone(),
         auth,
-    }
-}
-
-/// What an upstream is made from.
-pub(super) fn settings(upstream: &UpstreamConfig, issuer: &Issuer) -> UpstreamSettings {
-    UpstreamSettings {
-        id: upstream.id.clone(),
-        label: upstream.name.clone(),
-        preset: match upstream.preset {
-            Named::Google => Preset::GOOGLE,
-            Named::Okta => Preset::OKTA,
-            Named::Keycloak => Preset::KEYCLOAK,
-            Named::Clerk => Preset::CLERK,
-            Named::Oidc => Preset::OIDC,
-        },
-        issuer: upstream.issuer.clone(),
-        client_id: upstream.client_id.clone(),
-        client_secret: upstream.client_secret.clone(),
-        redirect_uri: issuer.url(&format!("/oauth/callback/{}", upstream.id)),
-        scopes: upstream.scopes.clone(),
-        groups_claim: upstream.groups_claim.clone(),
     }
 }

@@ -8,6 +8,10 @@ pub(super) const STORE_PREFIX: &str = "gl:";
 pub(super) const UPSTREAM_SCOPES: [&str; 3] = ["openid", "email", "profile"];
 pub(super) const GROUPS_CLAIM: &str = "groups";
 pub(super) const GOOGLE_ISSUER: &str = "https://accounts.google.com";
+pub(super) const GITHUB_ISSUER: &str = "https://github.com";
+pub(super) const GITHUB_SCOPES: [&str; 3] = ["read:user", "user:email", "read:org"];
+/// What Clerk wants to be asked for before it tells the organisation.
+pub(super) const CLERK_ORGANIZATION_SCOPE: &str = "user:org:read";
 
 pub(super) const ACCESS_LIFETIME: &str = "30m";
 pub(super) const REFRESH_IDLE: &str = "30d";

@@ -117,7 +117,7 @@ pub(super) struct RawUpstream {
     /// provider.
     #[schemars(required, schema_with = "preset")]
     pub(super) preset: Option<Text>,
-    /// Its issuer URL, exactly as its ID tokens carry it. Google's is known.
+    /// Its issuer URL, exactly as its ID tokens carry it. Google's and GitHub's are known.
     pub(super) issuer: Option<Text>,
     /// The broker's client id at the provider.
     #[schemars(required)]
@@ -126,15 +126,28 @@ pub(super) struct RawUpstream {
     pub(super) client_secret: Option<Text>,
     /// A file that holds `client_secret`.
     pub(super) client_secret_file: Option<Text>,
-    /// Only people of these email domains may sign in. Required for Google and Clerk, where
-    /// anyone can have an account.
+    /// Only people of these email domains may sign in, and with no other upstream. Required for
+    /// Google and, without `organizations`, for Clerk, where anyone can have an account.
     pub(super) allowed_domains: Option<Texts>,
-    /// What the broker asks the provider for.
+    /// Only members of these organisations may sign in: ids at Clerk and Auth0, logins or `id:` and
+    /// the numeric id at GitHub, where it is required.
+    pub(super) organizations: Option<Texts>,
+    /// Entra: the ids of the tenants whose accounts may sign in. Required where the issuer is
+    /// `common` or `organizations`.
+    pub(super) tenants: Option<Texts>,
+    /// What the broker asks the provider for. GitHub's are read:user, user:email and read:org.
     #[schemars(extend("default" = defaults::UPSTREAM_SCOPES))]
     pub(super) scopes: Option<Texts>,
     /// The claim that holds the groups; dots reach into objects, as in `realm_access.roles`.
     #[schemars(extend("default" = defaults::GROUPS_CLAIM))]
     pub(super) groups_claim: Option<Text>,
+    /// The claim that holds the roles, if it is not the product's usual one.
+    pub(super) roles_claim: Option<Text>,
+    /// The base of the provider's API, for GitHub Enterprise and Microsoft's national clouds.
+    pub(super) api_url: Option<Text>,
+    /// Which of its own identity providers it sends people to: an alias at Keycloak, a connection
+    /// at Auth0.
+    pub(super) idp_hint: Option<Text>,
 }
 
 /// A protected MCP server.

@@ -141,6 +141,16 @@ pub struct UpstreamConfig {
     pub scopes: Vec<String>,
     /// The claim that holds the groups; a dotted path reaches into objects.
     pub groups_claim: String,
+    /// The claim that holds the roles, if it is not the product's usual one.
+    pub roles_claim: Option<String>,
+    /// Only members of these organisations may sign in; empty: the product's accounts all may.
+    pub organizations: Vec<String>,
+    /// Only accounts of these tenants may sign in; empty: the issuer is one tenant's.
+    pub tenants: Vec<String>,
+    /// The base of its API, if it is not the product's usual one.
+    pub api_url: Option<String>,
+    /// Which of its own identity providers it sends people to.
+    pub idp_hint: Option<String>,
 }
 
 /// Which product an identity provider is: decides what may be trusted.
@@ -154,13 +164,28 @@ pub enum Preset {
     Keycloak,
     /// Clerk.
     Clerk,
+    /// Microsoft Entra.
+    Entra,
+    /// Auth0.
+    Auth0,
+    /// GitHub, or GitHub Enterprise.
+    GitHub,
     /// Any other OpenID Connect provider.
     Oidc,
 }
 
 impl Preset {
     /// Every preset, in the order in which faults list them.
-    pub const ALL: [Self; 5] = [Self::Google, Self::Okta, Self::Keycloak, Self::Clerk, Self::Oidc];
+    pub const ALL: [Self; 8] = [
+        Self::Google,
+        Self::Okta,
+        Self::Keycloak,
+        Self::Clerk,
+        Self::Entra,
+        Self::Auth0,
+        Self::GitHub,
+        Self::Oidc,
+    ];
 
     /// The word in the configuration.
     #[must_use]
@@ -170,6 +195,9 @@ impl Preset {
             Self::Okta => "okta",
             Self::Keycloak => "keycloak",
             Self::Clerk => "clerk",
+            Self::Entra => "entra",
+            Self::Auth0 => "auth0",
+            Self::GitHub => "github",
             Self::Oidc => "oidc",
         }
     }

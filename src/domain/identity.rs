@@ -203,8 +203,22 @@ impl fmt::Display for UpstreamSession {
         f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
+/// Where [`Identity::claims`] says which lists were cut. Nothing is granted by it.
+const INCOMPLETE: &str = ":incomplete";
 
 impl Identity {
+    /// Did the provider tell fewer groups than the person has? Then the absence of one means
+    /// nothing.
+    #[must_use]
+    pub fn groups_are_incomplete(&self) -> bool {
+        self.claims.get(INCOMPLETE).is_some_and(|lists| lists.contains("groups"))
+    }
+
+    /// Remembers that the provider told fewer groups than there are.
+    pub fn mark_groups_incomplete(&mut self) {
+        self.claims.entry(INCOMPLETE.to_owned()).or_default().insert("groups".to_owned());
+    }
+
     /// The account key.
     #[must_use]
     pub fn person(&self) -> PersonId {

@@ -11,11 +11,12 @@ use http::{HeaderMap, StatusCode};
 use crate::broker::Broker;
 use crate::domain::LoginId;
 use crate::login::{
-    AuthorizeError, ConsentAsked, ConsentForm, NoAccess, NoAccessReason, PageError, Returned, Step,
-    UpstreamAnswer,
+    AuthorizeError, Choice, ConsentAsked, ConsentForm, NoAccess, NoAccessReason, Notice, PageError, Returned,
+    Step, UpstreamAnswer,
 };
 use crate::pages::{
-    ClientView, ConsentPage, NoAccessPage, ReturnPage, ScopeView, ServerView, UpstreamView, csp,
+    ClientView, ConsentPage, FindProblem, FindView, NoAccessPage, ReturnPage, ScopeView, ServerView,
+    UpstreamView, csp,
 };
 use crate::protocol::Params;
 
@@ -76,12 +77,14 @@ pub(super) async fn consent(
 fn read_consent<'a>(params: &'a Params, browser: Option<&'a str>) -> Option<ConsentForm<'a>> {
     let one = |name| params.one(name).ok().flatten();
     params.check_repeats().ok()?;
-    let upstream = match (one("upstream"), one("action")) {
-        (Some(upstream), None) => Some(upstream),
-        (None, Some("deny")) => None,
+    let choice = match (one("upstream"), one("action")) {
+        (Some(upstream), None) => Choice::Upstream(upstream),
+        (None, Some("find")) => Choice::Find,
+        (None, Some("deny")) => Choice::Deny,
         _ => return None,
     };
-    Some(ConsentForm { login: one("login")?, form_token: one("form_token")?, browser, upstream })
+    let [login, form_token] = [one("login")?, one("form_token")?];
+    Some(ConsentForm { login, form_token, browser, choice, email: one("email") })
 }
 
 /// `GET /oauth/callback/{upstream}`.
@@ -146,6 +149,13 @@ fn show_consent(broker: &Broker, asked: &ConsentAsked) -> Response {
             .iter()
             .map(|upstream| UpstreamView { id: upstream.id().as_str(), name: upstream.label() })
             .collect(),
+        find: broker.login.upstreams.can_be_found().then(|| FindView {
+            email: request.login_hint.as_deref(),
+            problem: asked.notice.map(|notice| match notice {
+                Notice::NoAddress => FindProblem::NoAddress,
+                Notice::UnknownDomain => FindProblem::UnknownDomain,
+            }),
+        }),
     };
     let mut response = answer::page(StatusCode::OK, csp::CONSENT, page.render());
     let name = cookies::form_name(&broker.issuer);

@@ -43,6 +43,17 @@ pub struct ConsentAsked {
     pub client_name: Option<String>,
     /// May anyone claim to be this client?
     pub self_registered: bool,
+    /// Why the page is shown once more.
+    pub notice: Option<Notice>,
+}
+
+/// Why the page is shown once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// What was typed is no address.
+    NoAddress,
+    /// No upstream is found by that address.
+    UnknownDomain,
 }
 
 /// Why a person has no access.

@@ -111,6 +111,7 @@ impl Login {
             request,
             self_registered: client.is_self_registered(),
             client_name: client.name,
+            notice: None,
         })))
     }
 }

@@ -7,11 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::clock::Timestamp;
-use crate::domain::{AuditKind, LoginId, LoginStep, PendingLogin, UpstreamId};
+use crate::domain::{AuditKind, EmailAddress, LoginId, LoginStep, PendingLogin, UpstreamId};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::secret::{Digest, MacKey, Secret};
+use crate::upstream::Hints;
 
-use super::{ClientReturn, Login, PageError, Step};
+use super::{ClientReturn, ConsentAsked, Login, Notice, PageError, Step};
 
 /// The same button within this time is a double click.
 const DOUBLE_CLICK: Duration = Duration::from_secs(5);
@@ -33,8 +34,27 @@ pub struct ConsentForm<'a> {
     pub form_token: &'a str,
     /// The browser's cookie.
     pub browser: Option<&'a str>,
-    /// The button: an upstream's name, or nothing for "deny".
-    pub upstream: Option<&'a str>,
+    /// The button.
+    pub choice: Choice<'a>,
+    /// The address in the page's field, as it was typed.
+    pub email: Option<&'a str>,
+}
+
+/// The button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice<'a> {
+    /// Continue with this upstream.
+    Upstream(&'a str),
+    /// Continue with the one where the typed address signs in.
+    Find,
+    /// Deny.
+    Deny,
+}
+
+impl ConsentForm<'_> {
+    fn address(&self) -> Option<EmailAddress> {
+        self.email?.trim().parse().ok()
+    }
 }
 
 impl Login {
@@ -54,12 +74,17 @@ impl Login {
         let not_valid = || PageError::FormNotValid;
         let id = LoginId::parse(form.login).ok_or_else(not_valid)?;
         let login = self.store.login(&id, now).await?.ok_or_else(not_valid)?;
+        let chosen = match form.choice {
+            Choice::Upstream(name) => self.upstreams.find(name),
+            Choice::Find => form.address().and_then(|email| self.upstreams.of_domain(email.domain())),
+            Choice::Deny => None,
+        };
         let (proof, sent) = match &login.step {
             LoginStep::AwaitingConsent { form } => (form, None),
             LoginStep::AwaitingUpstream { form: answered, approved_at, upstream, state, .. } => {
                 // The browser throws the first click's answer away; without this the person
                 // would be stuck (SEC-039). Anything else is a replay.
-                let again = form.upstream == Some(upstream.as_str());
+                let again = chosen.is_some_and(|chosen| chosen.id() == upstream);
                 if !again || now.since(*approved_at) >= DOUBLE_CLICK {
                     return Err(not_valid());
                 }
@@ -69,17 +94,22 @@ impl Login {
         if !proof.holds(form.form_token, form.browser) {
             return Err(not_valid());
         }
-        let Some(upstream) = form.upstream else { return self.deny(&login, now).await.map(Some) };
-        let upstream = self.upstreams.find(upstream).ok_or(PageError::UnknownUpstream)?;
+        let upstream = match (chosen, form.choice) {
+            (Some(upstream), _) => upstream,
+            (None, Choice::Upstream(_)) => return Err(PageError::UnknownUpstream),
+            (None, Choice::Find) => return self.ask_again(login, form, now).await.map(Some),
+            (None, Choice::Deny) => return self.deny(&login, now).await.map(Some),
+        };
         let mut candidates = self.key.each().map(|key| secrets_of(&key, &login.id, form.form_token));
         // The first click may have been answered by a replica whose secret is another already.
         let secrets = candidates.find(|one| sent.is_none_or(|state| state.is_of(one.state.expose())));
         let (secrets, is_answered) = (secrets.ok_or_else(not_valid)?, sent.is_some());
         // Before the login moves on: an upstream that is down leaves the page as it is, and the
         // person can choose another.
-        let hint = login.request.login_hint.as_deref();
+        let typed = form.address().map(|email| email.to_string());
+        let hints = Hints { login: typed.as_deref().or(login.request.login_hint.as_deref()) };
         let proofs = (secrets.nonce.as_str(), secrets.verifier.as_str());
-        let url = upstream.authorization_url(secrets.state.expose(), proofs, hint, now).await;
+        let url = upstream.authorization_url(secrets.state.expose(), proofs, hints, now).await;
         let url = url.map_err(|error| PageError::UpstreamUnavailable(None, error))?;
         let (id, cookie) = (login.id.clone(), secrets.cookie.clone());
         if !is_answered && !self.approve(login, upstream.id().clone(), secrets, now).await? {
@@ -112,6 +142,28 @@ impl Login {
             self.record(AuditKind::ConsentGiven, &login, None, now);
         }
         Ok(moved)
+    }
+
+    /// The same page once more: nothing has happened, and its form still holds. It says nothing of
+    /// which domains there are.
+    async fn ask_again(
+        &self,
+        login: PendingLogin,
+        form: ConsentForm<'_>,
+        now: Timestamp,
+    ) -> Result<Step, PageError> {
+        let client = self.clients.find(&login.request.client_id, now).await?;
+        let client = client.ok_or(PageError::UnknownClient)?;
+        let notice = if form.address().is_some() { Notice::UnknownDomain } else { Notice::NoAddress };
+        Ok(Step::ShowConsent(Box::new(ConsentAsked {
+            login: login.id,
+            form_token: Secret::new(form.form_token.to_owned()),
+            browser: Secret::new(form.browser.unwrap_or_default().to_owned()),
+            request: login.request,
+            self_registered: client.is_self_registered(),
+            client_name: client.name,
+            notice: Some(notice),
+        })))
     }
 
     async fn deny(&self, login: &PendingLogin, now: Timestamp) -> Result<Step, PageError> {

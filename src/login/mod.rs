@@ -36,8 +36,10 @@ use crate::store::audit::Journal;
 use crate::tokens::AuthorizationCodes;
 use crate::upstream::Upstreams;
 
-pub use answer::{AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, PageError, Step};
-pub use consent::ConsentForm;
+pub use answer::{
+    AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, Notice, PageError, Step,
+};
+pub use consent::{Choice, ConsentForm};
 pub use upstream_return::{Returned, UpstreamAnswer};
 
 /// The durations that a sign-in obeys.

@@ -4,10 +4,12 @@ use askama::Template;
 use url::Url;
 
 use super::{ServerView, assets, clean, print};
+use crate::domain::EmailAddress;
 use crate::protocol::RedirectUri;
 
 /// The consent page. Its form posts to `/oauth/consent` with `login`, `form_token` and the button:
-/// `upstream=<id>` to continue, `action=deny` to refuse (SEC-033, SEC-034).
+/// `upstream=<id>` to continue, `action=find` to continue with the provider of the `email` that was
+/// typed, `action=deny` to refuse (SEC-033, SEC-034).
 ///
 /// It shows what SEC-030 and SEC-031 ask for: client name and id, where the answer goes, the
 /// server, the scopes, the mark of a self-registered client, and the warnings for destinations
@@ -31,6 +33,8 @@ pub struct ConsentPage<'a> {
     pub scopes: Vec<ScopeView<'a>>,
     /// Where the person can sign in: one button each.
     pub upstreams: Vec<UpstreamView<'a>>,
+    /// The field that finds the right one of several.
+    pub find: Option<FindView<'a>>,
 }
 
 /// A client as it describes itself.
@@ -73,6 +77,49 @@ pub struct UpstreamView<'a> {
     pub id: &'a str,
     /// Its name on the button.
     pub name: &'a str,
+}
+
+impl UpstreamView<'_> {
+    /// A letter in place of a picture: nobody's trademark.
+    fn letter(&self) -> String {
+        let first = clean::label(self.name).chars().find(|c| c.is_alphanumeric());
+        first.map(|letter| letter.to_uppercase().to_string()).unwrap_or_default()
+    }
+}
+
+/// The field for an address.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FindView<'a> {
+    /// Whom the client expects: stands in the field if it is an address.
+    pub email: Option<&'a str>,
+    /// Why the page is shown once more.
+    pub problem: Option<FindProblem>,
+}
+
+/// Why an address led nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindProblem {
+    /// It is none.
+    NoAddress,
+    /// It tells no provider.
+    UnknownDomain,
+}
+
+impl FindView<'_> {
+    fn address(&self) -> String {
+        let address = self.email.and_then(|text| text.parse::<EmailAddress>().ok());
+        address.map(|address| address.to_string()).unwrap_or_default()
+    }
+
+    fn words(&self) -> &'static str {
+        match self.problem {
+            Some(FindProblem::NoAddress) => "Write your whole work address, such as alice@example.com.",
+            Some(FindProblem::UnknownDomain) => {
+                "This address does not tell where you sign in. Check it, choose one of the buttons below, or ask your administrator."
+            }
+            None => "",
+        }
+    }
 }
 
 impl ConsentPage<'_> {

@@ -25,7 +25,7 @@ mod index;
 mod no_access;
 mod return_to;
 
-pub use consent::{ClientView, ConsentPage, ScopeView, UpstreamView};
+pub use consent::{ClientView, ConsentPage, FindProblem, FindView, ScopeView, UpstreamView};
 pub use error::{ErrorPage, Problem};
 pub use index::IndexPage;
 pub use no_access::NoAccessPage;

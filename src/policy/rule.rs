@@ -7,6 +7,10 @@ use crate::domain::{Conditions, EmailAddress};
 
 use super::Asked;
 
+/// The absence of a group means nothing where the list is not whole.
+pub(super) const UNTOLD_GROUPS: &str =
+    "the identity provider did not tell all groups of this account, which has too many of them";
+
 /// Does everything hold that a rule asks for? Says why, either way; the words are for the log and
 /// for the operator, since they name what others are asked for.
 pub(super) fn check(when: &Conditions, asked: &Asked<'_>) -> Result<String, String> {
@@ -33,7 +37,10 @@ pub(super) fn check(when: &Conditions, asked: &Asked<'_>) -> Result<String, Stri
         because.push(format!("the account is {own}"));
     }
     if !when.groups.is_empty() {
-        because.push(any_of("group", &when.groups, Some(&identity.groups))?);
+        let held = any_of("group", &when.groups, Some(&identity.groups));
+        let untold =
+            |absent| if identity.groups_are_incomplete() { UNTOLD_GROUPS.to_owned() } else { absent };
+        because.push(held.map_err(untold)?);
     }
     if !when.roles.is_empty() {
         because.push(any_of("role", &when.roles, Some(&identity.roles))?);

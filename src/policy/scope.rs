@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{ClientId, DomainName, Effect, EmailAddress, Identity, Resource, Rule, UpstreamId};
+use crate::domain::{ClientId, Effect, EmailAddress, Identity, Resource, Rule};
 use crate::protocol::ScopeSet;
 
-use super::{Hierarchy, rule};
+use super::rule::UNTOLD_GROUPS;
+use super::{Admission, Hierarchy, admission, rule};
 
 /// Who asks, through what, and for where.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +86,7 @@ impl Verdict<'_> {
         }
         match self.trace.first() {
             Some(gate) if !gate.applied => gate.reason.clone(),
+            _ if self.trace.iter().any(|outcome| outcome.reason == UNTOLD_GROUPS) => UNTOLD_GROUPS.to_owned(),
             _ => "no rule of the organisation's policy gives this account anything here".to_owned(),
         }
     }
@@ -107,20 +109,6 @@ impl Verdict<'_> {
             .iter()
             .filter(|outcome| outcome.applied && matches!(outcome.effect, Some(Effect::Deny { .. })))
     }
-}
-
-/// Whom one identity provider may bring.
-#[derive(Debug, Clone)]
-pub struct Admission {
-    /// Where it stands in the configuration.
-    pub name: String,
-    /// The provider's name.
-    pub upstream: UpstreamId,
-    /// Its issuer: an identity that another issuer vouched for under the same name is not its own
-    /// (SEC-055).
-    pub issuer: String,
-    /// People of these domains; an empty list brings everybody.
-    pub domains: Vec<DomainName>,
 }
 
 /// The whole policy.
@@ -160,7 +148,10 @@ impl Policy {
         let mut is_denied = false;
         for rule in &self.rules {
             let checked = rule::check(&rule.when, &asked);
-            let applied = checked.is_ok();
+            let denies = matches!(rule.effect, Effect::Deny { .. });
+            // Nobody knows that the person is not in the group: who denies must not rely on it.
+            let untold = checked.as_ref().is_err_and(|refusal| refusal == UNTOLD_GROUPS);
+            let applied = checked.is_ok() || (denies && untold);
             if applied {
                 match &rule.effect {
                     Effect::Deny { .. } => is_denied = true,
@@ -186,23 +177,11 @@ impl Policy {
 
     fn admit<'p>(&'p self, identity: &Identity) -> RuleOutcome<'p> {
         let listed = self.admissions.iter().find(|admission| admission.upstream == identity.upstream);
-        let (applied, reason) = match (listed, &identity.domain) {
-            (None, _) => (false, "this identity provider is not configured".to_owned()),
-            (Some(admission), _) if admission.issuer != identity.issuer => {
-                (false, "this identity provider has another issuer now".to_owned())
-            }
-            (Some(Admission { domains, .. }), _) if domains.is_empty() => {
-                (true, "every account of this identity provider is admitted".to_owned())
-            }
-            (Some(Admission { domains, .. }), Some(domain)) if domains.contains(domain) => {
-                (true, format!("{domain} is allowed"))
-            }
-            (Some(_), Some(domain)) => (false, format!("{domain} is not an allowed domain")),
-            (Some(_), None) => {
-                (false, "the identity provider vouches for no organisation domain of this account".to_owned())
-            }
-        };
         let rule = listed.map_or("upstreams", |admission| admission.name.as_str());
+        let (applied, reason) = match admission::admit(&self.admissions, identity) {
+            Ok(reason) => (true, reason),
+            Err(reason) => (false, reason),
+        };
         RuleOutcome { rule, effect: None, applied, reason }
     }
 }

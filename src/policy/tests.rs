@@ -67,8 +67,9 @@ fn policy_of(rules: Vec<Rule>, hierarchy: Hierarchy) -> Policy {
     let admission = Admission {
         name: "upstreams[0].allowed_domains".into(),
         upstream: upstream(),
-        issuer: ISSUER.into(),
+        issuers: vec![ISSUER.into()],
         domains: vec!["example.com".parse().unwrap()],
+        membership: None,
     };
     Policy::new(vec![admission], rules, hierarchy)
 }

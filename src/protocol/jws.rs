@@ -120,6 +120,12 @@ impl KeySet {
         Self::new(&keys)
     }
 
+    /// Is there no usable key at all?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// Is there a key of this name?
     #[must_use]
     pub fn knows(&self, kid: Option<&str>) -> bool {

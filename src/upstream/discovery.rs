@@ -1,24 +1,26 @@
 //! A provider's metadata and keys: fetched when first needed, kept for an hour, the last good
 //! answer kept while the provider does not answer.
+//!
+//! Nobody waits for a fetch who can be served without one, and nobody waits for two: whoever comes
+//! while one is under way shares its outcome, the failure too (REL-12).
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
-    CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
-    CoreResponseType, CoreSubjectIdentifierType,
+    CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType,
+    CoreSubjectIdentifierType,
 };
-use openidconnect::{AdditionalProviderMetadata, IssuerUrl, ProviderMetadata};
+use openidconnect::{AdditionalProviderMetadata, ProviderMetadata};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
+use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::outbound::Outbound;
 use crate::protocol::KeySet;
 
-use super::exchange::HttpClient;
-use super::provider::ALL_HOPS;
+use super::settings::UpstreamSettings;
 
 /// How long metadata and keys are used before they are asked for again.
 const FRESH: Duration = Duration::from_secs(3600);
@@ -33,6 +35,12 @@ const RETRY: Duration = Duration::from_secs(30);
 /// An unknown `kid` asks for new keys at most this often (SEC-052); the first one at once, since
 /// keys may change right after they were fetched.
 const REFETCH: Duration = Duration::from_secs(30);
+
+/// How long a fetch may take, metadata and keys together.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same where a last good answer can serve instead.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Members of the metadata that OpenID Connect Discovery does not name.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -70,45 +78,106 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// May it serve, if there is nothing newer?
+    fn is_good(&self, now: Timestamp) -> bool {
+        now.since(self.fetched_at) < LAST_GOOD
+    }
+
     /// Must the provider name itself in its answer (RFC 9207 section 2.3)?
     pub(super) fn names_itself(&self) -> bool {
         self.metadata.additional_metadata().authorization_response_iss_parameter_supported
     }
 }
 
-/// The cache of one provider. One fetch at a time; the others wait for it.
+/// The cache of one provider.
 #[derive(Debug)]
 pub(super) struct Discovery {
+    /// Where the metadata is: below this issuer.
     issuer: String,
-    client: HttpClient,
-    known: Mutex<Option<Known>>,
+    /// The issuer that it must name.
+    named: String,
+    /// Whose keys are wanted, where keys say whose they are.
+    signers: Vec<String>,
+    outbound: Outbound,
+    state: Mutex<State>,
+    /// One fetch at a time.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Option<Known>,
+    /// How many fetches have failed, and why the last one did.
+    failures: u64,
+    fault: String,
+}
+
+impl State {
+    fn serving(&self, now: Timestamp) -> Option<&Known> {
+        self.known.as_ref().filter(|known| now < known.renew_at && known.is_good(now))
+    }
+
+    fn failed(&mut self, fault: String) {
+        self.failures += 1;
+        self.fault = fault;
+    }
 }
 
 impl Discovery {
-    pub(super) fn new(issuer: String, outbound: Outbound) -> Self {
-        Self { issuer, client: HttpClient(outbound), known: Mutex::new(None) }
+    pub(super) fn new(settings: &UpstreamSettings, outbound: Outbound) -> Self {
+        let named = settings.metadata_issuer();
+        let mut signers = super::issuers_of(settings.preset, &settings.issuer, &settings.tenants);
+        signers.push(named.clone());
+        Self {
+            issuer: settings.issuer.clone(),
+            named,
+            signers,
+            outbound,
+            state: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is one assignment: there is no half of one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known of the provider, fetched if need be. Whoever waits behind somebody else's fetch
     /// waits no longer than for one of their own.
     pub(super) async fn known(&self, now: Timestamp) -> Result<Known, String> {
-        let deadline = Instant::now() + ALL_HOPS;
-        let late = |_| "its metadata and keys did not come in time".to_owned();
-        let mut slot = timeout_at(deadline, self.known.lock()).await.map_err(late)?;
-        let serves = |known: &&Known| now < known.renew_at && now.since(known.fetched_at) < LAST_GOOD;
-        if let Some(known) = slot.as_ref().filter(serves) {
-            return Ok(known.clone());
-        }
-        match timeout_at(deadline, self.fetch(now)).await.unwrap_or_else(|elapsed| Err(late(elapsed))) {
-            Ok(known) => Ok(slot.insert(known).clone()),
-            Err(fault) => match slot.as_mut() {
-                Some(old) if now.since(old.fetched_at) < LAST_GOOD => {
-                    tracing::warn!(issuer = %self.issuer, fault, "provider metadata could not be renewed; the last good one serves");
-                    old.renew_at = now.plus(RETRY);
-                    Ok(old.clone())
+        let failures = {
+            let state = self.state();
+            match state.serving(now) {
+                Some(known) => return Ok(known.clone()),
+                None => state.failures,
+            }
+        };
+        let _turn = self.turn.lock().await;
+        let patience = {
+            let state = self.state();
+            match state.serving(now) {
+                Some(known) => return Ok(known.clone()),
+                None if state.failures != failures => return Err(state.fault.clone()),
+                None if state.known.as_ref().is_some_and(|known| known.is_good(now)) => LITTLE_PATIENCE,
+                None => PATIENCE,
+            }
+        };
+        let fetched = within(patience, self.fetch(now)).await;
+        let mut state = self.state();
+        match fetched {
+            Ok(known) => Ok(state.known.insert(known).clone()),
+            Err(fault) => {
+                state.failed(fault.clone());
+                match state.known.as_mut() {
+                    Some(old) if old.is_good(now) => {
+                        tracing::warn!(issuer = %self.issuer, fault, "provider metadata could not be renewed; the last good one serves");
+                        old.renew_at = now.plus(RETRY);
+                        Ok(old.clone())
+                    }
+                    _ => Err(fault),
                 }
-                _ => Err(fault),
-            },
+            }
         }
     }
 
@@ -118,28 +187,55 @@ impl Discovery {
         if known.keys.knows(kid) {
             return Ok(known.keys);
         }
-        let mut slot = self.known.lock().await;
-        let Some(current) = slot.as_mut() else { return Ok(known.keys) };
-        let again = current.keys_sought_at.is_none_or(|sought_at| now.since(sought_at) >= REFETCH);
-        if again && !current.keys.knows(kid) {
+        let _turn = self.turn.lock().await;
+        let uri = {
+            let mut state = self.state();
+            let Some(current) = state.known.as_mut() else { return Ok(known.keys) };
+            let again = current.keys_sought_at.is_none_or(|sought_at| now.since(sought_at) >= REFETCH);
+            if !again || current.keys.knows(kid) {
+                return Ok(current.keys.clone());
+            }
             current.keys_sought_at = Some(now);
-            let uri = current.metadata.jwks_uri();
-            let fetched = CoreJsonWebKeySet::fetch_async(uri, &self.client).await;
-            current.keys = key_set(&fetched.map_err(|error| error.to_string())?);
+            current.metadata.jwks_uri().to_string()
+        };
+        let keys = within(PATIENCE, self.fetch_keys(&uri)).await?;
+        if let Some(current) = self.state().known.as_mut() {
+            current.keys = keys.clone();
         }
-        Ok(current.keys.clone())
+        Ok(keys)
     }
 
     async fn fetch(&self, now: Timestamp) -> Result<Known, String> {
-        let issuer = IssuerUrl::new(self.issuer.clone()).map_err(|error| error.to_string())?;
-        // Refuses an issuer that is not identical (RFC 8414 section 3.3, SEC-047).
-        let fetched = Metadata::discover_async(issuer, &self.client).await;
-        let metadata = fetched.map_err(|error| error.to_string())?;
-        let keys = key_set(metadata.jwks());
+        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let document = self.outbound.get(&url).await.map_err(|error| error.to_string())?;
+        let metadata: Metadata = serde_json::from_slice(&document)
+            .map_err(|error| format!("its metadata cannot be read: {error}"))?;
+        // Byte for byte (RFC 8414 section 3.3, SEC-047).
+        if metadata.issuer().as_str() != self.named {
+            return Err(format!("its metadata names another issuer than {}", self.named));
+        }
+        let keys = self.fetch_keys(metadata.jwks_uri().as_str()).await?;
         Ok(Known { metadata, keys, fetched_at: now, renew_at: now.plus(FRESH), keys_sought_at: None })
+    }
+
+    async fn fetch_keys(&self, uri: &str) -> Result<KeySet, String> {
+        let document = self.outbound.get(uri).await.map_err(|error| error.to_string())?;
+        let mut document: Value =
+            serde_json::from_slice(&document).map_err(|_| "its keys are not JSON".to_owned())?;
+        // Microsoft's keys say whose tokens they sign; a tenant's key signs no other's.
+        if let Some(keys) = document.get_mut("keys").and_then(Value::as_array_mut) {
+            keys.retain(|key| match key.get("issuer") {
+                Some(issuer) => self.signers.iter().any(|signer| issuer == signer),
+                None => true,
+            });
+        }
+        let keys = KeySet::from_jwks(&document);
+        // The last good ones serve rather than none.
+        if keys.is_empty() { Err("it publishes no key that can be used".to_owned()) } else { Ok(keys) }
     }
 }
 
-fn key_set(keys: &CoreJsonWebKeySet) -> KeySet {
-    serde_json::to_value(keys).map(|document| KeySet::from_jwks(&document)).unwrap_or_default()
+async fn within<T>(patience: Duration, fetch: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let late = |_| Err(format!("it did not answer within {} s", patience.as_secs()));
+    tokio::time::timeout(patience, fetch).await.unwrap_or_else(late)
 }

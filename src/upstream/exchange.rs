@@ -13,12 +13,14 @@ use oauth2::{
 use openidconnect::core::CoreClientAuthMethod;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::{DomainName, EmailAddress};
 use crate::outbound::{Outbound, OutboundError};
 use crate::secret::Secret;
 
 use super::discovery::Metadata;
 use super::id_token::UnverifiedIdToken;
-use super::provider::UpstreamSettings;
+use super::presets::Protocol;
+use super::settings::UpstreamSettings;
 
 /// The guarded client as the OAuth libraries call it.
 #[derive(Debug)]
@@ -39,13 +41,49 @@ pub(super) struct Request<'a> {
     pub(super) state: &'a str,
     pub(super) nonce: &'a str,
     pub(super) verifier: &'a str,
-    pub(super) login_hint: Option<&'a str>,
+    pub(super) hints: Hints<'a>,
+}
+
+/// Whom the provider should expect. Proves nothing: whoever signs in is looked at afterwards.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hints<'a> {
+    /// Whatever the client said, or the address that the person typed.
+    pub login: Option<&'a str>,
+}
+
+/// Where the messages go.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoints {
+    authorization: AuthUrl,
+    token: TokenUrl,
+    auth: AuthType,
+}
+
+impl Endpoints {
+    /// Those that the metadata names.
+    pub(super) fn of(metadata: &Metadata) -> Result<Self, String> {
+        let token = metadata.token_endpoint().ok_or("its metadata names no token endpoint")?;
+        Self::at(metadata.authorization_endpoint().as_str(), token.as_str(), auth_type(metadata))
+    }
+
+    /// GitHub's, which has no metadata.
+    pub(super) fn github(issuer: &str) -> Result<Self, String> {
+        let at = |path: &str| format!("{issuer}/login/oauth/{path}");
+        Self::at(&at("authorize"), &at("access_token"), AuthType::RequestBody)
+    }
+
+    fn at(authorization: &str, token: &str, auth: AuthType) -> Result<Self, String> {
+        let text = |error: oauth2::url::ParseError| error.to_string();
+        let authorization = AuthUrl::new(authorization.to_owned()).map_err(text)?;
+        Ok(Self { authorization, token: TokenUrl::new(token.to_owned()).map_err(text)?, auth })
+    }
 }
 
 /// What a code was exchanged for. The access token serves `userinfo` and then is dropped:
 /// upstream tokens never leave (SEC-058).
 pub(super) struct Tokens {
-    pub(super) id_token: UnverifiedIdToken,
+    /// Not from a provider of plain OAuth 2.
+    pub(super) id_token: Option<UnverifiedIdToken>,
     pub(super) access_token: Secret,
 }
 
@@ -77,17 +115,14 @@ type OAuthClient = Client<
     EndpointSet,
 >;
 
-fn client(settings: &UpstreamSettings, metadata: &Metadata) -> Result<OAuthClient, String> {
-    let text = |error: oauth2::url::ParseError| error.to_string();
-    let token_endpoint = metadata.token_endpoint().ok_or("its metadata names no token endpoint")?;
-    let auth_url = AuthUrl::new(metadata.authorization_endpoint().to_string()).map_err(text)?;
-    let token_url = TokenUrl::new(token_endpoint.to_string()).map_err(text)?;
-    let redirect = RedirectUrl::new(settings.redirect_uri.clone()).map_err(text)?;
+fn client(settings: &UpstreamSettings, endpoints: &Endpoints) -> Result<OAuthClient, String> {
+    let redirect = RedirectUrl::new(settings.redirect_uri.clone());
+    let redirect = redirect.map_err(|error| error.to_string())?;
     let mut client = Client::new(ClientId::new(settings.client_id.clone()))
-        .set_auth_uri(auth_url)
-        .set_token_uri(token_url)
+        .set_auth_uri(endpoints.authorization.clone())
+        .set_token_uri(endpoints.token.clone())
         .set_redirect_uri(redirect)
-        .set_auth_type(auth_type(metadata));
+        .set_auth_type(endpoints.auth.clone());
     if let Some(secret) = &settings.client_secret {
         client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
     }
@@ -110,35 +145,64 @@ fn auth_type(metadata: &Metadata) -> AuthType {
 /// The upstream's authorization URL, with `state`, `nonce` and PKCE S256 (SEC-042 to SEC-044).
 pub(super) fn authorization_url(
     settings: &UpstreamSettings,
-    metadata: &Metadata,
+    endpoints: &Endpoints,
     request: Request<'_>,
 ) -> Result<String, String> {
-    let client = client(settings, metadata)?;
+    let client = client(settings, endpoints)?;
     let verifier = PkceCodeVerifier::new(request.verifier.to_owned());
     let state = request.state.to_owned();
     let mut builder = client
         .authorize_url(|| CsrfToken::new(state))
-        .add_scopes(settings.scopes.iter().cloned().map(Scope::new))
-        .add_extra_param("nonce", request.nonce)
+        .add_scopes(scopes(settings))
         .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
-    for (name, value) in settings.preset.parameters {
-        builder = builder.add_extra_param(*name, *value);
+    if settings.preset.protocol == Protocol::OpenIdConnect {
+        builder = builder.add_extra_param("nonce", request.nonce);
     }
-    if let Some(hint) = request.login_hint {
-        builder = builder.add_extra_param("login_hint", hint.to_owned());
+    for (name, value) in parameters(settings, request.hints) {
+        builder = builder.add_extra_param(name, value);
     }
     Ok(builder.url().0.to_string())
 }
 
-/// Exchanges a code for an ID token.
+fn scopes(settings: &UpstreamSettings) -> impl Iterator<Item = Scope> {
+    let offline = if settings.offline { settings.preset.offline.scopes } else { &[] };
+    let more = offline.iter().filter(|scope| !settings.scopes.iter().any(|own| own == *scope));
+    settings.scopes.iter().cloned().chain(more.map(ToString::to_string)).map(Scope::new)
+}
+
+/// What the request carries beside the standard parameters.
+pub(super) fn parameters(settings: &UpstreamSettings, hints: Hints<'_>) -> Vec<(&'static str, String)> {
+    let preset = &settings.preset;
+    let offline = if settings.offline { preset.offline.parameters } else { &[] };
+    let usual = preset.parameters.iter().filter(|(name, _)| offline.iter().all(|(other, _)| other != name));
+    let fixed = usual.chain(offline).map(|(name, value)| (*name, (*value).to_owned()));
+    let mut parameters: Vec<_> = fixed.collect();
+    let mut add = |name: Option<&'static str>, value: Option<&str>| {
+        parameters.extend(name.zip(value).map(|(name, value)| (name, value.to_owned())));
+    };
+    add(preset.login_hint, hints.login);
+    // Only a domain that may sign in there: another one would send people away from their own.
+    let email = hints.login.and_then(|hint| hint.parse::<EmailAddress>().ok());
+    let allowed = &settings.allowed_domains;
+    let domain = email.as_ref().map(EmailAddress::domain);
+    let domain = domain.filter(|domain| allowed.is_empty() || allowed.contains(domain));
+    add(preset.domain_hint, domain.map(DomainName::as_str));
+    add(preset.idp_hint, settings.idp_hint.as_deref());
+    if let [only] = settings.organizations.as_slice() {
+        add(preset.organization_parameter, Some(only));
+    }
+    parameters
+}
+
+/// Exchanges a code for tokens.
 pub(super) async fn exchange(
     settings: &UpstreamSettings,
-    metadata: &Metadata,
+    endpoints: &Endpoints,
     outbound: &Outbound,
     code: &str,
     verifier: &str,
 ) -> Result<Tokens, ExchangeError> {
-    let client = client(settings, metadata).map_err(ExchangeError::Unavailable)?;
+    let client = client(settings, endpoints).map_err(ExchangeError::Unavailable)?;
     let http = HttpClient(outbound.clone());
     let answer = client
         .exchange_code(AuthorizationCode::new(code.to_owned()))
@@ -147,13 +211,8 @@ pub(super) async fn exchange(
         .await
         .map_err(classify)?;
     let id_token = answer.extra_fields().id_token.clone();
-    let id_token = id_token.ok_or_else(|| {
-        ExchangeError::Refused(
-            "its answer has no id_token; is the scope `openid` granted to this client?".into(),
-        )
-    })?;
     Ok(Tokens {
-        id_token: UnverifiedIdToken::new(id_token),
+        id_token: id_token.map(UnverifiedIdToken::new),
         access_token: Secret::new(answer.access_token().secret().clone()),
     })
 }
@@ -164,7 +223,12 @@ fn classify(error: RequestTokenError<OutboundError, BasicErrorResponse>) -> Exch
         RequestTokenError::ServerResponse(answer) => ExchangeError::Refused(format!("it said {answer}")),
         RequestTokenError::Request(fault) => ExchangeError::Unavailable(fault.to_string()),
         // The body is not repeated: it can hold tokens.
-        RequestTokenError::Parse(fault, _) => {
+        RequestTokenError::Parse(fault, body) => {
+            // GitHub says with 200 that it refuses.
+            let said = serde_json::from_slice::<BasicErrorResponse>(&body);
+            if let Ok(answer) = said {
+                return ExchangeError::Refused(format!("it said {answer}"));
+            }
             ExchangeError::Unavailable(format!("its token answer cannot be read: {}", fault.inner()))
         }
         RequestTokenError::Other(fault) => ExchangeError::Unavailable(fault),

@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::protocol::{InvalidJws, Jws, KeySet, Members};
 
+use super::UpstreamSettings;
+
 /// How far the provider's clock may be off (SEC-050).
 const SKEW: Duration = Duration::from_secs(60);
 
@@ -28,9 +30,7 @@ pub(super) enum InvalidIdToken {
 /// What an ID token must agree with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'a> {
-    pub(super) issuer: &'a str,
-    pub(super) issuer_aliases: &'a [&'a str],
-    pub(super) client_id: &'a str,
+    pub(super) settings: &'a UpstreamSettings,
     pub(super) nonce: &'a str,
     pub(super) access_token: &'a str,
 }
@@ -42,7 +42,9 @@ pub struct UnverifiedIdToken(String);
 /// The claims of an ID token that is the provider's, for us, for this sign-in, and in time.
 #[derive(Debug, Clone)]
 pub struct VerifiedIdToken {
+    issuer: String,
     subject: String,
+    account: String,
     claims: Members,
 }
 
@@ -66,11 +68,8 @@ impl UnverifiedIdToken {
         let jws = Jws::parse(&self.0)?;
         let claims = jws.verify(keys)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let iss = text("iss").ok_or(InvalidIdToken::Claim("iss"))?;
-        if iss != expected.issuer && !expected.issuer_aliases.contains(&iss) {
-            return Err(InvalidIdToken::Claim("iss"));
-        }
-        check_audience(&claims, expected.client_id)?;
+        let (issuer, account) = account(expected.settings, &claims, Issuer::Required)?;
+        check_audience(&claims, &expected.settings.client_id)?;
         check_times(&claims, now)?;
         if text("nonce") != Some(expected.nonce) {
             return Err(InvalidIdToken::Claim("nonce"));
@@ -81,17 +80,64 @@ impl UnverifiedIdToken {
                 return Err(InvalidIdToken::Claim("at_hash"));
             }
         }
-        let subject = text("sub").filter(|sub| !sub.is_empty() && sub.len() <= 255);
-        let subject = subject.ok_or(InvalidIdToken::Claim("sub"))?.to_owned();
-        Ok(VerifiedIdToken { subject, claims })
+        let subject = named(&claims, "sub")?;
+        Ok(VerifiedIdToken { issuer, subject, account, claims })
     }
 }
 
+/// Must the claims name their issuer?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Issuer {
+    /// As every ID token does.
+    Required,
+    /// As an operator may leave it out, who asks what some claims would lead to.
+    MayBeAbsent,
+}
+
+/// Both halves of the account key: the issuer, with the token's tenant where it has one, and what the
+/// preset takes for the account (SEC-054).
+pub(super) fn account(
+    settings: &UpstreamSettings,
+    claims: &Members,
+    issuer: Issuer,
+) -> Result<(String, String), InvalidIdToken> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let tenant = settings.preset.tenancy.and_then(|tenancy| text(tenancy.claim));
+    let own = settings.token_issuer(tenant).ok_or(InvalidIdToken::Claim("tenant"))?;
+    let fits = match text("iss") {
+        Some(iss) => iss == own || settings.preset.issuer_aliases.contains(&iss),
+        None => issuer == Issuer::MayBeAbsent,
+    };
+    if !fits {
+        return Err(InvalidIdToken::Claim("iss"));
+    }
+    Ok((own, named(claims, settings.preset.account)?))
+}
+
+/// A name of a length that a name has.
+fn named(claims: &Members, claim: &'static str) -> Result<String, InvalidIdToken> {
+    let text = claims.get(claim).and_then(Value::as_str);
+    let text = text.filter(|name| !name.is_empty() && name.len() <= 255);
+    text.map(str::to_owned).ok_or(InvalidIdToken::Claim(claim))
+}
+
 impl VerifiedIdToken {
-    /// The person's identifier at the provider.
+    /// Whose token it is: the configured issuer, or the one of the token's own tenant.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The token's `sub`: other documents about the person must have the same.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// The person's identifier at the issuer, the half of the account key (SEC-054).
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
     }
 
     /// Every claim.

@@ -1,54 +1,37 @@
 //! One identity provider, whole.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::domain::{Identity, PersonId, UpstreamId};
+use crate::domain::{DomainName, Identity, PersonId, UpstreamId};
 use crate::outbound::Outbound;
 use crate::protocol::{Jws, Members};
 use crate::secret::Secret;
 
-use super::discovery::Discovery;
-use super::exchange::{self, ExchangeError, Request};
-use super::facts::Source;
-use super::id_token::Expected;
+use super::api::{Api, ApiFault};
+use super::discovery::{Discovery, Known};
+use super::exchange::{self, Endpoints, ExchangeError, Request};
+use super::facts::{Documents, GroupList};
+use super::id_token::{self, Expected, Issuer, UnverifiedIdToken, VerifiedIdToken};
 use super::logout_token::{self, LoggedOut};
-use super::{Preset, UpstreamError};
+use super::settings::UpstreamSettings;
+use super::{Protocol, UpstreamError, github, graph};
+
+pub use super::exchange::Hints;
 
 /// How long all calls of one sign-in may take together: whoever waits is told within 10 s (INT-67).
 pub(super) const ALL_HOPS: Duration = Duration::from_secs(9);
-
-/// What the operator says of a provider.
-#[derive(Debug, Clone)]
-pub struct UpstreamSettings {
-    /// Its name in URLs and rules.
-    pub id: UpstreamId,
-    /// Its name on the button.
-    pub label: String,
-    /// What it does differently.
-    pub preset: Preset,
-    /// Its issuer identifier, byte for byte.
-    pub issuer: String,
-    /// Our client there.
-    pub client_id: String,
-    /// Our client's secret there.
-    pub client_secret: Option<Secret>,
-    /// Our callback for this provider, and for no other (SEC-045).
-    pub redirect_uri: String,
-    /// What we ask for.
-    pub scopes: Vec<String>,
-    /// Where group names stand.
-    pub groups_claim: String,
-}
 
 /// An identity provider.
 #[derive(Debug)]
 pub struct Upstream {
     settings: UpstreamSettings,
     outbound: Outbound,
+    /// Not asked where the protocol has none.
     discovery: Discovery,
 }
 
@@ -57,7 +40,7 @@ impl Upstream {
     /// hurts nobody else.
     #[must_use]
     pub fn new(settings: UpstreamSettings, outbound: Outbound) -> Self {
-        let discovery = Discovery::new(settings.issuer.clone(), outbound.clone());
+        let discovery = Discovery::new(&settings, outbound.clone());
         Self { settings, outbound, discovery }
     }
 
@@ -73,17 +56,23 @@ impl Upstream {
         &self.settings.label
     }
 
+    /// What the operator says of it.
+    #[must_use]
+    pub fn settings(&self) -> &UpstreamSettings {
+        &self.settings
+    }
+
     /// Where a browser is sent to sign in.
     pub async fn authorization_url(
         &self,
         state: &str,
         (nonce, verifier): (&str, &str),
-        login_hint: Option<&str>,
+        hints: Hints<'_>,
         now: Timestamp,
     ) -> Result<String, UpstreamError> {
-        let known = self.discovery.known(now).await.map_err(|cause| self.unavailable(cause))?;
-        let request = Request { state, nonce, verifier, login_hint };
-        exchange::authorization_url(&self.settings, &known.metadata, request)
+        let endpoints = self.endpoints(now).await?;
+        let request = Request { state, nonce, verifier, hints };
+        exchange::authorization_url(&self.settings, &endpoints, request)
             .map_err(|cause| self.unavailable(cause))
     }
 
@@ -94,18 +83,21 @@ impl Upstream {
         iss: Option<&str>,
         now: Timestamp,
     ) -> Result<(), UpstreamError> {
-        let known = self.discovery.known(now).await.map_err(|cause| self.unavailable(cause))?;
+        let names_itself = match self.settings.preset.protocol {
+            Protocol::OpenIdConnect => self.known(now).await?.names_itself(),
+            Protocol::GitHub => false,
+        };
         match iss {
-            Some(iss) if iss == self.settings.issuer => Ok(()),
+            Some(iss) if self.settings.may_be_called(iss) => Ok(()),
             Some(_) => Err(self.refused("the answer's iss is another issuer")),
-            None if known.names_itself() => {
+            None if names_itself => {
                 Err(self.refused("the answer has no iss, though the provider announces it"))
             }
             None => Ok(()),
         }
     }
 
-    /// Exchanges the code, verifies the ID token, and keeps what may decide. All hops together
+    /// Exchanges the code, verifies what comes back, and keeps what may decide. All hops together
     /// take at most [`ALL_HOPS`].
     pub async fn sign_in(
         &self,
@@ -123,58 +115,89 @@ impl Upstream {
         (nonce, verifier): (&str, &str),
         now: Timestamp,
     ) -> Result<Identity, UpstreamError> {
-        let known = self.discovery.known(now).await.map_err(|cause| self.unavailable(cause))?;
-        let exchanged =
-            exchange::exchange(&self.settings, &known.metadata, &self.outbound, code, verifier).await;
+        let endpoints = self.endpoints(now).await?;
+        let exchanged = exchange::exchange(&self.settings, &endpoints, &self.outbound, code, verifier).await;
         let tokens = exchanged.map_err(|error| match error {
             ExchangeError::Unavailable(cause) => self.unavailable(cause),
             ExchangeError::Refused(cause) => self.refused(cause),
         })?;
-        let kid = tokens.id_token.key_id().map_err(|error| self.refused(error))?;
+        match (self.settings.preset.protocol, &tokens.id_token) {
+            (Protocol::OpenIdConnect, Some(id_token)) => {
+                let verified = self.verify(id_token, nonce, &tokens.access_token, now).await?;
+                self.identity(&verified, &tokens.access_token, now).await
+            }
+            (Protocol::OpenIdConnect, None) => {
+                Err(self.refused("its answer has no id_token; is the scope `openid` granted to this client?"))
+            }
+            (Protocol::GitHub, _) => self.github_identity(&tokens.access_token, now).await,
+        }
+    }
+
+    async fn verify(
+        &self,
+        id_token: &UnverifiedIdToken,
+        nonce: &str,
+        access_token: &Secret,
+        now: Timestamp,
+    ) -> Result<VerifiedIdToken, UpstreamError> {
+        let kid = id_token.key_id().map_err(|error| self.refused(error))?;
         let keys = self.discovery.keys_knowing(kid.as_deref(), now).await;
         let keys = keys.map_err(|cause| self.unavailable(cause))?;
-        let expected = Expected {
-            issuer: &self.settings.issuer,
-            issuer_aliases: self.settings.preset.issuer_aliases,
-            client_id: &self.settings.client_id,
-            nonce,
-            access_token: tokens.access_token.expose(),
-        };
-        let verified = tokens.id_token.verify(&keys, expected, now).map_err(|error| self.refused(error))?;
-        let endpoint = known.metadata.userinfo_endpoint().map(|url| url.as_str());
-        let profile = match endpoint {
-            Some(url) if !verified.claims().contains_key("email") => {
-                Some(self.userinfo(url, &tokens.access_token, verified.subject()).await?)
+        let expected = Expected { settings: &self.settings, nonce, access_token: access_token.expose() };
+        id_token.verify(&keys, expected, now).map_err(|error| self.refused(error))
+    }
+
+    /// What may decide, from the ID token and, where it lacks something, from further documents.
+    async fn identity(
+        &self,
+        verified: &VerifiedIdToken,
+        access_token: &Secret,
+        now: Timestamp,
+    ) -> Result<Identity, UpstreamError> {
+        let known = self.known(now).await?;
+        let mut documents = Documents::of(verified.claims());
+        let userinfo = match known.metadata.userinfo_endpoint() {
+            Some(url) if self.settings.is_thin(verified.claims()) => {
+                Some(self.userinfo(url.as_str(), access_token, verified.subject()).await?)
             }
             _ => None,
         };
-        let profile = profile.as_ref().unwrap_or(verified.claims());
-        Ok(self.source().identity(verified.subject(), verified.claims(), profile, now))
+        documents.userinfo = userinfo.as_ref();
+        if self.settings.groups_matter && self.settings.is_overage(verified.claims()) {
+            documents.groups = Some(self.fetched_groups(access_token).await?);
+        }
+        Ok(self.settings.identity((verified.issuer(), verified.account()), &documents, now))
+    }
+
+    /// The groups that did not fit into the token. A refusal is not an empty list: policy is told
+    /// that the list is not whole, the operator what is missing.
+    async fn fetched_groups(&self, token: &Secret) -> Result<GroupList, UpstreamError> {
+        let api = Api { outbound: &self.outbound, token };
+        match graph::groups(api, self.settings.api()).await {
+            Ok(groups) => Ok(groups),
+            Err(ApiFault::Forbidden(cause)) => {
+                tracing::warn!(upstream = %self.settings.id, cause, "the person's groups could not be read; grant the scope User.Read, or use app roles");
+                Ok(GroupList { names: BTreeSet::new(), is_whole: false })
+            }
+            Err(ApiFault::Unavailable(cause)) => Err(self.unavailable(cause)),
+        }
+    }
+
+    async fn github_identity(&self, token: &Secret, now: Timestamp) -> Result<Identity, UpstreamError> {
+        let api = Api { outbound: &self.outbound, token };
+        let asked = github::profile(api, self.settings.api(), &self.settings.organizations).await;
+        let github::Profile { id, document, groups } =
+            asked.map_err(|fault| self.unavailable(fault.text()))?;
+        let documents = Documents { groups: Some(groups), ..Documents::of(&document) };
+        Ok(self.settings.identity((&self.settings.issuer, &id), &documents, now))
     }
 
     /// Whom these claims of an ID token make a person: the trust rule alone, for an operator who
     /// asks what a sign-in would lead to.
     pub fn identity_of(&self, claims: &Members, now: Timestamp) -> Result<Identity, UpstreamError> {
-        let text = |name| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let Preset { issuer_aliases, .. } = self.settings.preset;
-        match text("iss") {
-            Some(iss) if iss != self.settings.issuer && !issuer_aliases.contains(&iss) => {
-                let ours = &self.settings.issuer;
-                return Err(self.refused(format!("iss is {iss}, and the provider's issuer is {ours}")));
-            }
-            _ => {}
-        }
-        let subject = text("sub").ok_or_else(|| self.refused("the claims have no sub"))?;
-        Ok(self.source().identity(subject, claims, claims, now))
-    }
-
-    fn source(&self) -> Source<'_> {
-        Source {
-            upstream: &self.settings.id,
-            issuer: &self.settings.issuer,
-            preset: self.settings.preset,
-            groups_claim: &self.settings.groups_claim,
-        }
+        let account = id_token::account(&self.settings, claims, Issuer::MayBeAbsent);
+        let (issuer, account) = account.map_err(|error| self.refused(error))?;
+        Ok(self.settings.identity((&issuer, &account), &Documents::of(claims), now))
     }
 
     /// Whom this provider's logout token is about.
@@ -197,21 +220,27 @@ impl Upstream {
     /// The profile, for providers that keep the ID token small. Its `sub` must be the ID token's
     /// (OpenID Connect Core section 5.3.2, SEC-051).
     async fn userinfo(&self, url: &str, token: &Secret, subject: &str) -> Result<Members, UpstreamError> {
-        let request = http::Request::get(url)
-            .header("accept", "application/json")
-            .header("authorization", format!("Bearer {}", token.expose()))
-            .body(Vec::new())
-            .map_err(|error| self.unavailable(error))?;
-        let answer = self.outbound.send(request).await.map_err(|error| self.unavailable(error))?;
-        if answer.status() != http::StatusCode::OK {
-            return Err(self.unavailable(format!("its userinfo endpoint answered {}", answer.status())));
-        }
-        let profile: Members = serde_json::from_slice(answer.body())
+        let api = Api { outbound: &self.outbound, token };
+        let asked = api.get(url, "its userinfo endpoint").await;
+        let answer = asked.map_err(|fault| self.unavailable(fault.text()))?;
+        let profile: Members = serde_json::from_value(answer)
             .map_err(|_| self.unavailable("its userinfo answer is not a JSON object"))?;
         if profile.get("sub").and_then(Value::as_str) != Some(subject) {
             return Err(self.refused("userinfo is about another subject than the ID token"));
         }
         Ok(profile)
+    }
+
+    async fn known(&self, now: Timestamp) -> Result<Known, UpstreamError> {
+        self.discovery.known(now).await.map_err(|cause| self.unavailable(cause))
+    }
+
+    async fn endpoints(&self, now: Timestamp) -> Result<Endpoints, UpstreamError> {
+        let endpoints = match self.settings.preset.protocol {
+            Protocol::OpenIdConnect => Endpoints::of(&self.known(now).await?.metadata),
+            Protocol::GitHub => Endpoints::github(&self.settings.issuer),
+        };
+        endpoints.map_err(|cause| self.unavailable(cause))
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "causes are made on the spot")]
@@ -240,6 +269,18 @@ impl Upstreams {
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&Arc<Upstream>> {
         self.0.iter().find(|upstream| upstream.id().as_str() == id)
+    }
+
+    /// The provider whose people have addresses of this domain (home-realm discovery).
+    #[must_use]
+    pub fn of_domain(&self, domain: &DomainName) -> Option<&Arc<Upstream>> {
+        self.0.iter().find(|upstream| upstream.settings.allowed_domains.contains(domain))
+    }
+
+    /// Can an address tell where to sign in? Not with a single provider: there is nothing to find.
+    #[must_use]
+    pub fn can_be_found(&self) -> bool {
+        self.0.len() > 1 && self.0.iter().any(|upstream| !upstream.settings.allowed_domains.is_empty())
     }
 
     /// Every provider.

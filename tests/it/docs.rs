@@ -9,7 +9,10 @@ use gatelodge::config;
 use gatelodge::pages::{ErrorPage, Problem};
 use gatelodge::protocol::ErrorCode;
 
-const PAGES: [&str; 9] = [
+/// One page for each preset.
+const PRESETS: [&str; 8] = ["google", "okta", "keycloak", "clerk", "entra", "auth0", "github", "oidc"];
+
+const PAGES: [&str; 18] = [
     "README.md",
     "docs/architecture.md",
     "docs/clients.md",
@@ -18,6 +21,14 @@ const PAGES: [&str; 9] = [
     "docs/performance.md",
     "docs/policy.md",
     "docs/providers.md",
+    "docs/providers/auth0.md",
+    "docs/providers/clerk.md",
+    "docs/providers/entra.md",
+    "docs/providers/github.md",
+    "docs/providers/google.md",
+    "docs/providers/keycloak.md",
+    "docs/providers/oidc.md",
+    "docs/providers/okta.md",
     "docs/reliability.md",
     "docs/threat-model.md",
 ];
@@ -36,20 +47,10 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 /// Each provider's lines load, once they stand in a whole file.
 #[test]
 fn the_readme_s_yaml_loads() {
-    let rest = "issuer: https://auth.example.com\nresources:\n  - url: https://mcp.example.com/mcp\n    \
-                name: Tools\n    scopes: { mcp:read: Read }\naccess: { default_scopes: [mcp:read] }\n";
     let blocks = blocks(&read("README.md"), "yaml");
     assert_eq!(blocks.len(), 5);
     for block in blocks {
-        let text =
-            if block.contains("issuer: https://auth.example.com") { block } else { format!("{rest}{block}") };
-        let env = |name: &str| Some(format!("{name}-a-value-for-the-test"));
-        let loaded = config::parse(&text, "README.md", &env);
-        assert!(
-            loaded.is_ok(),
-            "{}\n{text}",
-            loaded.err().map(|faults| faults.to_string()).unwrap_or_default()
-        );
+        let _ = loaded("README.md", &block);
     }
 }
 
@@ -72,6 +73,41 @@ fn the_policies_load() {
     for key in rule.as_object().expect("the keys of a rule").keys() {
         assert!(page.contains(&format!("`{key}")), "docs/policy.md does not explain {key}");
     }
+}
+
+/// Every preset has a page, in the index too, whose YAML is one upstream or more of that preset.
+#[test]
+fn every_preset_has_a_page_whose_yaml_loads() {
+    assert_eq!(PRESETS, config::Preset::ALL.map(config::Preset::as_str));
+    let index = read("docs/providers.md");
+    for preset in PRESETS {
+        assert!(
+            index.contains(&format!("[`{preset}`](providers/{preset}.md)")),
+            "{preset} is not in the index"
+        );
+        let name = format!("docs/providers/{preset}.md");
+        let text = read(&name);
+        let blocks = blocks(&text, "yaml");
+        assert_eq!(blocks.len(), 1, "{name}");
+        for upstream in loaded(&name, &blocks[0]).upstreams {
+            assert_eq!(upstream.preset.as_str(), preset, "{name}");
+        }
+        // What a page shows in a comment loads, too.
+        let shown = blocks[0].replace("\n    # ", "\n    ");
+        let _ = loaded(&name, &shown);
+        assert!(text.contains("/oauth/callback/"), "{name} names the redirect URI");
+        assert!(text.contains("## What decides"), "{name} tells the trust rule");
+    }
+}
+
+/// A block as it stands, or in the middle of a whole file.
+fn loaded(name: &str, block: &str) -> config::Config {
+    let rest = "issuer: https://auth.example.com\nresources:\n  - url: https://mcp.example.com/mcp\n    \
+                name: Tools\n    scopes: { mcp:read: Read }\naccess: { default_scopes: [mcp:read] }\n";
+    let is_whole = block.contains("issuer: https://auth.example.com");
+    let text = if is_whole { block.to_owned() } else { format!("{rest}{block}") };
+    let env = |name: &str| Some(format!("{name}-a-value-for-the-test"));
+    config::parse(&text, name, &env).unwrap_or_else(|faults| panic!("{faults}\n{text}"))
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod explain;
 mod grants;
 mod harness;
 mod headers;
+mod home_realm;
 mod introspection;
 mod killed_broker;
 mod kills;

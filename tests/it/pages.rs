@@ -4,7 +4,8 @@ mod gallery;
 
 use gallery::{HOSTILE, SERVER, consent, gallery, link, redirect};
 use gatelodge::pages::{
-    ClientView, ConsentPage, ErrorPage, NoAccessPage, Problem, ReturnPage, assets, clean, csp,
+    ClientView, ConsentPage, ErrorPage, FindView, NoAccessPage, Problem, ReturnPage, UpstreamView, assets,
+    clean, csp,
 };
 use gatelodge::protocol::ErrorCode;
 use scraper::{ElementRef, Html, Selector};
@@ -115,6 +116,32 @@ fn the_consent_form_holds_exactly_its_fields() {
     ];
     assert_eq!(fields, expected.map(|(kind, name, value, label)| (kind, name, value, label.to_owned())));
     assert!(select(&page, "input, button").len() == 4, "no field outside the form");
+}
+
+/// Four providers and the field: by name, each with a mark that nobody has to see or own; Enter in
+/// the field is its own button's, and no other button stumbles over a half-written address.
+#[test]
+fn four_providers_and_a_field() {
+    let local = redirect("http://127.0.0.1:1/cb");
+    let names = [("g", "Google"), ("e", "Microsoft Entra"), ("k", "42 Partner"), ("x", "\u{202E}…")];
+    let upstreams = names.map(|(id, name)| UpstreamView { id, name }).to_vec();
+    let find = Some(FindView { email: Some("alice@example.com"), problem: None });
+    let html = ConsentPage { upstreams, find, ..consent(&local, Some("x")) }.render();
+    let page = Html::parse_document(&html);
+    let buttons = select(&page, "form button");
+    let values: Vec<_> = buttons.iter().map(|button| attribute(*button, "value")).collect();
+    assert_eq!(values, ["find", "g", "e", "k", "x", "deny"]);
+    for button in &buttons[1..] {
+        assert!(button.value().attr("formnovalidate").is_some(), "{}", words(*button));
+    }
+    let marks = select(&page, "button .mark");
+    let letters: Vec<_> = marks.iter().map(|mark| words(*mark)).collect();
+    assert_eq!(letters, ["G", "M", "4", ""]);
+    assert!(marks.iter().all(|mark| attribute(*mark, "aria-hidden") == "true"));
+    let [field] = select(&page, "input[type=email]")[..] else { panic!("one field") };
+    assert_eq!((attribute(field, "name"), attribute(field, "value")), ("email", "alice@example.com"));
+    assert_eq!(field.value().attr("required"), None, "the buttons work without an address");
+    assert!(select(&page, "[role=alert]").is_empty());
 }
 
 /// SEC-030: name, client id (or its host), redirect host, resource, scopes, self-registered mark.

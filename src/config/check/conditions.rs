@@ -183,7 +183,7 @@ impl Checker<'_> {
         let mut failed = None;
         for (key, list) in &raw.inner.0 {
             let path = self.value(place.key(&key.written, key.spot), key);
-            let path = path.and_then(|value| self.claim_path(&value, &claims));
+            let path = path.and_then(|value| self.claim_named(&value, &claims));
             let values = self.distinct(&place, &key.written, Some(list), |_, value| Ok(value.text.clone()));
             match (path, values) {
                 (Ok(path), Ok(values)) => drop(claims.insert(path, values)),
@@ -193,7 +193,7 @@ impl Checker<'_> {
         failed.map_or(Ok(claims), Err)
     }
 
-    fn claim_path(&mut self, value: &Value, others: &BTreeMap<String, Vec<String>>) -> Checked<String> {
+    fn claim_named(&mut self, value: &Value, others: &BTreeMap<String, Vec<String>>) -> Checked<String> {
         if value.text.split('.').any(str::is_empty) {
             let problem = format!("{} is not a claim's name or path", value.quoted());
             return Err(self.report(&value.place, problem, "write for example department or org.unit"));

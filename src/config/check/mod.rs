@@ -8,7 +8,7 @@
 //! | [`signing`] | how tokens are signed |
 //! | [`store`] | memory, file or Redis in its three shapes |
 //! | [`tokens`] | lifetimes |
-//! | [`upstreams`] | identity providers |
+//! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
 //! | [`access`], [`rules`], [`conditions`], [`hierarchy`] | who may do what, and whether anyone ever can |
 //! | [`clients`] | clients that are known beforehand |
@@ -19,6 +19,7 @@ mod access;
 mod clients;
 mod conditions;
 mod hierarchy;
+mod products;
 mod resources;
 mod rules;
 mod secret;

@@ -7,6 +7,7 @@ use super::super::fault::Place;
 use super::super::raw::RawUpstream;
 use super::super::settings::{Preset, UpstreamConfig};
 use super::super::text::{Located, Text, Texts};
+use super::products::product;
 use super::values::{Checker, Value};
 use super::{Checked, Partly};
 use crate::domain::{DomainName, UpstreamId};
@@ -60,24 +61,28 @@ impl Checker<'_> {
         let id = self.upstream_id(raw, place);
         let name = self.optional(place, "name", raw.name.as_ref());
         let preset = self.preset(raw, place);
-        let issuer = self.upstream_issuer(raw, place, preset.as_ref().ok().copied());
+        let issuer = self.upstream_issuer(raw, place, preset.ok());
         let instead = "write the client id that the provider gave you";
         let client_id = self.required(place, "client_id", raw.client_id.as_ref(), instead);
         let secret_file = raw.client_secret_file.as_ref();
         let client_secret = self.secret(place, "client_secret", raw.client_secret.as_ref(), secret_file);
         let allowed_domains = self.domains(place, "allowed_domains", raw.allowed_domains.as_ref());
-        if let (Ok(preset @ (Preset::Google | Preset::Clerk)), None) = (preset, &raw.allowed_domains) {
-            let problem = format!("is missing: anyone with a {} account could sign in", product(preset));
-            let at = place.key("allowed_domains", place.spot);
-            self.report(&at, problem, "name your organisation's domains, such as [example.com]");
-        }
-        let scopes = self.upstream_scopes(place, raw.scopes.as_ref());
-        let groups_claim = self.groups_claim(raw, place);
+        let suits = preset.and_then(|preset| self.suits(raw, preset, place));
+        let organizations =
+            self.list(place, "organizations", raw.organizations.as_ref(), |_, value| Ok(value.text.clone()));
+        let tenants = self.tenants(raw, place, (preset.ok(), issuer.as_deref().ok()));
+        let scopes = self.upstream_scopes(place, raw, preset.ok());
+        let groups_claim =
+            self.or_default(place, "groups_claim", raw.groups_claim.as_ref(), defaults::GROUPS_CLAIM);
+        let groups_claim = groups_claim.and_then(|value| self.claim_path(value));
+        let roles_claim = self.optional(place, "roles_claim", raw.roles_claim.as_ref());
+        let roles_claim = roles_claim.and_then(|value| value.map(|value| self.claim_path(value)).transpose());
+        let api_url = self.api_url(raw, place, (preset.ok(), issuer.as_deref().ok()));
+        let idp_hint = self.optional(place, "idp_hint", raw.idp_hint.as_ref());
         let (id, preset) = (id?, preset?);
-        let default_name = || match preset {
-            Preset::Oidc => id.to_string(),
-            Preset::Google | Preset::Okta | Preset::Keycloak | Preset::Clerk => product(preset).to_owned(),
-        };
+        let default_name =
+            || if preset == Preset::Oidc { id.to_string() } else { product(preset).name.to_owned() };
+        suits?;
         Ok(UpstreamConfig {
             name: name?.map_or_else(default_name, |name| name.text),
             id,
@@ -88,6 +93,11 @@ impl Checker<'_> {
             allowed_domains: allowed_domains?,
             scopes: scopes?,
             groups_claim: groups_claim?,
+            roles_claim: roles_claim?,
+            organizations: organizations?,
+            tenants: tenants?,
+            api_url: api_url?,
+            idp_hint: idp_hint?.map(|hint| hint.text),
         })
     }
 
@@ -113,10 +123,9 @@ impl Checker<'_> {
         preset: Option<Preset>,
     ) -> Checked<String> {
         let instead = "write the issuer URL that the provider's discovery document names";
-        let value = if preset == Some(Preset::Google) {
-            self.or_default(place, "issuer", raw.issuer.as_ref(), defaults::GOOGLE_ISSUER)
-        } else {
-            self.required(place, "issuer", raw.issuer.as_ref(), instead)
+        let value = match preset.and_then(|preset| product(preset).issuer) {
+            Some(known) => self.or_default(place, "issuer", raw.issuer.as_ref(), known),
+            None => self.required(place, "issuer", raw.issuer.as_ref(), instead),
         }?;
         let url = Url::parse(&value.text).ok().filter(|url| {
             let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
@@ -162,23 +171,29 @@ impl Checker<'_> {
         })
     }
 
-    fn upstream_scopes(&mut self, place: &Place, raw: Option<&Texts>) -> Checked<Vec<String>> {
-        let Some(raw) = raw else {
-            return Ok(defaults::UPSTREAM_SCOPES.map(str::to_owned).to_vec());
+    fn upstream_scopes(
+        &mut self,
+        place: &Place,
+        raw: &RawUpstream,
+        preset: Option<Preset>,
+    ) -> Checked<Vec<String>> {
+        let organization = preset == Some(Preset::Clerk) && raw.organizations.is_some();
+        let Some(raw) = raw.scopes.as_ref() else {
+            let usual = preset.map_or(defaults::UPSTREAM_SCOPES.as_slice(), |preset| product(preset).scopes);
+            let more = organization.then_some(defaults::CLERK_ORGANIZATION_SCOPE);
+            return Ok(usual.iter().copied().chain(more).map(str::to_owned).collect());
         };
         let scopes = self.list(place, "scopes", Some(raw), |checker, value| {
             checker.scope(value).map(|scope| scope.to_string())
         })?;
-        if scopes.iter().any(|scope| scope == "openid") {
+        if preset == Some(Preset::GitHub) || scopes.iter().any(|scope| scope == "openid") {
             return Ok(scopes);
         }
         let at = place.key("scopes", raw.spot);
         Err(self.report(&at, "`openid` is not among them, so no ID token would come", "add openid"))
     }
 
-    fn groups_claim(&mut self, raw: &RawUpstream, place: &Place) -> Checked<String> {
-        let default = defaults::GROUPS_CLAIM;
-        let value = self.or_default(place, "groups_claim", raw.groups_claim.as_ref(), default)?;
+    fn claim_path(&mut self, value: Value) -> Checked<String> {
         if value.text.split('.').any(str::is_empty) {
             let problem = format!("{} is not a claim's name or path", value.quoted());
             return Err(self.report(&value.place, problem, "write for example groups or realm_access.roles"));
@@ -194,15 +209,5 @@ impl Checker<'_> {
                 "use printable ASCII without spaces, quotes and backslashes; one scope per list item";
             self.report(&value.place, problem, instead)
         })
-    }
-}
-
-const fn product(preset: Preset) -> &'static str {
-    match preset {
-        Preset::Google => "Google",
-        Preset::Okta => "Okta",
-        Preset::Keycloak => "Keycloak",
-        Preset::Clerk => "Clerk",
-        Preset::Oidc => "OpenID Connect",
     }
 }

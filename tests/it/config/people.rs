@@ -48,10 +48,11 @@ fn presets() {
     assert_eq!(google.upstreams[0].issuer, "https://accounts.google.com");
     assert_eq!(google.upstreams[0].name, "Work");
     assert_eq!(good(&with("preset: okta", "preset: oidc")).upstreams[0].name, "okta");
-    for unknown in ["entra", "auth0", "github", "Google"] {
+    for unknown in ["azure", "cognito", "gitlab", "Google"] {
         let faults = bad(&with("preset: okta", &format!("preset: {unknown}")));
         assert_eq!((faults.list[0].line, faults.list[0].path.as_str()), (5, "upstreams[0].preset"));
-        assert!(faults.list[0].instead.starts_with("write one of google, okta, keycloak, clerk, oidc"));
+        let words = "write one of google, okta, keycloak, clerk, entra, auth0, github, oidc";
+        assert!(faults.list[0].instead.starts_with(words), "{}", faults.list[0].instead);
     }
     only_fault(&with("    preset: okta\n", ""), 4, "upstreams[0].preset", "is missing");
 }
@@ -68,6 +69,75 @@ fn google_and_clerk_need_allowed_domains() {
         only_fault(&text, 4, "upstreams[0].allowed_domains", "account could sign in");
     }
     assert!(good(&with("    allowed_domains: [example.com]\n", "")).upstreams[0].allowed_domains.is_empty());
+}
+
+/// One upstream in place of Okta's; its lines begin on line 6.
+fn upstream(preset: &str, lines: &str) -> String {
+    let text = with("preset: okta", &format!("preset: {preset}"));
+    let usual = format!(
+        "{OKTA}\n    client_id: gatelodge\n    client_secret: from-okta\n    allowed_domains: [example.com]\n"
+    );
+    assert!(text.contains(&usual));
+    text.replace(&usual, &format!("    client_id: gatelodge\n    client_secret: x\n{lines}"))
+}
+
+const TENANT: &str = "8f14e45f-ceea-467f-9575-0a1b2c3d4e5f";
+
+/// IDP-entra: many tenants behind one issuer need a list; a single tenant's issuer is its own.
+#[test]
+fn idp_entra_tenants() {
+    let issuer = |tenant: &str| format!("    issuer: https://login.microsoftonline.com/{tenant}/v2.0\n");
+    let listed = format!("    tenants: [{}]\n", TENANT.to_uppercase());
+    let shared = good(&upstream("entra", &format!("{}{listed}", issuer("common"))));
+    assert_eq!(shared.upstreams[0].tenants, [TENANT]);
+    assert_eq!(shared.upstreams[0].name, "Microsoft Entra");
+    assert!(good(&upstream("entra", &issuer(TENANT))).upstreams[0].tenants.is_empty());
+    for tenant in ["common", "organizations"] {
+        only_fault(&upstream("entra", &issuer(tenant)), 4, "upstreams[0].tenants", "any organisation");
+    }
+    let both = upstream("entra", &format!("{}{listed}", issuer(TENANT)));
+    only_fault(&both, 9, "upstreams[0].tenants", "the issuer is one tenant's");
+    for tenant in ["acme.onmicrosoft.com", "consumers", &TENANT.to_uppercase()] {
+        only_fault(&upstream("entra", &issuer(tenant)), 8, "upstreams[0].issuer", "is not of the form");
+    }
+    let domain = upstream("entra", &format!("{}    tenants: [acme.com]\n", issuer("common")));
+    only_fault(&domain, 9, "upstreams[0].tenants[0]", "is not a tenant's id");
+}
+
+/// IDP-github: organisations are required, domains mean nothing; Enterprise has its own API.
+#[test]
+fn idp_github_settings() {
+    let github = good(&upstream("github", "    organizations: [acme]\n"));
+    let github = &github.upstreams[0];
+    assert_eq!((github.issuer.as_str(), github.api_url.as_deref()), ("https://github.com", None));
+    assert_eq!(github.scopes, ["read:user", "user:email", "read:org"]);
+    let own = good(&upstream("github", "    issuer: https://git.example.com\n    organizations: [acme]\n"));
+    assert_eq!(own.upstreams[0].api_url.as_deref(), Some("https://git.example.com/api/v3"));
+    only_fault(&upstream("github", ""), 4, "upstreams[0].organizations", "anyone with a GitHub account");
+    let domains = upstream("github", "    organizations: [acme]\n    allowed_domains: [example.com]\n");
+    only_fault(&domains, 9, "upstreams[0].allowed_domains", "means nothing at GitHub");
+}
+
+/// A key that a product does not have is a fault, not a wish.
+#[test]
+fn keys_of_other_products() {
+    for (preset, line, key) in [
+        ("okta", "organizations: [a]", "organizations"),
+        ("oidc", "tenants: [8f14e45f-ceea-467f-9575-0a1b2c3d4e5f]", "tenants"),
+        ("okta", "idp_hint: saml", "idp_hint"),
+        ("keycloak", "api_url: https://api.example.com", "api_url"),
+        ("auth0", "tenants: [8f14e45f-ceea-467f-9575-0a1b2c3d4e5f]", "tenants"),
+    ] {
+        let text = upstream(preset, &format!("    issuer: https://i.example\n    {line}\n"));
+        only_fault(&text, 9, &format!("upstreams[0].{key}"), "means nothing at");
+    }
+    let http = upstream("github", "    organizations: [a]\n    api_url: http://api.example.com\n");
+    only_fault(&http, 9, "upstreams[0].api_url", "is not an https URL");
+    let clerk = good(&upstream("clerk", "    issuer: https://c.example\n    organizations: [org_1]\n"));
+    assert!(clerk.upstreams[0].scopes.contains(&"user:org:read".to_owned()));
+    let roles =
+        good(&upstream("keycloak", "    issuer: https://k.example\n    roles_claim: realm_access.roles\n"));
+    assert_eq!(roles.upstreams[0].roles_claim.as_deref(), Some("realm_access.roles"));
 }
 
 /// An upstream's issuer is https, or anything on loopback; Google's is Google.

@@ -41,6 +41,8 @@ pub(crate) struct Setup {
     pub(crate) resources: String,
     /// The preset of the providers.
     pub(crate) preset: &'static str,
+    /// Lines of `upstreams:` in place of the usual ones.
+    pub(crate) upstreams: String,
 }
 
 impl Default for Setup {
@@ -60,6 +62,7 @@ impl Default for Setup {
                  mcp:read: Read notes\n      mcp:write: Write notes\n      mcp:admin: Erase notes\n"
             ),
             preset: "oidc",
+            upstreams: String::new(),
         }
     }
 }
@@ -192,7 +195,12 @@ pub(crate) fn yaml(
     other: Option<&TestProvider>,
 ) -> String {
     let mut text = format!("issuer: {issuer}\nsecret: {}\n{}upstreams:\n", setup.secret, setup.store);
-    let named = [Some(("idp", "Example SSO", provider)), other.map(|other| ("other", "Other SSO", other))];
+    let usual = setup.upstreams.is_empty();
+    text.push_str(&setup.upstreams);
+    let named = [
+        Some(("idp", "Example SSO", provider)).filter(|_| usual),
+        other.map(|other| ("other", "Other SSO", other)),
+    ];
     for (id, name, provider) in named.into_iter().flatten() {
         write!(
             text,

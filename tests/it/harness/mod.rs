@@ -7,6 +7,7 @@
 //! - [`fault_proxy`]: what a network may do, between two real programs.
 //! - [`fleet`]: processes of the program on one Redis, behind one origin.
 //! - [`front`]: one public origin in front of several replicas.
+//! - [`github`]: a server that is shaped like GitHub.
 //! - [`keys`]: signing keys that sign whatever they are told to.
 //! - [`program`]: the program itself, as a process.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
@@ -29,6 +30,7 @@ pub(crate) mod extent;
 pub(crate) mod fault_proxy;
 pub(crate) mod fleet;
 pub(crate) mod front;
+pub(crate) mod github;
 pub(crate) mod keys;
 pub(crate) mod program;
 pub(crate) mod provider;

@@ -6,8 +6,8 @@
 use gatelodge::clock::Timestamp;
 use gatelodge::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin};
 use gatelodge::pages::{
-    ClientView, ConsentPage, ErrorPage, IndexPage, NoAccessPage, Problem, ReturnLink, ReturnPage, ScopeView,
-    ServerView, UpstreamView, assets,
+    ClientView, ConsentPage, ErrorPage, FindProblem, FindView, IndexPage, NoAccessPage, Problem, ReturnLink,
+    ReturnPage, ScopeView, ServerView, UpstreamView, assets,
 };
 use gatelodge::protocol::{ErrorCode, RedirectUri};
 
@@ -47,6 +47,7 @@ pub(super) fn consent<'a>(redirect: &'a RedirectUri, name: Option<&'a str>) -> C
             ScopeView { name: "mcp:write", description: "Change documents" },
         ],
         upstreams: vec![UpstreamView { id: "okta", name: "Okta" }],
+        find: None,
     }
 }
 
@@ -108,6 +109,8 @@ fn consent_with_everything(cursor: &RedirectUri) -> String {
     ]
     .map(|(id, name)| UpstreamView { id, name })
     .to_vec();
+    page.find =
+        Some(FindView { email: Some("alice@example.com"), problem: Some(FindProblem::UnknownDomain) });
     page.render()
 }
 

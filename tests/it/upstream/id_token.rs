@@ -59,7 +59,7 @@ async fn sec_048_the_algorithm_follows_from_the_published_key() {
         refused(&broker, &client, &format!("{signing:?}"), |m| m.signing = signing).await;
     }
     let stranger = TestKey::es256("stranger");
-    let cases: [(Signing, Value); 15] = [
+    let cases: [(Signing, Value); 17] = [
         // Honestly signed, under a header that says something else.
         (Signing::Es256, json!({"alg": "RS256"})),
         (Signing::Es256, json!({"alg": "none"})),
@@ -68,6 +68,9 @@ async fn sec_048_the_algorithm_follows_from_the_published_key() {
         (Signing::Es256, json!({"alg": "es256"})),
         (Signing::Es256, json!({"alg": null})),
         (Signing::Es256, json!({"kid": "rs-1"})),
+        // Of two published keys, none is meant.
+        (Signing::Es256, json!({"kid": null})),
+        (Signing::Es256, json!({"kid": 1})),
         (Signing::Es256, json!({"kid": "rs-1", "alg": "RS256"})),
         (Signing::Rs256, json!({"alg": "ES256"})),
         (Signing::Rs256, json!({"alg": "PS256"})),

@@ -1,6 +1,8 @@
 //! The broker towards its identity providers: section C of the security requirements.
 //!
+//! - `auth0`, `clerk`, `entra`, `github`, `keycloak`, `okta`: what each product's claims decide.
 //! - `callback`: state, browser, mix-up, errors, and what never leaves.
+//! - `evil`: documents that are too large, too slow, from elsewhere, or no documents.
 //! - `id_token`: which ID tokens are believed.
 //! - `keys`: the provider's keys: refetched, rotated.
 //! - `logout`: whoever signs out there is signed out here.
@@ -8,17 +10,30 @@
 //! - `people`: which account, and what of it may decide.
 //! - `providers`: several of them; one that is down, one that was re-pointed.
 
+mod auth0;
 mod callback;
+mod clerk;
+mod entra;
+mod evil;
+mod github;
 mod id_token;
+mod keycloak;
 mod keys;
 mod logout;
+mod okta;
 mod outbound;
 mod people;
 mod providers;
 
-use crate::harness::broker::TestBroker;
-use crate::harness::browser::{Browser, Page};
-use crate::harness::client::TestClient;
+use std::sync::Arc;
+
+use gatelodge::clock::Clock;
+
+use crate::harness::broker::{Setup, TestBroker};
+use crate::harness::browser::{Browser, Page, query};
+use crate::harness::client::{TestClient, Tokens};
+use crate::harness::clock::TestClock;
+use crate::harness::provider::{Person, TestProvider};
 
 /// A sign-in for which the provider has answered: the browser holds the callback's URL.
 struct Answered {
@@ -82,4 +97,52 @@ fn assert_page(page: &Page, status: u16, case: &str) {
     assert!(page.header("content-type").starts_with("text/html"), "{case}");
     assert_eq!(page.location(), None, "{case}");
     assert!(!has_code(page), "{case}: {}", page.body);
+}
+
+/// A broker before one product: the provider's issuer ends with `path`, `lines` are the rest of the
+/// upstream, and `access` what it decides; `{issuer}` in the lines is the provider's.
+async fn product(path: &str, preset: &str, lines: &str, access: &str) -> TestBroker {
+    let clock = TestClock::new();
+    let provider = TestProvider::start_below(Arc::clone(&clock) as Arc<dyn Clock>, path);
+    let issuer = provider.issuer();
+    let upstreams = format!(
+        "  - id: idp\n    preset: {preset}\n    issuer: {issuer}\n    client_id: {}\n    client_secret: {}\n{}",
+        provider.client_id(),
+        provider.client_secret(),
+        lines.replace("{issuer}", issuer),
+    );
+    let setup = Setup { upstreams, access: access.into(), ..Setup::default() };
+    TestBroker::replica(setup, clock, Arc::new(provider)).await
+}
+
+/// What a person gets: tokens, or the words of the page that says why not.
+async fn outcome(broker: &TestBroker, person: Person) -> Result<Tokens, String> {
+    broker.provider.sign_in_as(person);
+    arrived(broker, "idp").await
+}
+
+/// The same for whoever signs in now.
+async fn arrived(broker: &TestBroker, upstream: &str) -> Result<Tokens, String> {
+    let answered = Answered::by(broker, upstream).await;
+    let page = answered.arrive().await;
+    match page.location() {
+        Some(location) => {
+            let code = query(&location).get("code").expect("a code").clone();
+            Ok(Tokens::of(&answered.client.redeem(broker, &code).await))
+        }
+        None => Err(format!("{} {}", page.status, page.text("main"))),
+    }
+}
+
+/// The scopes that a person gets.
+async fn scopes(broker: &TestBroker, person: Person) -> Result<String, String> {
+    let tokens = outcome(broker, person).await?;
+    Ok(tokens.answer["scope"].as_str().expect("a scope").to_owned())
+}
+
+/// Refused, with a page that says this.
+#[track_caller]
+fn assert_refused<T: std::fmt::Debug>(outcome: Result<T, String>, says: &str) {
+    let said = outcome.expect_err("nothing may be granted");
+    assert!(said.contains(says), "{said}");
 }

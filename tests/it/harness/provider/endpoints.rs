@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
@@ -11,24 +12,46 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::stream::{self, StreamExt as _};
 use gatelodge::protocol::S256Challenge;
 use gatelodge::secret::random;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::super::keys::{object, patched};
-use super::{CLIENT_ID, CLIENT_SECRET, Code, ResponseIss, Shared, TokenAnswer, TokenRequest, tokens};
+use super::{
+    CLIENT_ID, CLIENT_SECRET, Code, Documents, ResponseIss, Shared, TokenAnswer, TokenRequest, tokens,
+};
 
 type Provider = State<Arc<Shared>>;
 
-pub(super) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+pub(super) fn router(shared: Arc<Shared>, below: &str) -> Router {
+    let router = Router::new()
         .route("/.well-known/openid-configuration", get(discovery))
         .route("/jwks", get(jwks))
         .route("/authorize", get(authorize))
         .route("/token", post(token))
         .route("/userinfo", get(userinfo))
-        .with_state(shared)
+        .route("/graph/me/transitiveMemberOf/microsoft.graph.group", get(graph))
+        .with_state(shared);
+    if below.is_empty() { router } else { Router::new().nest(below, router) }
+}
+
+/// A page of groups; each names the next one.
+async fn graph(State(shared): Provider, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let mut state = shared.state();
+    state.fetches.graph += 1;
+    let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let known = token.strip_prefix("Bearer ").is_some_and(|token| state.sign_ins.contains_key(token));
+    let Some(pages) = state.graph.as_ref().filter(|_| known) else {
+        return json_answer(
+            StatusCode::FORBIDDEN,
+            &json!({"error": {"code": "Authorization_RequestDenied"}}),
+        );
+    };
+    let query = pairs(query.unwrap_or_default().as_bytes());
+    let at: usize = query.get("$skiptoken").map_or(0, |at| at.parse().expect("a page"));
+    json_answer(StatusCode::OK, &pages[at])
 }
 
 async fn discovery(State(shared): Provider) -> Response {
@@ -38,16 +61,19 @@ async fn discovery(State(shared): Provider) -> Response {
     }
     let mut state = shared.state();
     state.fetches.discovery += 1;
+    if let Some(answer) = misled(&state.misbehaviour.documents, &shared.issuer) {
+        return answer;
+    }
     if state.misbehaviour.discovery_fails {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    let issuer = &shared.issuer;
+    let (issuer, base) = (&shared.issuer, shared.issuer.trim_end_matches('/'));
     let document = object(json!({
         "issuer": issuer,
-        "authorization_endpoint": format!("{issuer}/authorize"),
-        "token_endpoint": format!("{issuer}/token"),
-        "userinfo_endpoint": format!("{issuer}/userinfo"),
-        "jwks_uri": format!("{issuer}/jwks"),
+        "authorization_endpoint": format!("{base}/authorize"),
+        "token_endpoint": format!("{base}/token"),
+        "userinfo_endpoint": format!("{base}/userinfo"),
+        "jwks_uri": format!("{base}/jwks"),
         "scopes_supported": ["openid", "email", "profile", "groups"],
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
@@ -59,13 +85,39 @@ async fn discovery(State(shared): Provider) -> Response {
     json_answer(StatusCode::OK, &Value::Object(patched(document, &state.misbehaviour.discovery)))
 }
 
+/// A document as a provider should not answer.
+fn misled(how: &Documents, issuer: &str) -> Option<Response> {
+    let json = [(CONTENT_TYPE, "application/json")];
+    Some(match how {
+        Documents::Good => return None,
+        Documents::Huge => (json, format!("{{\"x\":\"{}\"}}", "x".repeat(2 * 1024 * 1024))).into_response(),
+        Documents::Redirect(to) => {
+            (StatusCode::FOUND, [(LOCATION, format!("{to}/.well-known/openid-configuration"))])
+                .into_response()
+        }
+        Documents::Nonsense => (json, format!("<html>{issuer}")).into_response(),
+        // The head and the first bytes come, and then nothing more.
+        Documents::Drip => {
+            let first = stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"{\"issuer\"")) });
+            (json, Body::from_stream(first.chain(stream::pending()))).into_response()
+        }
+    })
+}
+
 async fn jwks(State(shared): Provider) -> Response {
     let mut state = shared.state();
     state.fetches.jwks += 1;
     if state.misbehaviour.jwks_fails {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    json_answer(StatusCode::OK, &json!({"keys": [state.es256.jwk(), state.rs256.jwk()]}))
+    if state.misbehaviour.no_keys {
+        return json_answer(StatusCode::OK, &json!({"keys": []}));
+    }
+    let mut keys = json!([state.es256.jwk(), state.rs256.jwk()]);
+    if let Some(issuer) = &state.misbehaviour.key_issuer {
+        keys.as_array_mut().expect("a list").iter_mut().for_each(|key| key["issuer"] = json!(issuer));
+    }
+    json_answer(StatusCode::OK, &json!({ "keys": keys }))
 }
 
 /// Signs the chosen person in at once.

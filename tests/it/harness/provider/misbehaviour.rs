@@ -13,12 +13,18 @@ pub(crate) struct Misbehaviour {
     pub(crate) userinfo: Map<String, Value>,
     /// Laid over the discovery document; `null` removes a member (SEC-047, SEC-045).
     pub(crate) discovery: Map<String, Value>,
+    /// How the discovery document comes (SEC-061, REL-12).
+    pub(crate) documents: Documents,
+    /// The `issuer` that Microsoft's keys carry.
+    pub(crate) key_issuer: Option<String>,
     /// Discovery answers 500.
     pub(crate) discovery_fails: bool,
     /// Discovery does not answer at all, until the caller hangs up.
     pub(crate) discovery_hangs: bool,
     /// The JWK set answers 500.
     pub(crate) jwks_fails: bool,
+    /// The JWK set is empty.
+    pub(crate) no_keys: bool,
     /// How ID tokens are signed (SEC-048).
     pub(crate) signing: Signing,
     /// The `iss` of the authorization response (SEC-045).
@@ -27,6 +33,22 @@ pub(crate) struct Misbehaviour {
     pub(crate) authorize_error: Option<(String, String)>,
     /// How the token endpoint answers (SEC-061).
     pub(crate) token: TokenAnswer,
+}
+
+/// How a document comes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Documents {
+    /// As it should.
+    #[default]
+    Good,
+    /// With two MiB of padding.
+    Huge,
+    /// From elsewhere: a redirect to this origin.
+    Redirect(String),
+    /// As something that is no JSON.
+    Nonsense,
+    /// Its first bytes, and then nothing until the caller hangs up.
+    Drip,
 }
 
 /// How ID tokens are signed.
@@ -47,6 +69,8 @@ pub(crate) enum Signing {
     AnotherKeySameKid,
     /// ES256 with an unpublished key that the header carries along as `jwk`.
     EmbeddedJwk,
+    /// ES256 with the key from before the last rotation, under its name.
+    StaleKey,
     /// ES256 with an unpublished key under a new name each time (SEC-052).
     UnknownKid,
 }

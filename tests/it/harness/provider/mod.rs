@@ -17,7 +17,7 @@ use gatelodge::clock::Clock;
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, TestKey};
-pub(crate) use misbehaviour::{Misbehaviour, ResponseIss, Signing, TokenAnswer};
+pub(crate) use misbehaviour::{Documents, Misbehaviour, ResponseIss, Signing, TokenAnswer};
 
 const CLIENT_ID: &str = "gatelodge-test";
 const CLIENT_SECRET: &str = "upstream-secret-canary-5f1b9e7c";
@@ -94,6 +94,8 @@ pub(crate) struct Fetches {
     pub(crate) jwks: usize,
     /// Userinfo.
     pub(crate) userinfo: usize,
+    /// Pages of groups.
+    pub(crate) graph: usize,
 }
 
 /// The provider; it stops when it is dropped.
@@ -106,13 +108,19 @@ pub(crate) struct TestProvider {
 impl TestProvider {
     /// Listens on a port that the kernel chooses. To be called inside a runtime.
     pub(crate) fn start(clock: Arc<dyn Clock>) -> Self {
+        Self::start_below(clock, "")
+    }
+
+    /// The same below a path, which is part of the issuer: one with a slash at its end, or a
+    /// tenant.
+    pub(crate) fn start_below(clock: Arc<dyn Clock>, path: &str) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a listener for tokio");
         let address = listener.local_addr().expect("an address");
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener in the runtime");
-        let shared =
-            Arc::new(Shared { issuer: format!("http://{address}"), clock, state: Mutex::new(State::new()) });
-        let router = endpoints::router(shared.clone());
+        let issuer = format!("http://{address}{path}");
+        let shared = Arc::new(Shared { issuer, clock, state: Mutex::new(State::new()) });
+        let router = endpoints::router(shared.clone(), path.trim_end_matches('/'));
         let server = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
         Self { shared, server }
     }
@@ -154,7 +162,8 @@ impl TestProvider {
         let mut state = self.shared.state();
         state.generation += 1;
         let generation = state.generation;
-        state.es256 = TestKey::es256(&format!("es-{generation}"));
+        let stale = std::mem::replace(&mut state.es256, TestKey::es256(&format!("es-{generation}")));
+        state.stale = Some(stale);
         state.rs256 = TestKey::rs256(&format!("rs-{generation}"));
     }
 
@@ -171,6 +180,11 @@ impl TestProvider {
     /// What was fetched so far.
     pub(crate) fn fetches(&self) -> Fetches {
         self.shared.state().fetches
+    }
+
+    /// What its group API answers (Microsoft Graph), page by page; without it, 403.
+    pub(crate) fn answer_graph(&self, pages: Value) {
+        self.shared.state().graph = Some(pages);
     }
 
     /// Every token and code that it gave out so far: none may leave the broker (SEC-058).
@@ -211,12 +225,14 @@ struct State {
     generation: u32,
     es256: TestKey,
     rs256: TestKey,
+    stale: Option<TestKey>,
     codes: HashMap<String, Code>,
     sign_ins: HashMap<String, Person>,
     authorize_requests: Vec<BTreeMap<String, String>>,
     token_requests: Vec<TokenRequest>,
     fetches: Fetches,
     given_out: Vec<String>,
+    graph: Option<Value>,
 }
 
 impl State {
@@ -227,12 +243,14 @@ impl State {
             generation: 1,
             es256: TestKey::es256("es-1"),
             rs256: TestKey::rs256("rs-1"),
+            stale: None,
             codes: HashMap::new(),
             sign_ins: HashMap::new(),
             authorize_requests: Vec::new(),
             token_requests: Vec::new(),
             fetches: Fetches::default(),
             given_out: Vec::new(),
+            graph: None,
         }
     }
 }

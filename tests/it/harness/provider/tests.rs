@@ -22,7 +22,7 @@ use super::*;
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
 
 async fn call(provider: &TestProvider, request: Request<Body>) -> (StatusCode, Value, String) {
-    let response = endpoints::router(provider.shared.clone()).oneshot(request).await.unwrap();
+    let response = endpoints::router(provider.shared.clone(), "").oneshot(request).await.unwrap();
     let status = response.status();
     let location = response.headers().get(LOCATION).map(|value| value.to_str().unwrap().to_owned());
     let body = response.into_body().collect().await.unwrap().to_bytes();

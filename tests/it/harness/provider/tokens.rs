@@ -15,11 +15,11 @@ pub(super) fn id_token(
     access_token: &str,
 ) -> String {
     let now = shared.clock.now().as_unix();
-    let mut claims = person.claims();
-    claims.extend(object(json!({
+    let mut claims = object(json!({
         "iss": shared.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "auth_time": now,
         "at_hash": at_hash(access_token)
-    })));
+    }));
+    claims.extend(person.claims());
     if let Some(nonce) = nonce {
         claims.insert("nonce".into(), json!(nonce));
     }
@@ -67,6 +67,7 @@ fn sign(state: &State, claims: &Map<String, Value>) -> String {
             header.insert("jwk".into(), key.jwk());
             key.sign(&with(header), claims)
         }
+        Signing::StaleKey => honest(state.stale.as_ref().expect("a rotation")),
         Signing::UnknownKid => honest(&stranger(&random::id())),
     }
 }

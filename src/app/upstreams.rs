@@ -1,0 +1,63 @@
+//! A configured identity provider becomes settings and an admission.
+
+use std::collections::BTreeSet;
+
+use crate::config::{Config, Preset as Named, UpstreamConfig};
+use crate::domain::Conditions;
+use crate::policy::{Admission, Membership};
+use crate::upstream::{Preset, UpstreamSettings, issuers_of};
+
+const fn preset(named: Named) -> &'static Preset {
+    match named {
+        Named::Google => &Preset::GOOGLE,
+        Named::Okta => &Preset::OKTA,
+        Named::Keycloak => &Preset::KEYCLOAK,
+        Named::Clerk => &Preset::CLERK,
+        Named::Entra => &Preset::ENTRA,
+        Named::Auth0 => &Preset::AUTH0,
+        Named::GitHub => &Preset::GITHUB,
+        Named::Oidc => &Preset::OIDC,
+    }
+}
+
+/// Whom the provider may bring.
+pub(super) fn admission(upstream: &UpstreamConfig) -> Admission {
+    let preset = preset(upstream.preset);
+    let of = upstream.organizations.clone();
+    let membership = preset.organization.filter(|_| !of.is_empty());
+    Admission {
+        name: format!("allowed_domains of {}", upstream.id),
+        upstream: upstream.id.clone(),
+        issuers: issuers_of(preset, &upstream.issuer, &upstream.tenants),
+        domains: upstream.allowed_domains.clone(),
+        membership: membership.map(|claim| Membership { claim: claim.to_owned(), of }),
+    }
+}
+
+/// What the provider is talked to with.
+pub(super) fn settings(upstream: &UpstreamConfig, config: &Config) -> UpstreamSettings {
+    let is_meant = |when: &Conditions| when.upstreams.is_empty() || when.upstreams.contains(&upstream.id);
+    let asked: Vec<&Conditions> =
+        config.access.rules.iter().map(|rule| &rule.when).filter(|when| is_meant(when)).collect();
+    let claim_paths: BTreeSet<&String> = asked.iter().flat_map(|when| when.claims.keys()).collect();
+    UpstreamSettings {
+        id: upstream.id.clone(),
+        label: upstream.name.clone(),
+        preset: preset(upstream.preset),
+        issuer: upstream.issuer.clone(),
+        client_id: upstream.client_id.clone(),
+        client_secret: upstream.client_secret.clone(),
+        redirect_uri: config.issuer.url(&format!("/oauth/callback/{}", upstream.id)),
+        scopes: upstream.scopes.clone(),
+        allowed_domains: upstream.allowed_domains.clone(),
+        organizations: upstream.organizations.clone(),
+        tenants: upstream.tenants.clone(),
+        groups_claim: upstream.groups_claim.clone(),
+        roles_claim: upstream.roles_claim.clone(),
+        groups_matter: asked.iter().any(|when| !when.groups.is_empty()),
+        claim_paths: claim_paths.into_iter().cloned().collect(),
+        api_url: upstream.api_url.clone(),
+        idp_hint: upstream.idp_hint.clone(),
+        offline: false,
+    }
+}
