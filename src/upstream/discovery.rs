@@ -20,6 +20,7 @@ use crate::clock::Timestamp;
 use crate::outbound::Outbound;
 use crate::protocol::KeySet;
 
+use super::provider::ALL_HOPS;
 use super::settings::UpstreamSettings;
 
 /// How long metadata and keys are used before they are asked for again.
@@ -36,8 +37,8 @@ const RETRY: Duration = Duration::from_secs(30);
 /// keys may change right after they were fetched.
 const REFETCH: Duration = Duration::from_secs(30);
 
-/// How long a fetch may take, metadata and keys together.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a fetch may take, metadata and keys together: whoever waits is told within 10 s (INT-67).
+const PATIENCE: Duration = ALL_HOPS;
 
 /// The same where a last good answer can serve instead.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(3);

@@ -196,7 +196,13 @@ impl Upstream {
     /// asks what a sign-in would lead to.
     pub fn identity_of(&self, claims: &Members, now: Timestamp) -> Result<Identity, UpstreamError> {
         let account = id_token::account(&self.settings, claims, Issuer::MayBeAbsent);
-        let (issuer, account) = account.map_err(|error| self.refused(error))?;
+        let (issuer, account) = account.map_err(|error| match claims.get("iss").and_then(Value::as_str) {
+            Some(iss) => {
+                let ours = &self.settings.issuer;
+                self.refused(format!("{error} (iss is {iss}, and the provider's issuer is {ours})"))
+            }
+            None => self.refused(error),
+        })?;
         Ok(self.settings.identity((&issuer, &account), &Documents::of(claims), now))
     }
 

@@ -46,5 +46,5 @@ async fn idp_okta_a_hundred_groups_may_have_been_cut() {
     assert_refused(scopes(&broker, person(&many)).await, "did not tell all groups");
     assert_refused(scopes(&broker, person(&many[..99])).await, "no rule");
     many.push("platform");
-    assert_eq!(scopes(&broker, person(&many)).await.unwrap(), "mcp:write");
+    assert_eq!(scopes(&broker, person(&many)).await.unwrap(), "mcp:read mcp:write");
 }

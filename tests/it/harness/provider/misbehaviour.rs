@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 /// What the provider does wrong. The default is nothing.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fault, and any may come with any")]
 pub(crate) struct Misbehaviour {
     /// Laid over the ID token's claims; `null` removes one (SEC-043, 049, 050, 051, 053).
     pub(crate) claims: Map<String, Value>,
