@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::{Config, Preset as Named, UpstreamConfig};
-use crate::domain::Conditions;
+use crate::domain::Rule;
 use crate::policy::{Admission, Membership};
 use crate::upstream::{Preset, UpstreamSettings, issuers_of};
 
@@ -36,10 +36,10 @@ pub(super) fn admission(upstream: &UpstreamConfig) -> Admission {
 
 /// What the provider is talked to with.
 pub(super) fn settings(upstream: &UpstreamConfig, config: &Config) -> UpstreamSettings {
-    let is_meant = |when: &Conditions| when.upstreams.is_empty() || when.upstreams.contains(&upstream.id);
-    let asked: Vec<&Conditions> =
-        config.access.rules.iter().map(|rule| &rule.when).filter(|when| is_meant(when)).collect();
-    let claim_paths: BTreeSet<&String> = asked.iter().flat_map(|when| when.claims.keys()).collect();
+    let is_meant =
+        |rule: &&Rule| rule.when.upstreams.is_empty() || rule.when.upstreams.contains(&upstream.id);
+    let rules = || config.access.rules.iter().filter(is_meant);
+    let paths: BTreeSet<&String> = rules().flat_map(|rule| rule.when.claims.keys()).collect();
     UpstreamSettings {
         id: upstream.id.clone(),
         label: upstream.name.clone(),
@@ -54,8 +54,8 @@ pub(super) fn settings(upstream: &UpstreamConfig, config: &Config) -> UpstreamSe
         tenants: upstream.tenants.clone(),
         groups_claim: upstream.groups_claim.clone(),
         roles_claim: upstream.roles_claim.clone(),
-        groups_matter: asked.iter().any(|when| !when.groups.is_empty()),
-        claim_paths: claim_paths.into_iter().cloned().collect(),
+        groups_matter: rules().any(|rule| !rule.when.groups.is_empty()),
+        claim_paths: paths.into_iter().cloned().collect(),
         api_url: upstream.api_url.clone(),
         idp_hint: upstream.idp_hint.clone(),
         offline: false,

@@ -172,6 +172,9 @@ pub struct Identity {
     pub authenticated_at: Timestamp,
 }
 
+/// Where [`Identity::claims`] says which lists were cut. Nothing is granted by it.
+const INCOMPLETE: &str = ":incomplete";
+
 /// A person's session at an upstream: the first 64 bits of a digest of its `sid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -203,8 +206,6 @@ impl fmt::Display for UpstreamSession {
         f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
-/// Where [`Identity::claims`] says which lists were cut. Nothing is granted by it.
-const INCOMPLETE: &str = ":incomplete";
 
 impl Identity {
     /// Did the provider tell fewer groups than the person has? Then the absence of one means

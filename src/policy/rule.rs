@@ -37,10 +37,9 @@ pub(super) fn check(when: &Conditions, asked: &Asked<'_>) -> Result<String, Stri
         because.push(format!("the account is {own}"));
     }
     if !when.groups.is_empty() {
-        let held = any_of("group", &when.groups, Some(&identity.groups));
-        let untold =
-            |absent| if identity.groups_are_incomplete() { UNTOLD_GROUPS.to_owned() } else { absent };
-        because.push(held.map_err(untold)?);
+        because.push(any_of("group", &when.groups, Some(&identity.groups)).map_err(|absent| {
+            if identity.groups_are_incomplete() { UNTOLD_GROUPS.to_owned() } else { absent }
+        })?);
     }
     if !when.roles.is_empty() {
         because.push(any_of("role", &when.roles, Some(&identity.roles))?);
@@ -59,6 +58,17 @@ pub(super) fn check(when: &Conditions, asked: &Asked<'_>) -> Result<String, Stri
         because.push("applies to everyone admitted".to_owned());
     }
     Ok(because.join(", "))
+}
+
+/// The same for a rule that denies: it also holds where nobody knows whether the person is in one
+/// of its groups, or else whoever has many groups would escape it.
+pub(super) fn check_denial(when: &Conditions, asked: &Asked<'_>) -> Result<String, String> {
+    let checked = check(when, asked);
+    if checked.is_ok() || when.groups.is_empty() || !asked.identity.groups_are_incomplete() {
+        return checked;
+    }
+    let rest = Conditions { groups: Vec::new(), ..when.clone() };
+    check(&rest, asked).map(|_| UNTOLD_GROUPS.to_owned())
 }
 
 /// The address that must be pinned to this person for the rule to apply.

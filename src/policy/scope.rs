@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::domain::{ClientId, Effect, EmailAddress, Identity, Resource, Rule};
 use crate::protocol::ScopeSet;
 
-use super::rule::UNTOLD_GROUPS;
-use super::{Admission, Hierarchy, admission, rule};
+use super::rule::{self, UNTOLD_GROUPS};
+use super::{Admission, Hierarchy, admission};
 
 /// Who asks, through what, and for where.
 #[derive(Debug, Clone, Copy)]
@@ -80,13 +80,16 @@ impl Verdict<'_> {
     /// Why there is nothing, in words for the person: never who else is named in a rule.
     #[must_use]
     pub fn refusal_for_person(&self) -> String {
+        let untold = |outcome: &RuleOutcome<'_>| outcome.reason == UNTOLD_GROUPS;
+        if self.scopes.is_empty() && self.trace.iter().any(untold) {
+            return UNTOLD_GROUPS.to_owned();
+        }
         if let Some(Effect::Deny { reason }) = self.denials().next().and_then(|denial| denial.effect) {
             let unsaid = || "the organisation's policy denies this account access here".to_owned();
             return reason.clone().unwrap_or_else(unsaid);
         }
         match self.trace.first() {
             Some(gate) if !gate.applied => gate.reason.clone(),
-            _ if self.trace.iter().any(|outcome| outcome.reason == UNTOLD_GROUPS) => UNTOLD_GROUPS.to_owned(),
             _ => "no rule of the organisation's policy gives this account anything here".to_owned(),
         }
     }
@@ -147,11 +150,11 @@ impl Policy {
         let mut verdict = Verdict { trace: vec![gate], ..nothing.clone() };
         let mut is_denied = false;
         for rule in &self.rules {
-            let checked = rule::check(&rule.when, &asked);
-            let denies = matches!(rule.effect, Effect::Deny { .. });
-            // Nobody knows that the person is not in the group: who denies must not rely on it.
-            let untold = checked.as_ref().is_err_and(|refusal| refusal == UNTOLD_GROUPS);
-            let applied = checked.is_ok() || (denies && untold);
+            let checked = match &rule.effect {
+                Effect::Grant { .. } => rule::check(&rule.when, &asked),
+                Effect::Deny { .. } => rule::check_denial(&rule.when, &asked),
+            };
+            let applied = checked.is_ok();
             if applied {
                 match &rule.effect {
                     Effect::Deny { .. } => is_denied = true,
@@ -177,11 +180,10 @@ impl Policy {
 
     fn admit<'p>(&'p self, identity: &Identity) -> RuleOutcome<'p> {
         let listed = self.admissions.iter().find(|admission| admission.upstream == identity.upstream);
+        let admitted = admission::admit(&self.admissions, identity);
+        let applied = admitted.is_ok();
+        let reason = admitted.unwrap_or_else(|refusal| refusal);
         let rule = listed.map_or("upstreams", |admission| admission.name.as_str());
-        let (applied, reason) = match admission::admit(&self.admissions, identity) {
-            Ok(reason) => (true, reason),
-            Err(reason) => (false, reason),
-        };
         RuleOutcome { rule, effect: None, applied, reason }
     }
 }

@@ -15,6 +15,8 @@ use openidconnect::core::{
 use openidconnect::{AdditionalProviderMetadata, ProviderMetadata};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Timestamp;
 use crate::outbound::Outbound;
@@ -37,10 +39,8 @@ const RETRY: Duration = Duration::from_secs(30);
 /// keys may change right after they were fetched.
 const REFETCH: Duration = Duration::from_secs(30);
 
-/// How long a fetch may take, metadata and keys together: whoever waits is told within 10 s (INT-67).
-const PATIENCE: Duration = ALL_HOPS;
-
-/// The same where a last good answer can serve instead.
+/// How long a fetch of metadata and keys may take where a last good answer can serve instead; else it
+/// is as long as anybody waits.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Members of the metadata that OpenID Connect Discovery does not name.
@@ -144,8 +144,7 @@ impl Discovery {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of the provider, fetched if need be. Whoever waits behind somebody else's fetch
-    /// waits no longer than for one of their own.
+    /// What is known of the provider, fetched if need be.
     pub(super) async fn known(&self, now: Timestamp) -> Result<Known, String> {
         let failures = {
             let state = self.state();
@@ -154,17 +153,21 @@ impl Discovery {
                 None => state.failures,
             }
         };
-        let _turn = self.turn.lock().await;
-        let patience = {
+        // Also whoever waits behind somebody else's fetch waits no longer than for one.
+        let deadline = Instant::now() + ALL_HOPS;
+        let _turn = timeout_at(deadline, self.turn.lock()).await.map_err(late)?;
+        let until = {
             let state = self.state();
             match state.serving(now) {
                 Some(known) => return Ok(known.clone()),
                 None if state.failures != failures => return Err(state.fault.clone()),
-                None if state.known.as_ref().is_some_and(|known| known.is_good(now)) => LITTLE_PATIENCE,
-                None => PATIENCE,
+                None if state.known.as_ref().is_some_and(|known| known.is_good(now)) => {
+                    deadline.min(Instant::now() + LITTLE_PATIENCE)
+                }
+                None => deadline,
             }
         };
-        let fetched = within(patience, self.fetch(now)).await;
+        let fetched = timeout_at(until, self.fetch(now)).await.unwrap_or_else(|elapsed| Err(late(elapsed)));
         let mut state = self.state();
         match fetched {
             Ok(known) => Ok(state.known.insert(known).clone()),
@@ -188,7 +191,8 @@ impl Discovery {
         if known.keys.knows(kid) {
             return Ok(known.keys);
         }
-        let _turn = self.turn.lock().await;
+        let deadline = Instant::now() + ALL_HOPS;
+        let _turn = timeout_at(deadline, self.turn.lock()).await.map_err(late)?;
         let uri = {
             let mut state = self.state();
             let Some(current) = state.known.as_mut() else { return Ok(known.keys) };
@@ -199,7 +203,7 @@ impl Discovery {
             current.keys_sought_at = Some(now);
             current.metadata.jwks_uri().to_string()
         };
-        let keys = within(PATIENCE, self.fetch_keys(&uri)).await?;
+        let keys = timeout_at(deadline, self.fetch_keys(&uri)).await.map_err(late)??;
         if let Some(current) = self.state().known.as_mut() {
             current.keys = keys.clone();
         }
@@ -236,7 +240,6 @@ impl Discovery {
     }
 }
 
-async fn within<T>(patience: Duration, fetch: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let late = |_| Err(format!("it did not answer within {} s", patience.as_secs()));
-    tokio::time::timeout(patience, fetch).await.unwrap_or_else(late)
+fn late(_: Elapsed) -> String {
+    "its metadata and keys did not come in time".to_owned()
 }

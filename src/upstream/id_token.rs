@@ -68,8 +68,14 @@ impl UnverifiedIdToken {
         let jws = Jws::parse(&self.0)?;
         let claims = jws.verify(keys)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let (issuer, account) = account(expected.settings, &claims, Issuer::Required)?;
-        check_audience(&claims, &expected.settings.client_id)?;
+        let UpstreamSettings { preset, client_id, .. } = expected.settings;
+        let tenant = preset.tenancy.and_then(|tenancy| text(tenancy.claim));
+        let issuer = expected.settings.token_issuer(tenant).ok_or(InvalidIdToken::Claim("tenant"))?;
+        let iss = text("iss").ok_or(InvalidIdToken::Claim("iss"))?;
+        if iss != issuer && !preset.issuer_aliases.contains(&iss) {
+            return Err(InvalidIdToken::Claim("iss"));
+        }
+        check_audience(&claims, client_id)?;
         check_times(&claims, now)?;
         if text("nonce") != Some(expected.nonce) {
             return Err(InvalidIdToken::Claim("nonce"));
@@ -80,45 +86,11 @@ impl UnverifiedIdToken {
                 return Err(InvalidIdToken::Claim("at_hash"));
             }
         }
-        let subject = named(&claims, "sub")?;
+        let named = |claim| text(claim).filter(|name| !name.is_empty() && name.len() <= 255);
+        let subject = named("sub").ok_or(InvalidIdToken::Claim("sub"))?.to_owned();
+        let account = named(preset.account).ok_or(InvalidIdToken::Claim(preset.account))?.to_owned();
         Ok(VerifiedIdToken { issuer, subject, account, claims })
     }
-}
-
-/// Must the claims name their issuer?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Issuer {
-    /// As every ID token does.
-    Required,
-    /// As an operator may leave it out, who asks what some claims would lead to.
-    MayBeAbsent,
-}
-
-/// Both halves of the account key: the issuer, with the token's tenant where it has one, and what the
-/// preset takes for the account (SEC-054).
-pub(super) fn account(
-    settings: &UpstreamSettings,
-    claims: &Members,
-    issuer: Issuer,
-) -> Result<(String, String), InvalidIdToken> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let tenant = settings.preset.tenancy.and_then(|tenancy| text(tenancy.claim));
-    let own = settings.token_issuer(tenant).ok_or(InvalidIdToken::Claim("tenant"))?;
-    let fits = match text("iss") {
-        Some(iss) => iss == own || settings.preset.issuer_aliases.contains(&iss),
-        None => issuer == Issuer::MayBeAbsent,
-    };
-    if !fits {
-        return Err(InvalidIdToken::Claim("iss"));
-    }
-    Ok((own, named(claims, settings.preset.account)?))
-}
-
-/// A name of a length that a name has.
-fn named(claims: &Members, claim: &'static str) -> Result<String, InvalidIdToken> {
-    let text = claims.get(claim).and_then(Value::as_str);
-    let text = text.filter(|name| !name.is_empty() && name.len() <= 255);
-    text.map(str::to_owned).ok_or(InvalidIdToken::Claim(claim))
 }
 
 impl VerifiedIdToken {

@@ -5,9 +5,9 @@
 //! - `discovery`: the provider's metadata and keys, cached with the last good answer.
 //! - `exchange`: the authorization URL, and a code for tokens. Here the upstream is called.
 //! - `id_token`: [`UnverifiedIdToken`] becomes [`VerifiedIdToken`].
-//! - `logout_token`: who has signed out at the upstream.
 //! - `api`: documents that an access token opens: userinfo, and what stands in `github` and `graph`.
 //! - `claims`: reading claims by path.
+//! - `logout_token`: who has signed out at the upstream.
 //! - `facts`: what a verified token may decide: the domain's `Identity`.
 //! - `provider`: [`Upstream`], all of it for one provider; [`Upstreams`], all of them.
 //!

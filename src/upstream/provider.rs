@@ -16,9 +16,9 @@ use super::api::{Api, ApiFault};
 use super::discovery::{Discovery, Known};
 use super::exchange::{self, Endpoints, ExchangeError, Request};
 use super::facts::{Documents, GroupList};
-use super::id_token::{self, Expected, Issuer, UnverifiedIdToken, VerifiedIdToken};
+use super::id_token::{Expected, UnverifiedIdToken, VerifiedIdToken};
 use super::logout_token::{self, LoggedOut};
-use super::settings::UpstreamSettings;
+use super::settings::{UpstreamSettings, issuers_of};
 use super::{Protocol, UpstreamError, github, graph};
 
 pub use super::exchange::Hints;
@@ -195,26 +195,40 @@ impl Upstream {
     /// Whom these claims of an ID token make a person: the trust rule alone, for an operator who
     /// asks what a sign-in would lead to.
     pub fn identity_of(&self, claims: &Members, now: Timestamp) -> Result<Identity, UpstreamError> {
-        let account = id_token::account(&self.settings, claims, Issuer::MayBeAbsent);
-        let (issuer, account) = account.map_err(|error| match claims.get("iss").and_then(Value::as_str) {
-            Some(iss) => {
-                let ours = &self.settings.issuer;
-                self.refused(format!("{error} (iss is {iss}, and the provider's issuer is {ours})"))
+        let text = |name| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let preset = self.settings.preset;
+        let tenant = preset.tenancy.and_then(|tenancy| text(tenancy.claim));
+        let issuer = self.settings.token_issuer(tenant);
+        let issuer = issuer.ok_or_else(|| self.refused("the claims name no tenant of this issuer"))?;
+        match text("iss") {
+            Some(iss) if iss != issuer && !preset.issuer_aliases.contains(&iss) => {
+                return Err(self.refused(format!("iss is {iss}, and the provider's issuer is {issuer}")));
             }
-            None => self.refused(error),
-        })?;
-        Ok(self.settings.identity((&issuer, &account), &Documents::of(claims), now))
+            _ => {}
+        }
+        let account = text(preset.account);
+        let account =
+            account.ok_or_else(|| self.refused(format!("the claims have no {}", preset.account)))?;
+        Ok(self.settings.identity((&issuer, account), &Documents::of(claims), now))
     }
 
     /// Whom this provider's logout token is about.
     pub async fn logged_out(&self, token: &str, now: Timestamp) -> Result<LoggedOut, UpstreamError> {
+        let UpstreamSettings { preset, issuer, tenants, client_id, .. } = &self.settings;
+        if preset.protocol != Protocol::OpenIdConnect {
+            return Err(self.refused("it sends no logout tokens"));
+        }
         let kid = Jws::parse(token).map_err(|error| self.refused(error))?.header("kid").map(str::to_owned);
         let keys = self.discovery.keys_knowing(kid.as_deref(), now).await;
         let keys = keys.map_err(|cause| self.unavailable(cause))?;
-        let mut issuers = vec![self.settings.issuer.as_str()];
-        issuers.extend(self.settings.preset.issuer_aliases);
-        let verified = logout_token::verify(token, &keys, (&issuers, &self.settings.client_id), now);
-        verified.map_err(|error| self.refused(error))
+        let own = issuers_of(preset, issuer, tenants);
+        let issuers: Vec<&str> =
+            own.iter().map(String::as_str).chain(preset.issuer_aliases.iter().copied()).collect();
+        let verified = logout_token::verify(token, &keys, (&issuers, client_id), now);
+        let logged_out = verified.map_err(|error| self.refused(error))?;
+        // Where the account is another claim, `sub` names nobody of ours; the session does.
+        let subject = logged_out.subject.filter(|_| preset.account == "sub");
+        Ok(LoggedOut { subject, ..logged_out })
     }
 
     /// The account key of somebody whom this provider calls `subject`.

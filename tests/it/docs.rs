@@ -54,27 +54,6 @@ fn the_readme_s_yaml_loads() {
     }
 }
 
-/// The policies of docs/policy.md load, once they stand in a whole file; and every condition and
-/// effect that a rule has is explained there.
-#[test]
-fn the_policies_load() {
-    let page = read("docs/policy.md");
-    let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n\
-                resources:\n  - { url: 'https://mcp.example.com/mcp', name: T, scopes: { mcp:read: R, mcp:write: W, mcp:admin: A } }\n";
-    let blocks = blocks(&page, "yaml");
-    assert_eq!(blocks.len(), 4);
-    for block in blocks {
-        let text = format!("{rest}{block}");
-        let loaded = config::parse(&text, "docs/policy.md", &|_| None);
-        assert!(loaded.is_ok(), "{}", loaded.err().map(|faults| faults.to_string()).unwrap_or_default());
-    }
-    let schema: serde_json::Value = serde_json::from_str(&config::schema()).expect("JSON");
-    let rule = &schema["properties"]["access"]["properties"]["rules"]["items"]["properties"];
-    for key in rule.as_object().expect("the keys of a rule").keys() {
-        assert!(page.contains(&format!("`{key}")), "docs/policy.md does not explain {key}");
-    }
-}
-
 /// Every preset has a page, in the index too, whose YAML is one upstream or more of that preset.
 #[test]
 fn every_preset_has_a_page_whose_yaml_loads() {
@@ -108,6 +87,27 @@ fn loaded(name: &str, block: &str) -> config::Config {
     let text = if is_whole { block.to_owned() } else { format!("{rest}{block}") };
     let env = |name: &str| Some(format!("{name}-a-value-for-the-test"));
     config::parse(&text, name, &env).unwrap_or_else(|faults| panic!("{faults}\n{text}"))
+}
+
+/// The policies of docs/policy.md load, once they stand in a whole file; and every condition and
+/// effect that a rule has is explained there.
+#[test]
+fn the_policies_load() {
+    let page = read("docs/policy.md");
+    let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n\
+                resources:\n  - { url: 'https://mcp.example.com/mcp', name: T, scopes: { mcp:read: R, mcp:write: W, mcp:admin: A } }\n";
+    let blocks = blocks(&page, "yaml");
+    assert_eq!(blocks.len(), 4);
+    for block in blocks {
+        let text = format!("{rest}{block}");
+        let loaded = config::parse(&text, "docs/policy.md", &|_| None);
+        assert!(loaded.is_ok(), "{}", loaded.err().map(|faults| faults.to_string()).unwrap_or_default());
+    }
+    let schema: serde_json::Value = serde_json::from_str(&config::schema()).expect("JSON");
+    let rule = &schema["properties"]["access"]["properties"]["rules"]["items"]["properties"];
+    for key in rule.as_object().expect("the keys of a rule").keys() {
+        assert!(page.contains(&format!("`{key}")), "docs/policy.md does not explain {key}");
+    }
 }
 
 #[test]

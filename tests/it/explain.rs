@@ -161,7 +161,7 @@ fn faults_are_told() {
         ),
         ("eyJhbGciOi.c4n4ry", MCP, ["claims.json: not a JSON object of claims", "payload of an ID token"]),
         (r#"["c4n4ry"]"#, MCP, ["claims.json: not a JSON object", "line 1"]),
-        (r#"{ "email": "c4n4ry" }"#, MCP, ["is refused", "sub is missing"]),
+        (r#"{ "email": "c4n4ry" }"#, MCP, ["is refused", "no sub"]),
         (
             r#"{ "sub": "1", "iss": "https://other.example" }"#,
             MCP,

@@ -31,8 +31,9 @@ type Meant<'a> = Option<&'a [&'a UpstreamConfig]>;
 
 /// Does one of these let people of this domain in?
 pub(super) fn admits(upstreams: &[&UpstreamConfig], domain: &DomainName) -> bool {
-    let allows =
-        |one: &&UpstreamConfig| one.allowed_domains.is_empty() || one.allowed_domains.contains(domain);
+    // GitHub vouches for nobody's domain.
+    let any = |one: &UpstreamConfig| one.allowed_domains.is_empty() && one.preset != Preset::GitHub;
+    let allows = |one: &&UpstreamConfig| any(one) || one.allowed_domains.contains(domain);
     upstreams.iter().any(allows)
 }
 
@@ -183,7 +184,7 @@ impl Checker<'_> {
         let mut failed = None;
         for (key, list) in &raw.inner.0 {
             let path = self.value(place.key(&key.written, key.spot), key);
-            let path = path.and_then(|value| self.claim_named(&value, &claims));
+            let path = path.and_then(|value| self.claim_path(&value, &claims));
             let values = self.distinct(&place, &key.written, Some(list), |_, value| Ok(value.text.clone()));
             match (path, values) {
                 (Ok(path), Ok(values)) => drop(claims.insert(path, values)),
@@ -193,7 +194,7 @@ impl Checker<'_> {
         failed.map_or(Ok(claims), Err)
     }
 
-    fn claim_named(&mut self, value: &Value, others: &BTreeMap<String, Vec<String>>) -> Checked<String> {
+    fn claim_path(&mut self, value: &Value, others: &BTreeMap<String, Vec<String>>) -> Checked<String> {
         if value.text.split('.').any(str::is_empty) {
             let problem = format!("{} is not a claim's name or path", value.quoted());
             return Err(self.report(&value.place, problem, "write for example department or org.unit"));

@@ -74,9 +74,10 @@ impl Checker<'_> {
         let scopes = self.upstream_scopes(place, raw, preset.ok());
         let groups_claim =
             self.or_default(place, "groups_claim", raw.groups_claim.as_ref(), defaults::GROUPS_CLAIM);
-        let groups_claim = groups_claim.and_then(|value| self.claim_path(value));
+        let groups_claim = groups_claim.and_then(|value| self.place_of_claim(value));
         let roles_claim = self.optional(place, "roles_claim", raw.roles_claim.as_ref());
-        let roles_claim = roles_claim.and_then(|value| value.map(|value| self.claim_path(value)).transpose());
+        let roles_claim =
+            roles_claim.and_then(|value| value.map(|value| self.place_of_claim(value)).transpose());
         let api_url = self.api_url(raw, place, (preset.ok(), issuer.as_deref().ok()));
         let idp_hint = self.optional(place, "idp_hint", raw.idp_hint.as_ref());
         let (id, preset) = (id?, preset?);
@@ -193,7 +194,7 @@ impl Checker<'_> {
         Err(self.report(&at, "`openid` is not among them, so no ID token would come", "add openid"))
     }
 
-    fn claim_path(&mut self, value: Value) -> Checked<String> {
+    fn place_of_claim(&mut self, value: Value) -> Checked<String> {
         if value.text.split('.').any(str::is_empty) {
             let problem = format!("{} is not a claim's name or path", value.quoted());
             return Err(self.report(&value.place, problem, "write for example groups or realm_access.roles"));

@@ -62,3 +62,19 @@ async fn idp_keycloak_the_hint_goes_along() {
     assert_eq!(scopes(&broker, person()).await.unwrap(), "mcp:read");
     assert_eq!(broker.provider.authorize_requests()[0]["kc_idp_hint"], "corporate-saml");
 }
+
+/// IDP-keycloak: roles of the realm and of a client, and a claim by its path, decide from the token
+/// or from userinfo.
+#[tokio::test]
+async fn idp_keycloak_roles_and_claims_reach_the_rules() {
+    let access = "  rules:\n    - { roles: [editor], scopes: [mcp:read] }\n    - { roles: [gatelodge-test/admin], scopes: [mcp:write] }\n    - { claims: { department.code: '42' }, scopes: [mcp:admin] }\n";
+    let broker = product("/realms/acme", "keycloak", "    allowed_domains: [example.com]\n", access).await;
+    assert_eq!(scopes(&broker, person()).await.unwrap(), "mcp:read mcp:write");
+    let mut realm_alone = person();
+    realm_alone.extra.remove("resource_access");
+    assert_eq!(scopes(&broker, realm_alone).await.unwrap(), "mcp:read");
+    let chief = person().with("department", json!({"code": 42}));
+    assert_eq!(scopes(&broker, chief.clone()).await.unwrap(), "mcp:admin mcp:read mcp:write");
+    broker.provider.misbehave(|m| drop(m.claims.insert("department".into(), json!(null))));
+    assert_eq!(scopes(&broker, chief).await.unwrap(), "mcp:admin mcp:read mcp:write");
+}

@@ -48,3 +48,15 @@ async fn idp_okta_a_hundred_groups_may_have_been_cut() {
     many.push("platform");
     assert_eq!(scopes(&broker, person(&many)).await.unwrap(), "mcp:read mcp:write");
 }
+
+/// IDP-okta: nobody escapes a rule that denies a group by being in so many that the list is cut.
+#[tokio::test]
+async fn idp_okta_a_denied_group_is_not_escaped_by_many_groups() {
+    let access = "  default_scopes: [mcp:read]\n  rules:\n    - { groups: [contractors], deny: true }\n";
+    let broker = product("", "okta", "    allowed_domains: [example.com]\n", access).await;
+    let many: Vec<String> = (0..100).map(|n| format!("team-{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_refused(scopes(&broker, person(&many)).await, "did not tell all groups");
+    assert_eq!(scopes(&broker, person(&many[..99])).await.unwrap(), "mcp:read");
+    assert_refused(scopes(&broker, person(&["contractors"])).await, "denies");
+}

@@ -13,7 +13,7 @@ use crate::harness::browser::Page;
 use crate::harness::client::{TestClient, Tokens};
 use crate::harness::eventually::Stopwatch;
 use crate::harness::extent::{extent, figure};
-use crate::harness::provider::{Misbehaviour, Person, TestProvider, TokenAnswer};
+use crate::harness::provider::{Documents, Misbehaviour, Person, TestProvider, TokenAnswer};
 use crate::harness::redis_server;
 
 use super::{Answered, assert_page, has_code};
@@ -101,7 +101,7 @@ async fn rel_12_a_provider_that_hangs_holds_up_nobody_else() {
     let token = told_within_ten_seconds(async { token.arrive().await });
     // Another broker, which does not know its provider yet.
     let beginner = TestBroker::start().await;
-    beginner.provider.misbehave(|m| m.discovery_hangs = true);
+    beginner.provider.misbehave(|m| m.documents = Documents::Hang);
     let stranger = TestClient::register(&beginner).await;
     let browsers: Vec<_> = (0..3).map(|_| beginner.browser()).collect();
     let discovery = join_all(browsers.iter().map(|browser| async {

@@ -55,7 +55,7 @@ async fn graph(State(shared): Provider, headers: HeaderMap, RawQuery(query): Raw
 }
 
 async fn discovery(State(shared): Provider) -> Response {
-    let hangs = shared.state().misbehaviour.discovery_hangs;
+    let hangs = shared.state().misbehaviour.documents == Documents::Hang;
     if hangs {
         std::future::pending::<()>().await;
     }
@@ -89,7 +89,7 @@ async fn discovery(State(shared): Provider) -> Response {
 fn misled(how: &Documents, issuer: &str) -> Option<Response> {
     let json = [(CONTENT_TYPE, "application/json")];
     Some(match how {
-        Documents::Good => return None,
+        Documents::Good | Documents::Hang => return None,
         Documents::Huge => (json, format!("{{\"x\":\"{}\"}}", "x".repeat(2 * 1024 * 1024))).into_response(),
         Documents::Redirect(to) => {
             (StatusCode::FOUND, [(LOCATION, format!("{to}/.well-known/openid-configuration"))])

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 /// What the provider does wrong. The default is nothing.
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one fault, and any may come with any")]
 pub(crate) struct Misbehaviour {
     /// Laid over the ID token's claims; `null` removes one (SEC-043, 049, 050, 051, 053).
     pub(crate) claims: Map<String, Value>,
@@ -20,8 +19,6 @@ pub(crate) struct Misbehaviour {
     pub(crate) key_issuer: Option<String>,
     /// Discovery answers 500.
     pub(crate) discovery_fails: bool,
-    /// Discovery does not answer at all, until the caller hangs up.
-    pub(crate) discovery_hangs: bool,
     /// The JWK set answers 500.
     pub(crate) jwks_fails: bool,
     /// The JWK set is empty.
@@ -48,6 +45,8 @@ pub(crate) enum Documents {
     Redirect(String),
     /// As something that is no JSON.
     Nonsense,
+    /// Not at all, until the caller hangs up.
+    Hang,
     /// Its first bytes, and then nothing until the caller hangs up.
     Drip,
 }
