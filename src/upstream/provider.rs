@@ -98,7 +98,7 @@ impl Upstream {
     }
 
     /// Exchanges the code, verifies what comes back, and keeps what may decide. All hops together
-    /// take at most [`ALL_HOPS`].
+    /// take at most 9 s (INT-67).
     pub async fn sign_in(
         &self,
         code: &str,
