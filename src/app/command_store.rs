@@ -1,6 +1,11 @@
 //! The store of a broker, opened by a command beside it: one that is there, never a new one.
 
+use std::sync::Arc;
+
 use crate::config::{Config, StoreConfig};
+use crate::domain::AuditEvent;
+use crate::store::Store;
+use crate::store::audit::Journal;
 
 use super::StartError;
 use super::state::OpenStore;
@@ -29,8 +34,8 @@ pub enum CommandStoreError {
 }
 
 impl CommandStoreError {
-    pub(super) fn of(config: &Config, fault: StartError) -> Self {
-        match (&config.store, fault) {
+    pub(super) fn of(config: &Config, fault: impl Into<StartError>) -> Self {
+        match (&config.store, fault.into()) {
             (StoreConfig::Embedded { .. }, fault @ StartError::Store(_)) => Self::Embedded(fault),
             (_, fault) => Self::Start(fault),
         }
@@ -52,4 +57,11 @@ pub(super) fn exists(config: &Config) -> Result<(), CommandStoreError> {
 pub(super) async fn open(config: &Config) -> Result<OpenStore, CommandStoreError> {
     exists(config)?;
     OpenStore::open(config).await.map_err(|fault| CommandStoreError::of(config, fault))
+}
+
+/// Records what a command did; the store has been told when this ends.
+pub(super) async fn record(store: Arc<dyn Store>, event: AuditEvent) {
+    let journal = Journal::new(store);
+    journal.record(event.because("by command"));
+    journal.settled().await;
 }

@@ -140,9 +140,9 @@ pub fn explain(config: &Config, supposed: Supposed<'_>) -> Result<Explanation, E
         unknown("resource", supposed.resource, known)
     })?;
     let outbound = Outbound::new().map_err(StartError::from)?;
-    let upstream = Upstream::new(upstreams::settings(configured, config), outbound);
-    let identity = upstream.identity_of(supposed.claims, SystemClock.now())?;
     let policy = wiring::policy(config);
+    let upstream = Upstream::new(upstreams::settings(configured, &config.issuer, &policy), outbound);
+    let identity = upstream.identity_of(supposed.claims, SystemClock.now())?;
     let client = supposed.client.map(ClientId::new);
     let asked = Asked { identity: &identity, client: client.as_ref(), resource, is_address_taken: false };
     let verdict = policy.decide(asked);

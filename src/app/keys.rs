@@ -37,7 +37,7 @@ pub async fn signing_keys(config: &Config) -> Result<KeyRing, KeysError> {
         return Ok(KeyRing::fixed(state::key_files(&config.signing)?, SystemClock.now()));
     }
     let open = command_store::open(config).await?;
-    let ring = open.store.key_ring().await.map_err(|fault| CommandStoreError::of(config, fault.into()))?;
+    let ring = open.store.key_ring().await.map_err(|fault| CommandStoreError::of(config, fault))?;
     ring.ok_or(KeysError::NoKeys)
 }
 
@@ -54,6 +54,6 @@ pub async fn rotate_signing_keys(config: &Config, haste: Haste) -> Result<(KeyRi
     let keeper = wiring::keeper(config, &state, journal, clock);
     let rotated = keeper.rotate(config.signing.algorithm, haste).await;
     keeper.journal.settled().await;
-    let rotated = rotated.map_err(|fault: KeyringError| CommandStoreError::of(config, fault.into()))?;
+    let rotated = rotated.map_err(|fault: KeyringError| CommandStoreError::of(config, fault))?;
     Ok((keeper.keys.ring(), rotated))
 }

@@ -6,10 +6,9 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, LONGEST_GRANT, StoreConfig};
 use crate::domain::{AuditEvent, AuditKind, Revoked};
 use crate::store::StoreError;
-use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
 
-use super::{CommandStoreError, StartError, command_store};
+use super::{CommandStoreError, command_store};
 
 /// What a revocation by command did.
 #[derive(Debug)]
@@ -22,7 +21,7 @@ pub struct RevokedBy {
 
 /// Ends every grant of a person, of a client, or of everybody.
 pub async fn revoke(config: &Config, what: &Revoked) -> Result<RevokedBy, CommandStoreError> {
-    let failed = |fault: StoreError| CommandStoreError::of(config, StartError::from(fault));
+    let failed = |fault: StoreError| CommandStoreError::of(config, fault);
     let store = command_store::open(config).await?.store;
     let now = SystemClock.now();
     let known = match what {
@@ -35,15 +34,13 @@ pub async fn revoke(config: &Config, what: &Revoked) -> Result<RevokedBy, Comman
     // Not what the configuration says now: older grants live by what it said then.
     let keep = LONGEST_GRANT + config.tokens.access_lifetime;
     Revocations::new(Arc::clone(&store)).revoke(what, now, keep).await.map_err(failed)?;
-    let event = AuditEvent::new(AuditKind::AccessRevoked, now).because("by command");
+    let event = AuditEvent::new(AuditKind::AccessRevoked, now);
     let event = match what {
         Revoked::Person(person) => event.person(person.clone()),
         Revoked::Client(client) => event.client(client),
         Revoked::Everything => event,
     };
-    let journal = Journal::new(store);
-    journal.record(event);
-    journal.settled().await;
+    command_store::record(store, event).await;
     let name = match &config.store {
         StoreConfig::Memory => "memory".to_owned(),
         StoreConfig::Embedded { path } => path.display().to_string(),

@@ -6,14 +6,13 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, PersonId};
 use crate::store::StoreError;
-use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
 
-use super::{CommandStoreError, StartError, command_store};
+use super::{CommandStoreError, command_store};
 
 /// Every grant of a person that is not over and not revoked, the oldest first.
 pub async fn sessions(config: &Config, person: &PersonId) -> Result<Vec<Grant>, CommandStoreError> {
-    let failed = |fault: StoreError| CommandStoreError::of(config, StartError::from(fault));
+    let failed = |fault: StoreError| CommandStoreError::of(config, fault);
     let store = command_store::open(config).await?.store;
     let now = SystemClock.now();
     let revoked = Revocations::new(Arc::clone(&store)).current(now).await.map_err(failed)?;
@@ -24,7 +23,7 @@ pub async fn sessions(config: &Config, person: &PersonId) -> Result<Vec<Grant>, 
 
 /// Ends one grant. False if there is none of that name.
 pub async fn end_session(config: &Config, id: &GrantId) -> Result<bool, CommandStoreError> {
-    let failed = |fault: StoreError| CommandStoreError::of(config, StartError::from(fault));
+    let failed = |fault: StoreError| CommandStoreError::of(config, fault);
     let store = command_store::open(config).await?.store;
     let now = SystemClock.now();
     let grant = store.grant(id, now).await.map_err(failed)?;
@@ -32,9 +31,7 @@ pub async fn end_session(config: &Config, id: &GrantId) -> Result<bool, CommandS
     // replica had heard of the end yet.
     let ended = store.end_grant(id).await.map_err(failed)?;
     if let Some(grant) = grant {
-        let journal = Journal::new(store);
-        journal.record(AuditEvent::new(AuditKind::GrantRevoked, now).grant(&grant).because("by command"));
-        journal.settled().await;
+        command_store::record(store, AuditEvent::new(AuditKind::GrantRevoked, now).grant(&grant)).await;
     }
     Ok(ended)
 }

@@ -1,10 +1,8 @@
 //! A configured identity provider becomes settings and an admission.
 
-use std::collections::BTreeSet;
-
-use crate::config::{Config, Preset as Named, UpstreamConfig};
-use crate::domain::Rule;
-use crate::policy::{Admission, Membership};
+use crate::config::{Preset as Named, UpstreamConfig};
+use crate::policy::{Admission, Membership, Policy};
+use crate::protocol::Issuer;
 use crate::upstream::{Preset, UpstreamSettings, issuers_of};
 
 const fn preset(named: Named) -> &'static Preset {
@@ -35,11 +33,7 @@ pub(super) fn admission(upstream: &UpstreamConfig) -> Admission {
 }
 
 /// What the provider is talked to with.
-pub(super) fn settings(upstream: &UpstreamConfig, config: &Config) -> UpstreamSettings {
-    let is_meant =
-        |rule: &&Rule| rule.when.upstreams.is_empty() || rule.when.upstreams.contains(&upstream.id);
-    let rules = || config.access.rules.iter().filter(is_meant);
-    let paths: BTreeSet<&String> = rules().flat_map(|rule| rule.when.claims.keys()).collect();
+pub(super) fn settings(upstream: &UpstreamConfig, issuer: &Issuer, policy: &Policy) -> UpstreamSettings {
     UpstreamSettings {
         id: upstream.id.clone(),
         label: upstream.name.clone(),
@@ -47,15 +41,15 @@ pub(super) fn settings(upstream: &UpstreamConfig, config: &Config) -> UpstreamSe
         issuer: upstream.issuer.clone(),
         client_id: upstream.client_id.clone(),
         client_secret: upstream.client_secret.clone(),
-        redirect_uri: config.issuer.url(&format!("/oauth/callback/{}", upstream.id)),
+        redirect_uri: issuer.url(&format!("/oauth/callback/{}", upstream.id)),
         scopes: upstream.scopes.clone(),
         allowed_domains: upstream.allowed_domains.clone(),
         organizations: upstream.organizations.clone(),
         tenants: upstream.tenants.clone(),
         groups_claim: upstream.groups_claim.clone(),
         roles_claim: upstream.roles_claim.clone(),
-        groups_matter: rules().any(|rule| !rule.when.groups.is_empty()),
-        claim_paths: paths.into_iter().cloned().collect(),
+        groups_matter: policy.asks_for_groups(&upstream.id),
+        claim_paths: policy.claim_paths(&upstream.id).into_iter().map(str::to_owned).collect(),
         api_url: upstream.api_url.clone(),
         idp_hint: upstream.idp_hint.clone(),
         offline: false,

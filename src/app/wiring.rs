@@ -38,10 +38,9 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let policy = Arc::new(policy(config));
     let clients = Clients::new(config.clients.iter().map(configured).collect(), Arc::clone(&store));
     let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
-    let upstreams = config
-        .upstreams
-        .iter()
-        .map(|upstream| Upstream::new(upstreams::settings(upstream, config), outbound.clone()));
+    let upstreams = config.upstreams.iter().map(|upstream| {
+        Upstream::new(upstreams::settings(upstream, &config.issuer, &policy), outbound.clone())
+    });
     let login = Login {
         issuer: config.issuer.clone(),
         clients: clients.clone(),

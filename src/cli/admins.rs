@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::app::{self, CommandStoreError};
+use crate::app;
 use crate::config::Config;
 use crate::domain::EmailAddress;
 
@@ -26,43 +26,26 @@ pub(super) struct Unpin {
 
 pub(super) fn run(command: &Admins) -> ExitCode {
     let (Admins::List(file) | Admins::Unpin(Unpin { file, .. })) = command;
-    let config = match file.load() {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    match answer(&config, command) {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(fault) => {
-            eprintln!("gatelodge admins: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    super::answered("admins", file, async |config| answer(&config, command).await)
 }
 
-fn answer(config: &Config, command: &Admins) -> Result<String, Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer: Result<String, CommandStoreError> = runtime.block_on(async {
-        match command {
-            Admins::List(_) => {
-                let line = |(email, person): (EmailAddress, Option<_>)| {
-                    let person = person.map_or_else(|| "-".to_owned(), |person| format!("{person}"));
-                    format!("{:<40}  {person}\n", email.to_string())
-                };
-                let pins = app::admin_pins(config).await?;
-                let lines: String = pins.into_iter().map(line).collect();
-                Ok(format!("{:<40}  PINNED TO\n{lines}", "ADDRESS"))
-            }
-            Admins::Unpin(Unpin { email, .. }) => Ok(match app::unpin_admin(config, email).await? {
-                None => format!("{email} is not pinned\n"),
-                Some(person) => format!(
-                    "{email} was pinned to {person}: whoever signs in with it next is the admin\n\
-                     grants of the old account go on; to end them: gatelodge revoke --person {person}\n"
-                ),
-            }),
+async fn answer(config: &Config, command: &Admins) -> Result<String, Box<dyn std::error::Error>> {
+    match command {
+        Admins::List(_) => {
+            let line = |(email, person): (EmailAddress, Option<_>)| {
+                let person = person.map_or_else(|| "-".to_owned(), |person| format!("{person}"));
+                format!("{:<40}  {person}\n", email.to_string())
+            };
+            let pins = app::admin_pins(config).await?;
+            let lines: String = pins.into_iter().map(line).collect();
+            Ok(format!("{:<40}  PINNED TO\n{lines}", "ADDRESS"))
         }
-    });
-    Ok(answer?)
+        Admins::Unpin(Unpin { email, .. }) => Ok(match app::unpin_admin(config, email).await? {
+            None => format!("{email} is not pinned\n"),
+            Some(person) => format!(
+                "{email} was pinned to {person}: whoever signs in with it next is the admin\n\
+                 grants of the old account go on; to end them: gatelodge revoke --person {person}\n"
+            ),
+        }),
+    }
 }

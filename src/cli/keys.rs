@@ -33,40 +33,24 @@ pub(super) struct Rotate {
 
 pub(super) fn run(command: &Keys) -> ExitCode {
     let (Keys::List(file) | Keys::Rotate(Rotate { file, .. })) = command;
-    let config = match file.load() {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    match answer(&config, command) {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(fault) => {
-            eprintln!("gatelodge keys: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    super::answered("keys", file, async |config| answer(&config, command).await)
 }
 
-fn answer(config: &Config, command: &Keys) -> Result<String, Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match command {
-            Keys::List(_) => Ok(table(&app::signing_keys(config).await?, SystemClock.now())),
-            Keys::Rotate(rotate) => {
-                let haste = match (rotate.now, rotate.leaked) {
-                    (_, true) => Haste::Leaked,
-                    (true, false) => Haste::Now,
-                    (false, false) => Haste::Usual,
-                };
-                let (ring, rotated) = app::rotate_signing_keys(config, haste).await?;
-                let now = SystemClock.now();
-                let said = if rotated { "" } else { "A rotation is under way already.\n" };
-                Ok(format!("{said}{}{}", next(&ring, now), table(&ring, now)))
-            }
+async fn answer(config: &Config, command: &Keys) -> Result<String, Box<dyn std::error::Error>> {
+    match command {
+        Keys::List(_) => Ok(table(&app::signing_keys(config).await?, SystemClock.now())),
+        Keys::Rotate(rotate) => {
+            let haste = match (rotate.now, rotate.leaked) {
+                (_, true) => Haste::Leaked,
+                (true, false) => Haste::Now,
+                (false, false) => Haste::Usual,
+            };
+            let (ring, rotated) = app::rotate_signing_keys(config, haste).await?;
+            let now = SystemClock.now();
+            let said = if rotated { "" } else { "A rotation is under way already.\n" };
+            Ok(format!("{said}{}{}", next(&ring, now), table(&ring, now)))
         }
-    })
+    }
 }
 
 fn next(ring: &KeyRing, now: Timestamp) -> String {

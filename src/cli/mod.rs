@@ -76,6 +76,29 @@ impl ConfigFile {
     }
 }
 
+/// Runs a command that works on a checked configuration and answers with text, `name` before its
+/// faults.
+fn answered<F>(name: &str, file: &ConfigFile, work: impl FnOnce(Config) -> F) -> ExitCode
+where
+    F: Future<Output = Result<String, Box<dyn std::error::Error>>>,
+{
+    let config = match file.load() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(work(config))) {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("gatelodge {name}: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Runs the command line.
 #[must_use]
 pub fn run(cli: &Cli) -> ExitCode {

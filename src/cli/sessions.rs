@@ -47,39 +47,23 @@ fn session(text: &str) -> Result<GrantId, &'static str> {
 
 pub(super) fn run(command: &Sessions) -> ExitCode {
     let (Sessions::List(List { file, .. }) | Sessions::Revoke(End { file, .. })) = command;
-    let config = match file.load() {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    match answer(&config, command) {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(fault) => {
-            eprintln!("gatelodge sessions: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    super::answered("sessions", file, async |config| answer(&config, command).await)
 }
 
-fn answer(config: &Config, command: &Sessions) -> Result<String, Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match command {
-            Sessions::List(List { whose, json, .. }) => {
-                let person = whose.person().ok_or("name a person")?;
-                let grants = app::sessions(config, &person).await?;
-                Ok(if *json { as_json(&grants) } else { as_text(&person, &grants) })
-            }
-            Sessions::Revoke(End { session, .. }) => {
-                if app::end_session(config, session).await? {
-                    return Ok(format!("ended {session}\n"));
-                }
-                Err("there is no such session, or no longer".into())
-            }
+async fn answer(config: &Config, command: &Sessions) -> Result<String, Box<dyn std::error::Error>> {
+    match command {
+        Sessions::List(List { whose, json, .. }) => {
+            let person = whose.person().ok_or("name a person")?;
+            let grants = app::sessions(config, &person).await?;
+            Ok(if *json { as_json(&grants) } else { as_text(&person, &grants) })
         }
-    })
+        Sessions::Revoke(End { session, .. }) => {
+            if app::end_session(config, session).await? {
+                return Ok(format!("ended {session}\n"));
+            }
+            Err("there is no such session, or no longer".into())
+        }
+    }
 }
 
 fn as_text(person: &PersonId, grants: &[Grant]) -> String {

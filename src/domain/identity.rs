@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::secret::Digest;
+use crate::secret::{Digest, first_64_bits};
 
 use super::{DomainName, EmailAddress};
 
@@ -72,10 +72,8 @@ impl PersonId {
     /// The short form, for the names of a person's records.
     #[must_use]
     pub fn tag(&self) -> PersonTag {
-        let digest = self.0.strip_prefix("p_").and_then(|digest| URL_SAFE_NO_PAD.decode(digest).ok());
-        let tag = digest.and_then(|digest| digest.first_chunk::<8>().copied());
         // Whatever has the form of an identifier has a tag, also one that is no digest.
-        PersonTag(tag.unwrap_or_default())
+        PersonTag(first_64_bits(self.0.strip_prefix("p_").unwrap_or_default()))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Back-channel logout: an upstream says that somebody has signed out there, and what they granted
 //! after that sign-in ends here (OpenID Connect Back-Channel Logout 1.0 section 2.7, SEC-060).
 
-use crate::domain::{AuditEvent, AuditKind, PersonId, UpstreamSession};
+use crate::clock::Timestamp;
+use crate::domain::{AuditEvent, AuditKind, PersonId, UpstreamId, UpstreamSession};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::store::StoreError;
 use crate::upstream::{LoggedOut, UpstreamError};
@@ -30,7 +31,7 @@ impl Login {
         };
         // Nobody of ours: the provider has been heard, and that is all that it asks.
         let Some(person) = person else { return Ok(()) };
-        let ended = self.end_grants(&person, upstream.id().as_str(), session).await;
+        let ended = self.end_grants((&person, upstream.id(), session), now).await;
         let ended = ended.map_err(OAuthError::unavailable)?;
         let event = AuditEvent::new(AuditKind::UpstreamLogout, now).person(person).upstream(upstream.id());
         self.journal.record(event.because(format!("{ended} sessions ended")));
@@ -39,15 +40,14 @@ impl Login {
 
     async fn end_grants(
         &self,
-        person: &PersonId,
-        upstream: &str,
-        session: Option<UpstreamSession>,
+        (person, upstream, session): (&PersonId, &UpstreamId, Option<UpstreamSession>),
+        now: Timestamp,
     ) -> Result<usize, StoreError> {
         let mut ended = 0;
-        for grant in self.store.grants_of(person, self.clock.now()).await? {
+        for grant in self.store.grants_of(person, now).await? {
             let identity = &grant.identity;
             let is_meant = session.is_none_or(|session| identity.session == Some(session));
-            if identity.upstream.as_str() == upstream && is_meant && self.store.end_grant(&grant.id).await? {
+            if identity.upstream == *upstream && is_meant && self.store.end_grant(&grant.id).await? {
                 ended += 1;
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::domain::{ClientId, Effect, EmailAddress, Identity, Resource, Rule};
+use crate::domain::{ClientId, Conditions, Effect, EmailAddress, Identity, Resource, Rule, UpstreamId};
 use crate::protocol::ScopeSet;
 
 use super::rule::{self, UNTOLD_GROUPS};
@@ -130,10 +130,23 @@ impl Policy {
         Self { admissions, rules, hierarchy }
     }
 
-    /// The claims that rules ask for, by path: what an [`Identity`] has to carry beside the rest.
+    /// The claims that rules for this provider ask for, by path: what an [`Identity`] of it has to carry
+    /// beside the rest.
     #[must_use]
-    pub fn claim_paths(&self) -> BTreeSet<&str> {
-        self.rules.iter().flat_map(|rule| rule.when.claims.keys()).map(String::as_str).collect()
+    pub fn claim_paths(&self, upstream: &UpstreamId) -> BTreeSet<&str> {
+        self.rules_for(upstream).flat_map(|rule| rule.when.claims.keys()).map(String::as_str).collect()
+    }
+
+    /// Does a rule for this provider ask for a group?
+    #[must_use]
+    pub fn asks_for_groups(&self, upstream: &UpstreamId) -> bool {
+        self.rules_for(upstream).any(|rule| !rule.when.groups.is_empty())
+    }
+
+    fn rules_for(&self, upstream: &UpstreamId) -> impl Iterator<Item = &Rule> {
+        let is_meant =
+            move |when: &Conditions| when.upstreams.is_empty() || when.upstreams.contains(upstream);
+        self.rules.iter().filter(move |rule| is_meant(&rule.when))
     }
 
     /// Decides. A person who is not admitted, or whom a rule denies, gets nothing, whatever other

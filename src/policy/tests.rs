@@ -280,7 +280,7 @@ fn the_claims_that_rules_ask_for_are_known() {
         grant("rule", Conditions { claims, ..Conditions::default() }, "mcp:read")
     };
     let policy = policy_of(vec![with(&["b.c", "a"]), with(&["a"])], Hierarchy::default());
-    assert_eq!(policy.claim_paths().into_iter().collect::<Vec<_>>(), ["a", "b.c"]);
+    assert_eq!(policy.claim_paths(&upstream()).into_iter().collect::<Vec<_>>(), ["a", "b.c"]);
 }
 
 fn some(names: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {

@@ -23,8 +23,7 @@ impl Digest {
     /// The first 64 bits: to find something by, and no proof of anything.
     #[must_use]
     pub fn prefix(&self) -> [u8; 8] {
-        let bytes = URL_SAFE_NO_PAD.decode(&self.0).unwrap_or_default();
-        bytes.first_chunk().copied().unwrap_or_default()
+        first_64_bits(&self.0)
     }
 
     /// The 43 base64url characters.
@@ -38,6 +37,13 @@ impl Digest {
     pub fn is_of(&self, text: &str) -> bool {
         *self == Self::of(text)
     }
+}
+
+/// The first 64 bits of what base64url text holds. What is not base64url has none: then it is zero.
+#[must_use]
+pub fn first_64_bits(text: &str) -> [u8; 8] {
+    let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+    bytes.first_chunk().copied().unwrap_or_default()
 }
 
 impl PartialEq for Digest {

@@ -13,7 +13,7 @@ pub mod random;
 mod seal;
 mod text;
 
-pub use hash::Digest;
+pub use hash::{Digest, first_64_bits};
 pub use keys::{MasterSecret, WeakSecret};
 pub use mac::MacKey;
 pub use seal::{Opened, SealError, Sealer};

@@ -4,7 +4,7 @@
 //! Nobody waits for a fetch who can be served without one, and nobody waits for two: whoever comes
 //! while one is under way shares its outcome, the failure too (REL-12).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use openidconnect::core::{
@@ -71,7 +71,8 @@ pub(super) type Metadata = ProviderMetadata<
 /// What is known of a provider at one moment.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
-    pub(super) metadata: Metadata,
+    /// Shared: it is large, and looked at several times in one sign-in.
+    pub(super) metadata: Arc<Metadata>,
     pub(super) keys: KeySet,
     fetched_at: Timestamp,
     renew_at: Timestamp,
@@ -220,7 +221,13 @@ impl Discovery {
             return Err(format!("its metadata names another issuer than {}", self.named));
         }
         let keys = self.fetch_keys(metadata.jwks_uri().as_str()).await?;
-        Ok(Known { metadata, keys, fetched_at: now, renew_at: now.plus(FRESH), keys_sought_at: None })
+        Ok(Known {
+            metadata: Arc::new(metadata),
+            keys,
+            fetched_at: now,
+            renew_at: now.plus(FRESH),
+            keys_sought_at: None,
+        })
     }
 
     async fn fetch_keys(&self, uri: &str) -> Result<KeySet, String> {

@@ -21,14 +21,14 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase, TableError};
+use redb::{Database, ReadOnlyTable};
 use serde::de::DeserializeOwned;
 
 use crate::secret::Sealer;
 
 use super::{StoreError, codec};
 use held::Held;
-use tables::{Cover, Expiring, SIGNING_KEYS, failed};
+use tables::{Cover, Expiring, SIGNING_KEYS, failed, opened};
 use writer::Writer;
 
 /// Does a record say something about a person, or hold a secret?
@@ -96,14 +96,7 @@ impl EmbeddedStore {
         table: Expiring,
         work: impl FnOnce(&ReadOnlyTable<&'static str, (u64, &'static [u8])>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        self.held.with(|database| {
-            let transaction = database.begin_read().map_err(failed)?;
-            match transaction.open_table(table) {
-                Ok(table) => work(&table).map(Some),
-                Err(TableError::TableDoesNotExist(_)) => Ok(None),
-                Err(error) => Err(failed(error)),
-            }
-        })
+        self.held.with(|database| opened(database, table)?.map(|table| work(&table)).transpose())
     }
 
     /// Reads one sealed record of the signing keys; true beside it if a previous secret sealed it.
@@ -113,12 +106,7 @@ impl EmbeddedStore {
     ) -> Result<Option<(T, bool)>, StoreError> {
         let sealer = self.sealer.clone();
         self.look(move |database| {
-            let transaction = database.begin_read().map_err(failed)?;
-            let table = match transaction.open_table(SIGNING_KEYS) {
-                Ok(table) => table,
-                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                Err(error) => return Err(failed(error)),
-            };
+            let Some(table) = opened(database, SIGNING_KEYS)? else { return Ok(None) };
             let found = table.get(name.as_str()).map_err(failed)?;
             found.map(|found| codec::unseal_telling(&sealer, &name, found.value())).transpose()
         })

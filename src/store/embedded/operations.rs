@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 
 use crate::clock::Timestamp;
 use crate::domain::{
@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError, audit, codec};
 use super::grants::{self, Kept};
 use super::tables::{
     AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, NOT_BEFORE, SIGNING_KEYS, UPSTREAM_SESSIONS,
-    adopted_key_name, client_name, failed, grant_name, login_name, read, remove, rewrite, write,
+    adopted_key_name, client_name, failed, grant_name, login_name, opened, read, remove, rewrite, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -238,12 +238,7 @@ impl Store for EmbeddedStore {
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
         let moments: BTreeMap<String, u64> = self
             .look(|database| {
-                let transaction = database.begin_read().map_err(failed)?;
-                let table = match transaction.open_table(NOT_BEFORE) {
-                    Ok(table) => table,
-                    Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
-                    Err(error) => return Err(failed(error)),
-                };
+                let Some(table) = opened(database, NOT_BEFORE)? else { return Ok(BTreeMap::new()) };
                 let mut moments = BTreeMap::new();
                 for entry in table.iter().map_err(failed)? {
                     let (name, value) = entry.map_err(failed)?;
@@ -328,12 +323,7 @@ impl Store for EmbeddedStore {
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
         self.look(move |database| {
-            let transaction = database.begin_read().map_err(failed)?;
-            let table = match transaction.open_table(AUDIT) {
-                Ok(table) => table,
-                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                Err(error) => return Err(failed(error)),
-            };
+            let Some(table) = opened(database, AUDIT)? else { return Ok(Vec::new()) };
             let mut events = Vec::new();
             for entry in table.iter().map_err(failed)?.rev().take(at_most) {
                 events.push(codec::decode("audit", entry.map_err(failed)?.1.value())?);

@@ -1,13 +1,13 @@
 //! To whom the addresses of admins are pinned. A pin stays until the operator takes it out.
 
-use redb::{ReadableDatabase as _, ReadableTable as _, TableError};
+use redb::ReadableTable as _;
 
 use crate::domain::{EmailAddress, PersonId};
 use crate::secret::Digest;
 use crate::store::StoreError;
 
 use super::EmbeddedStore;
-use super::tables::{ADMIN_PINS, failed};
+use super::tables::{ADMIN_PINS, failed, opened};
 use super::writer::Done;
 
 impl EmbeddedStore {
@@ -32,12 +32,7 @@ impl EmbeddedStore {
     pub(super) async fn pin(&self, email: &EmailAddress) -> Result<Option<PersonId>, StoreError> {
         let name = name(email);
         self.look(move |database| {
-            let transaction = database.begin_read().map_err(failed)?;
-            let table = match transaction.open_table(ADMIN_PINS) {
-                Ok(table) => table,
-                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                Err(error) => return Err(failed(error)),
-            };
+            let Some(table) = opened(database, ADMIN_PINS)? else { return Ok(None) };
             let pinned = table.get(name.as_str()).map_err(failed)?;
             pinned.map(|pinned| read(pinned.value())).transpose()
         })

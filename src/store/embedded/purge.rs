@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use redb::{ReadableDatabase, ReadableTable, TableError};
+use redb::ReadableTable;
 
 use crate::clock::Timestamp;
 use crate::store::StoreError;
 
 use super::EmbeddedStore;
-use super::tables::{COLLECTED, Expiring, failed};
+use super::tables::{COLLECTED, Expiring, failed, opened};
 use super::writer::Done;
 
 /// Most records removed in one transaction, so that sign-ins do not wait for the collector.
@@ -38,12 +38,7 @@ impl EmbeddedStore {
     /// Finding them is a read, so that only the removals hold up the writers.
     async fn expired(&self, table: Expiring, now: Timestamp) -> Result<Vec<String>, StoreError> {
         self.look(move |database| {
-            let transaction = database.begin_read().map_err(failed)?;
-            let table = match transaction.open_table(table) {
-                Ok(table) => table,
-                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                Err(error) => return Err(failed(error)),
-            };
+            let Some(table) = opened(database, table)? else { return Ok(Vec::new()) };
             let mut names = Vec::new();
             for entry in table.iter().map_err(failed)? {
                 let (name, record) = entry.map_err(failed)?;

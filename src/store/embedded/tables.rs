@@ -3,7 +3,10 @@
 //! Beside each record stands its expiry in the clear: garbage collection needs no key and opens
 //! nothing. What decides is the expiry inside the record.
 
-use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, Key, ReadOnlyTable, ReadableDatabase as _, ReadableTable, TableDefinition, TableError,
+    WriteTransaction,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -60,6 +63,18 @@ pub(super) fn adopted_key_name(algorithm: &str) -> String {
 /// redb failed: the disk, or the file.
 pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
     StoreError::Unavailable(format!("embedded store: {}", error.into()))
+}
+
+/// A table for reading; `None` if nobody has written to it yet.
+pub(super) fn opened<K: Key + 'static, V: redb::Value + 'static>(
+    database: &Database,
+    table: TableDefinition<'_, K, V>,
+) -> Result<Option<ReadOnlyTable<K, V>>, StoreError> {
+    match database.begin_read().map_err(failed)?.open_table(table) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// How records of one kind are written.
