@@ -3,6 +3,7 @@
 use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, GrantState, Identity, Resource};
 use crate::policy::{Asked, Verdict};
 use crate::protocol::{ErrorCode, OAuthError, ScopeSet};
+use crate::upstream::SignedIn;
 
 use super::upstream_return::Arrival;
 use super::{ClientReturn, Login, NoAccess, NoAccessReason, PageError, Step};
@@ -32,7 +33,8 @@ impl Denied {
 impl Login {
     /// What was asked and what policy grants become a grant. Nothing in common: the person sees
     /// why, and the client gets nothing.
-    pub(super) async fn finish(&self, arrival: &Arrival<'_>, identity: Identity) -> Result<Step, PageError> {
+    pub(super) async fn finish(&self, arrival: &Arrival<'_>, signed_in: SignedIn) -> Result<Step, PageError> {
+        let SignedIn { identity, .. } = signed_in;
         let Arrival { login, to, now, .. } = *arrival;
         let request = &login.request;
         let Some(resource) = self.resources.find(&request.resource) else {

@@ -143,7 +143,7 @@ impl Login {
     async fn exchange(&self, arrival: &Arrival<'_>, code: &str, proofs: Proofs) -> Result<Step, PageError> {
         let Arrival { upstream, now, .. } = *arrival;
         match upstream.sign_in(code, (&proofs.nonce, &proofs.verifier), now).await {
-            Ok(identity) => self.finish(arrival, identity).await,
+            Ok(signed_in) => self.finish(arrival, signed_in).await,
             Err(fault) => Err(self.failed(arrival, fault)),
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::protocol::{InvalidJws, Jws, KeySet, Members};
+use crate::secret::Secret;
 
 use super::UpstreamSettings;
 
@@ -37,7 +38,7 @@ pub(super) struct Expected<'a> {
 
 /// An ID token as it came.
 #[derive(Debug, Clone)]
-pub struct UnverifiedIdToken(String);
+pub struct UnverifiedIdToken(Secret);
 
 /// The claims of an ID token that is the provider's, for us, for this sign-in, and in time.
 #[derive(Debug, Clone)]
@@ -50,12 +51,17 @@ pub struct VerifiedIdToken {
 
 impl UnverifiedIdToken {
     pub(super) fn new(text: String) -> Self {
-        Self(text)
+        Self(Secret::new(text))
+    }
+
+    /// The token as it came.
+    pub(super) fn into_text(self) -> Secret {
+        self.0
     }
 
     /// The name of the key that it says it is signed with.
     pub(super) fn key_id(&self) -> Result<Option<String>, InvalidIdToken> {
-        Ok(Jws::parse(&self.0)?.header("kid").map(str::to_owned))
+        Ok(Jws::parse(self.0.expose())?.header("kid").map(str::to_owned))
     }
 
     /// Verifies signature and claims (SEC-043, SEC-048 to SEC-051).
@@ -65,7 +71,7 @@ impl UnverifiedIdToken {
         expected: Expected<'_>,
         now: Timestamp,
     ) -> Result<VerifiedIdToken, InvalidIdToken> {
-        let jws = Jws::parse(&self.0)?;
+        let jws = Jws::parse(self.0.expose())?;
         let claims = jws.verify(keys)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let UpstreamSettings { preset, client_id, .. } = expected.settings;

@@ -31,7 +31,7 @@ pub use facts::{Documents, GroupList};
 pub use id_token::{UnverifiedIdToken, VerifiedIdToken};
 pub use logout_token::LoggedOut;
 pub use presets::{DomainRule, GroupsRule, Preset, Protocol};
-pub use provider::{Hints, Upstream, Upstreams};
+pub use provider::{Hints, SignedIn, Upstream, Upstreams};
 pub use settings::{UpstreamSettings, issuers_of};
 
 /// Why a sign-in at an identity provider did not succeed. The texts are for the log.

@@ -26,6 +26,15 @@ pub use super::exchange::Hints;
 /// How long all calls of one sign-in may take together: whoever waits is told within 10 s (INT-67).
 pub(super) const ALL_HOPS: Duration = Duration::from_secs(9);
 
+/// What a sign-in brought.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// Who it is.
+    pub identity: Identity,
+    /// The ID token as it came, where there is one: the provider's sign-out page wants it back.
+    pub id_token: Option<Secret>,
+}
+
 /// An identity provider.
 #[derive(Debug)]
 pub struct Upstream {
@@ -104,7 +113,7 @@ impl Upstream {
         code: &str,
         proofs: (&str, &str),
         now: Timestamp,
-    ) -> Result<Identity, UpstreamError> {
+    ) -> Result<SignedIn, UpstreamError> {
         let whole = tokio::time::timeout(ALL_HOPS, self.sign_in_unbounded(code, proofs, now));
         whole.await.unwrap_or_else(|_| Err(self.unavailable("it did not answer in time")))
     }
@@ -114,23 +123,26 @@ impl Upstream {
         code: &str,
         (nonce, verifier): (&str, &str),
         now: Timestamp,
-    ) -> Result<Identity, UpstreamError> {
+    ) -> Result<SignedIn, UpstreamError> {
         let endpoints = self.endpoints(now).await?;
         let exchanged = exchange::exchange(&self.settings, &endpoints, &self.outbound, code, verifier).await;
         let tokens = exchanged.map_err(|error| match error {
             ExchangeError::Unavailable(cause) => self.unavailable(cause),
             ExchangeError::Refused(cause) => self.refused(cause),
         })?;
-        match (self.settings.preset.protocol, &tokens.id_token) {
+        let identity = match (self.settings.preset.protocol, &tokens.id_token) {
             (Protocol::OpenIdConnect, Some(id_token)) => {
                 let verified = self.verify(id_token, nonce, &tokens.access_token, now).await?;
-                self.identity(&verified, &tokens.access_token, now).await
+                self.identity(&verified, &tokens.access_token, now).await?
             }
             (Protocol::OpenIdConnect, None) => {
-                Err(self.refused("its answer has no id_token; is the scope `openid` granted to this client?"))
+                return Err(
+                    self.refused("its answer has no id_token; is the scope `openid` granted to this client?")
+                );
             }
-            (Protocol::GitHub, _) => self.github_identity(&tokens.access_token, now).await,
-        }
+            (Protocol::GitHub, _) => self.github_identity(&tokens.access_token, now).await?,
+        };
+        Ok(SignedIn { identity, id_token: tokens.id_token.map(UnverifiedIdToken::into_text) })
     }
 
     async fn verify(
