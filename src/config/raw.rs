@@ -148,6 +148,11 @@ pub(super) struct RawUpstream {
     /// Which of its own identity providers it sends people to: an alias at Keycloak, a connection
     /// at Auth0.
     pub(super) idp_hint: Option<Text>,
+    /// Lets the text `"true"` verify an email as the JSON `true` does, for a provider that writes it
+    /// so, such as Amazon Cognito.
+    #[serde(default)]
+    #[schemars(schema_with = "flag", extend("default" = false))]
+    pub(super) email_verified_as_text: Option<Text>,
 }
 
 /// A protected MCP server.

@@ -151,6 +151,8 @@ pub struct UpstreamConfig {
     pub api_url: Option<String>,
     /// Which of its own identity providers it sends people to.
     pub idp_hint: Option<String>,
+    /// Does the text `"true"` verify an email as the JSON `true` does?
+    pub email_verified_as_text: bool,
 }
 
 /// Which product an identity provider is: decides what may be trusted.
