@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
-use crate::login::{Login, LoginRules};
+use crate::login::{Login, LoginRules, SessionRules};
 use crate::outbound::Outbound;
 use crate::policy::{Hierarchy, Policy};
 use crate::protocol::{ResourceUri, ScopeSet};
@@ -38,6 +38,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let policy = Arc::new(policy(config));
     let clients = Clients::new(config.clients.iter().map(configured).collect(), Arc::clone(&store));
     let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
+    let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
     let upstreams = config.upstreams.iter().map(|upstream| {
         Upstream::new(upstreams::settings(upstream, &config.issuer, &policy), outbound.clone())
     });
@@ -46,6 +47,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         clients: clients.clone(),
         store: Arc::clone(&store),
         journal: journal.clone(),
+        revocations: Arc::clone(&revocations),
         upstreams: Upstreams::new(upstreams.collect()),
         policy: Arc::clone(&policy),
         resources: Arc::clone(&resources),
@@ -55,11 +57,12 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
             login: config.tokens.login_lifetime,
             code: config.tokens.code_lifetime,
             grant: config.tokens.refresh_absolute,
+            session: config.browser_sessions.ends.map(|(idle, absolute)| SessionRules { idle, absolute }),
+            remember_consent: config.browser_sessions.remember_consent,
         },
         clock: Arc::clone(&clock),
     };
     let authenticator = Arc::new(Authenticator::new(clients, Arc::clone(&clock)));
-    let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
         servers: introspecting(&config.clients),

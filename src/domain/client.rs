@@ -96,6 +96,16 @@ impl Client {
         self.origin == ClientOrigin::Registered
     }
 
+    /// A digest of what a person is shown of it, or relies on. Another one is another client to
+    /// whoever approved this one (SEC-037).
+    #[must_use]
+    pub fn as_shown(&self) -> Digest {
+        let redirects: Vec<&str> = self.redirect_uris.iter().map(RedirectUri::as_str).collect();
+        let told = (&self.name, redirects, self.auth.as_str(), self.is_self_registered());
+        // A list's text in Debug quotes what it holds, so no part can pass for another.
+        Digest::of(&format!("{told:?}"))
+    }
+
     /// Proves that an answer may go to `requested` (SEC-001 to SEC-004). Without a request,
     /// the only registered URI is meant.
     pub fn trusted_return(&self, requested: Option<&str>) -> Result<TrustedReturn, RedirectMismatch> {
@@ -142,6 +152,13 @@ impl TrustedReturn {
     #[must_use]
     pub fn uri(&self) -> &RedirectUri {
         &self.uri
+    }
+
+    /// Can any program on the person's machine take the answer? Then each one is approved by hand
+    /// (RFC 8252 section 8.6, SEC-038).
+    #[must_use]
+    pub fn is_for_any_local_program(&self) -> bool {
+        self.uri.is_loopback() || self.uri.is_private_use()
     }
 
     /// May the browser be sent there before the person has done anything here (SEC-019)?

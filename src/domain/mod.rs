@@ -6,6 +6,8 @@
 //! | [`PendingLogin`] | one sign-in under way: consent, then upstream |
 //! | [`Identity`] | who the identity provider says a person is, and which facts may decide |
 //! | [`Grant`] | person, client, resource and scopes; its refresh tokens are one family |
+//! | [`BrowserSession`] | a browser in which somebody is signed in |
+//! | [`RememberedConsent`] | what a person has approved, and need not be asked again |
 //! | [`Resource`] | a protected MCP server and its scopes |
 //! | [`Rule`] | who gets which scopes, or is denied |
 //! | [`KeyRing`] | the broker's signing keys over time |
@@ -13,7 +15,9 @@
 //! | [`AuditEvent`] | what happened, for the log and the audit stream |
 
 mod audit;
+mod browser_session;
 mod client;
+mod consent;
 mod email;
 mod grant;
 mod identity;
@@ -24,7 +28,9 @@ mod revocation;
 mod rule;
 
 pub use audit::{AuditEvent, AuditKind};
+pub use browser_session::{BrowserSession, BrowserSessionId, MOST_BROWSER_SESSIONS, living_of};
 pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMismatch, TrustedReturn};
+pub use consent::{ConsentKey, RememberedConsent};
 pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
 pub use grant::{
     Grant, GrantId, GrantState, LAST_GENERATION, MOST_GRANTS, Redemption, Rotation, RotationRules, alive_of,
@@ -33,7 +39,7 @@ pub use identity::{Account, Identity, InvalidAccount, PersonId, PersonTag, Upstr
 pub use key_ring::{
     Haste, KeyRing, KeyState, KeysNow, NOTICED, NewKey, PUBLISHED_AFTER, PUBLISHED_AHEAD, RingKey,
 };
-pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin};
+pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin, ShownTo};
 pub use resource::{Resource, Resources};
 pub use revocation::{NotBefore, Revoked};
 pub use rule::{Conditions, Effect, Rule};

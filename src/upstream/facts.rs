@@ -311,7 +311,7 @@ mod tests {
     fn idp_google_what_a_refresh_token_takes() {
         use crate::upstream::exchange::{Hints, parameters};
         let google = UpstreamSettings { offline: true, ..settings(&Preset::GOOGLE) };
-        let sent = parameters(&google, Hints { login: Some("a@example.com") });
+        let sent = parameters(&google, Hints { login: Some("a@example.com"), ..Hints::default() });
         let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(
             sent,
@@ -324,7 +324,7 @@ mod tests {
         );
         let domain = "other.example".parse().unwrap();
         let usual = UpstreamSettings { allowed_domains: vec![domain], ..settings(&Preset::GOOGLE) };
-        let sent = parameters(&usual, Hints { login: Some("a@example.com") });
+        let sent = parameters(&usual, Hints { login: Some("a@example.com"), ..Hints::default() });
         assert_eq!(
             sent,
             [("prompt", "select_account".to_owned()), ("login_hint", "a@example.com".to_owned())]

@@ -257,6 +257,7 @@ fn a_contact_is_a_link_only_if_it_is_plainly_one() {
             server: SERVER,
             reasons: vec![],
             contact: Some(contact),
+            another_account: None,
             return_to: None,
         };
         let html = page.render();
@@ -286,16 +287,16 @@ fn every_problem_has_its_words() {
 /// SEC-035, SEC-160, INT-71: the policies; why consent has no `form-action` stands in `pages::csp`.
 #[test]
 fn policies_name_no_host_and_only_consent_may_lead_away() {
-    for policy in [csp::PLAIN, csp::CONSENT] {
+    for policy in [csp::PLAIN, csp::FORM] {
         for part in ["default-src 'none'", "style-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"] {
             assert!(policy.split("; ").any(|directive| directive == part), "{policy}");
         }
         assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{policy}");
     }
-    assert!(csp::PLAIN.contains("form-action 'none'") && !csp::CONSENT.contains("form-action"));
+    assert!(csp::PLAIN.contains("form-action 'none'") && !csp::FORM.contains("form-action"));
     for (name, html) in gallery() {
         let page = Html::parse_document(&html);
         let has_form = !select(&page, "form").is_empty();
-        assert_eq!(has_form, name.starts_with("consent"), "{name}: a page with a form needs csp::CONSENT");
+        assert_eq!(has_form, name.starts_with("consent"), "{name}: a page with a form needs csp::FORM");
     }
 }

@@ -4,7 +4,7 @@
 //! are the Cluster hash tag, so everything about one record is in one slot. An id that comes from
 //! outside is hashed first: it can neither move to another slot nor meet another key (SEC-167).
 
-use crate::domain::{ClientId, EmailAddress, GrantId, LoginId, PersonTag, UpstreamSession};
+use crate::domain::{ClientId, ConsentKey, EmailAddress, GrantId, LoginId, PersonTag, UpstreamSession};
 use crate::secret::Digest;
 use crate::store::StoreError;
 
@@ -47,6 +47,16 @@ impl Keys {
     /// The name that one of them is sealed under.
     pub(super) fn grant(&self, id: &GrantId) -> String {
         format!("{}grant:{id}", self.prefix)
+    }
+
+    /// The browser sessions of a person, one field for each.
+    pub(super) fn browser_sessions(&self, person: PersonTag) -> String {
+        format!("{}browser:{{{person}}}", self.prefix)
+    }
+
+    /// A remembered consent.
+    pub(super) fn consent(&self, consent: &ConsentKey) -> String {
+        format!("{}consent:{{{}}}", self.prefix, consent.as_str())
     }
 
     /// To whom an admin's address is pinned.

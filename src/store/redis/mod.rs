@@ -25,6 +25,7 @@
 //! thousand people it takes half of what a key for each grant and an index take, and is listed with
 //! one read. Its price: a person's grants are counted, and one too many ends another.
 
+mod browser_sessions;
 mod connections;
 mod grants;
 mod keys;

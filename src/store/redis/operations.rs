@@ -8,9 +8,9 @@ use serde_bytes::{ByteBuf, Bytes};
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    self, AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LAST_GENERATION, LoginId,
-    MOST_GRANTS, NotBefore, PendingLogin, PersonId, Redemption, Revoked, Rotation, RotationRules,
-    UpstreamSession,
+    self, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant,
+    GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS, NotBefore, PendingLogin, PersonId, Redemption,
+    RememberedConsent, Revoked, Rotation, RotationRules, UpstreamSession,
 };
 use crate::secret::{Secret, random};
 use crate::store::{Store, StoreError, audit, codec, grant_body};
@@ -225,6 +225,61 @@ impl Store for RedisStore {
         Ok(Some(NotBefore::new(version, moments)))
     }
 
+    async fn begin_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        session: &BrowserSession,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_browser_session(id, session, now).await
+    }
+
+    async fn browser_session(
+        &self,
+        id: &BrowserSessionId,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError> {
+        self.read_browser_session(id, now).await
+    }
+
+    async fn browser_sessions_of(
+        &self,
+        person: &PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<(BrowserSessionId, BrowserSession)>, StoreError> {
+        self.list_browser_sessions(person, now).await
+    }
+
+    async fn keep_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.prolong_browser_session(id, until, now).await
+    }
+
+    async fn end_browser_sessions(&self, ids: &[BrowserSessionId]) -> Result<usize, StoreError> {
+        self.take_out_browser_sessions(ids).await
+    }
+
+    async fn remember_consent(
+        &self,
+        key: &ConsentKey,
+        consent: &RememberedConsent,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_consent(key, consent, now).await
+    }
+
+    async fn consent(
+        &self,
+        key: &ConsentKey,
+        now: Timestamp,
+    ) -> Result<Option<RememberedConsent>, StoreError> {
+        self.read_consent(key, now).await
+    }
+
     async fn pin_admin(&self, email: &EmailAddress, person: &PersonId) -> Result<PersonId, StoreError> {
         self.keep_pin(email, person).await
     }
@@ -315,7 +370,7 @@ impl RedisStore {
     }
 
     /// Some fields of a record, in one read.
-    async fn fields<const N: usize>(
+    pub(super) async fn fields<const N: usize>(
         &self,
         key: &str,
         names: [&str; N],

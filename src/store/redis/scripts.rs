@@ -34,6 +34,17 @@ macro_rules! grant_script {
     };
 }
 
+/// A script about a person's browser sessions.
+macro_rules! session_script {
+    ($file:literal) => {
+        Script::new(concat!(
+            include_str!("common.lua"),
+            include_str!("browser_sessions.lua"),
+            include_str!($file)
+        ))
+    };
+}
+
 /// The scripts, hashed once.
 pub(super) struct Scripts {
     pub(super) put: Script,
@@ -45,6 +56,8 @@ pub(super) struct Scripts {
     pub(super) rotate_refresh: Script,
     pub(super) end_grant: Script,
     pub(super) seal_anew: Script,
+    pub(super) begin_browser_session: Script,
+    pub(super) keep_browser_session: Script,
     pub(super) pin_admin: Script,
     pub(super) replace_key_ring: Script,
     pub(super) revoke: Script,
@@ -63,6 +76,8 @@ impl Scripts {
             rotate_refresh: grant_script!("rotate_refresh.lua"),
             end_grant: grant_script!("end_grant.lua"),
             seal_anew: grant_script!("seal_anew.lua"),
+            begin_browser_session: session_script!("begin_browser_session.lua"),
+            keep_browser_session: session_script!("keep_browser_session.lua"),
             pin_admin: script!("pin_admin.lua"),
             replace_key_ring: script!("replace_key_ring.lua"),
             revoke: script!("revoke.lua"),

@@ -51,8 +51,9 @@ pub(crate) fn login() -> PendingLogin {
             resource: ResourceUri::parse("https://mcp.example.com/mcp").unwrap(),
             scopes: ScopeSet::parse_lenient("mcp:read mcp:write"),
             login_hint: Some("canary-hint@example.com".into()),
+            sign_in_anew: false,
         },
-        step: LoginStep::AwaitingConsent { form: form() },
+        step: LoginStep::AwaitingConsent { form: form(), shown_to: None },
         expires_at: later(600),
     }
 }

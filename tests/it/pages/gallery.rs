@@ -48,6 +48,8 @@ pub(super) fn consent<'a>(redirect: &'a RedirectUri, name: Option<&'a str>) -> C
         ],
         upstreams: vec![UpstreamView { id: "okta", name: "Okta" }],
         find: None,
+        signed_in: None,
+        news: None,
     }
 }
 
@@ -127,6 +129,7 @@ fn other_pages() -> Vec<(&'static str, String)> {
             "None of your groups (design, everyone) is named for this server.",
         ],
         contact: Some("it-help@example.com"),
+        another_account: Some("https://auth.example.com/oauth/authorize?client_id=c&prompt=select_account"),
         return_to: Some(back.clone()),
     };
     let wrong_browser = ErrorPage {
