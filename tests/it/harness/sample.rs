@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
-    AuthorizationRequest, Client, ClientAuthMethod, ClientId, ClientOrigin, FormProof, Grant, GrantId,
-    GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin, PersonId, UpstreamId,
+    AuthorizationRequest, BrowserSession, Client, ClientAuthMethod, ClientId, ClientOrigin, FormProof, Grant,
+    GrantId, GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin, PersonId, UpstreamId,
     UpstreamSession,
 };
 use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet, SigningAlgorithm};
@@ -97,6 +97,17 @@ pub(crate) fn grant() -> Grant {
         ends_at: later(30 * 86_400),
         expires_at: later(60),
         state: GrantState::AwaitingCode,
+    }
+}
+
+/// A browser in which this person is signed in, since [`NOW`]: for an hour unused, for twelve at most.
+pub(crate) fn browser_session(identity: Identity) -> BrowserSession {
+    BrowserSession {
+        identity,
+        signed_in_at: NOW,
+        idle_ends_at: later(3600),
+        ends_at: later(12 * 3600),
+        id_token: Some(Secret::new("canary-id-token".into())),
     }
 }
 

@@ -3,6 +3,7 @@
 //! - `backend`: the stores under test.
 //! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
 //! - `people`: all the grants of one person; `pins`: whose an admin's address is.
+//! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `revocations`: the end of much at once.
 //! - `model`: random operations (`steps`) against maps and the domain's transitions (`reference`).
 //! - `later_release`: records with members that this release does not know.
@@ -10,6 +11,7 @@
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
 
 mod backend;
+mod browser_sessions;
 mod clients;
 mod codes;
 mod embedded;
@@ -83,6 +85,14 @@ on_every_backend! {
         families::an_idle_family_is_gone_and_use_keeps_it,
         families::a_family_before_its_code_is_redeemed_is_gone,
         families::an_ended_grant_is_gone,
+        browser_sessions::a_browser_session_comes_back_until_it_is_over,
+        browser_sessions::use_keeps_a_browser_session_up_to_its_end,
+        browser_sessions::ended_browser_sessions_are_gone,
+        browser_sessions::a_persons_browser_sessions_are_listed,
+        browser_sessions::one_browser_session_too_many_ends_the_first_to_end,
+        browser_sessions::parallel_browser_sessions_all_stay,
+        browser_sessions::a_consent_comes_back_until_its_end,
+        browser_sessions::opening_a_grant_twice_opens_it_once,
         pins::one_of_many_gets_an_address,
         pins::a_pin_stays_until_it_is_taken_out,
         keys::replicas_agree_on_one_key_ring,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use gatelodge::domain::Grant;
+use gatelodge::domain::{BrowserSessionId, ConsentKey, Grant, RememberedConsent};
 use gatelodge::secret::{Digest, MasterSecret, Secret};
 use gatelodge::store::redis::Servers;
 use gatelodge::store::{RedisStore, Store, StoreError};
 use redis::{Cmd, Connection, FromRedisValue};
 
 use crate::harness::redis_server::{self, RedisServer};
-use crate::harness::sample::{NOW, at_upstream, client, grant, key_ring, later, login};
+use crate::harness::sample::{NOW, at_upstream, browser_session, client, grant, key_ring, later, login};
 
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -64,9 +64,12 @@ async fn sec_166_redis_holds_no_canary() {
     store.begin_login(&at_upstream(&login(), "okta"), NOW).await.unwrap();
     store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
     redeemed(&store).await;
+    let session = browser_session(grant().identity);
+    let (id, cookie) = BrowserSessionId::generate(&session.identity.person());
+    store.begin_browser_session(&id, &session, NOW).await.unwrap();
 
     let keys: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}*").as_bytes()]);
-    assert_eq!(keys.len(), 4);
+    assert_eq!(keys.len(), 5);
     let mut bytes = Vec::new();
     for key in keys {
         bytes.extend(ask::<Vec<u8>>(&mut raw, &[b"DUMP", &key]));
@@ -75,6 +78,7 @@ async fn sec_166_redis_holds_no_canary() {
     let contains = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
     assert!(contains("the client a"), "a client's name is in the clear: the search can find");
     assert!(!contains("canary") && !contains("Canary"));
+    assert!(!contains(cookie.expose()), "a cookie is kept as a digest");
 }
 
 /// SEC-165: the lifetime is set in the same step as the state, a little behind the record's end.
@@ -104,6 +108,19 @@ async fn sec_165_every_record_has_a_lifetime() {
     assert!(near(lifetime(key.clone()), 60));
     store.redeem_code(&opened.id, NOW, IDLE).await.unwrap();
     assert!(near(lifetime(key), 3600));
+
+    let session = browser_session(opened.identity);
+    let (id, _) = BrowserSessionId::generate(&session.identity.person());
+    store.begin_browser_session(&id, &session, NOW).await.unwrap();
+    let key = format!("browser:{{{}}}", id.person());
+    assert!(near(lifetime(key.clone()), 3600));
+    store.keep_browser_session(&id, later(5000), NOW).await.unwrap();
+    assert!(near(lifetime(key), 5000));
+    let consent_key = ConsentKey::of(&session.identity.person(), &begun.request);
+    let (scopes, shown) = (begun.request.scopes, known.as_shown());
+    let consent = RememberedConsent { scopes, shown, given_at: NOW, ends_at: later(900) };
+    store.remember_consent(&consent_key, &consent, NOW).await.unwrap();
+    assert!(near(lifetime(format!("consent:{{{}}}", consent_key.as_str())), 900));
 }
 
 /// A broken connection costs the calls that were on it, and no later ones: the next call makes a
