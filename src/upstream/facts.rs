@@ -322,6 +322,15 @@ mod tests {
                 ("hd", "example.com")
             ]
         );
+        let other = Hints { another_account: true, ..Hints::default() };
+        let prompt = |settings: &UpstreamSettings| {
+            let sent = parameters(settings, other);
+            sent.into_iter().filter(|(name, _)| *name == "prompt").map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        assert_eq!(prompt(&google), ["select_account consent"], "once");
+        assert_eq!(prompt(&settings(&Preset::GOOGLE)), ["select_account"]);
+        assert_eq!(prompt(&settings(&Preset::AUTH0)), ["login"]);
+        assert_eq!(prompt(&settings(&Preset::GITHUB)), ["select_account"]);
         let domain = "other.example".parse().unwrap();
         let usual = UpstreamSettings { allowed_domains: vec![domain], ..settings(&Preset::GOOGLE) };
         let sent = parameters(&usual, Hints { login: Some("a@example.com"), ..Hints::default() });
