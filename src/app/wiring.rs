@@ -8,7 +8,7 @@ use crate::access::Introspection;
 use crate::broker::Broker;
 use crate::clients::{Authenticator, Clients, ConfiguredClient, Registration, RegistrationRules};
 use crate::clock::Clock;
-use crate::config::{AccessConfig, ClientAuth, ClientConfig, Config, SigningConfig};
+use crate::config::{AccessConfig, BrowserSessionConfig, ClientAuth, ClientConfig, Config, SigningConfig};
 use crate::domain::{
     ClientAuthMethod, ClientId, Conditions, Effect, Resource, Resources, RotationRules, Rule,
 };
@@ -28,6 +28,17 @@ use super::{StartError, State, upstreams};
 
 /// How much longer than its newest grant a client is remembered (INT-36).
 const CLIENT_SLACK: Duration = Duration::from_secs(30 * 24 * 3600);
+
+fn login_rules(config: &Config) -> LoginRules {
+    let BrowserSessionConfig { ends, remember_consent } = config.browser_sessions;
+    LoginRules {
+        login: config.tokens.login_lifetime,
+        code: config.tokens.code_lifetime,
+        grant: config.tokens.refresh_absolute,
+        session: ends.map(|(idle, absolute)| SessionRules { idle, absolute }),
+        remember_consent,
+    }
+}
 
 /// Wires a broker.
 pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Broker, StartError> {
@@ -53,13 +64,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         resources: Arc::clone(&resources),
         codes: AuthorizationCodes::new(&state.secret),
         key: state.secret.mac_key("gatelodge login v1"),
-        rules: LoginRules {
-            login: config.tokens.login_lifetime,
-            code: config.tokens.code_lifetime,
-            grant: config.tokens.refresh_absolute,
-            session: config.browser_sessions.ends.map(|(idle, absolute)| SessionRules { idle, absolute }),
-            remember_consent: config.browser_sessions.remember_consent,
-        },
+        rules: login_rules(config),
         clock: Arc::clone(&clock),
     };
     let authenticator = Arc::new(Authenticator::new(clients, Arc::clone(&clock)));

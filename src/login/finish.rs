@@ -30,7 +30,7 @@ pub(super) struct Asking<'a> {
 
 /// What policy says of one person and one request.
 pub(super) enum Decision {
-    Approved(Approved),
+    Approved(Box<Approved>),
     Denied(Box<NoAccess>),
 }
 
@@ -140,18 +140,18 @@ impl Login {
             let denied = Denied::by(&verdict, identity.clone(), resource, &request.scopes);
             return Ok(Decision::Denied(self.no_access(asking, denied)));
         }
-        Ok(Decision::Approved(Approved { identity, scopes, rules, session }))
+        Ok(Decision::Approved(Box::new(Approved { identity, scopes, rules, session })))
     }
 
     /// Opens the grant of this name, of somebody who has been signed in `since` then.
     async fn open(
         &self,
         asking: Asking<'_>,
-        approved: Approved,
+        approved: Box<Approved>,
         (id, since): (GrantId, Timestamp),
     ) -> Result<Opened, StoreError> {
         let Asking { request, to, now, .. } = asking;
-        let Approved { identity, scopes, rules, session } = approved;
+        let Approved { identity, scopes, rules, session } = *approved;
         let longest = now.plus(self.rules.grant);
         let ends_at = session.map_or(longest, |session| since.plus(session).min(longest));
         // For a provider that names only its session when somebody signs out. No grant of it and no

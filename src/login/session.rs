@@ -94,7 +94,6 @@ impl Login {
     /// The person of a session, for a new grant. The one place where the facts of the sign-in stand in
     /// for fresh ones.
     #[expect(clippy::unused_async, reason = "fresh facts are asked for elsewhere")]
-    #[expect(clippy::unused_self, reason = "fresh facts are asked for elsewhere")]
     pub(super) async fn person_of(&self, live: &Live, _now: Timestamp) -> Result<Identity, PageError> {
         Ok(live.session.identity.clone())
     }

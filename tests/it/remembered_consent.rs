@@ -220,7 +220,7 @@ async fn policy_decides_also_where_consent_is_remembered() {
     let folder = crate::harness::temp_dir::TempDir::new();
     let store = format!("store: {}\n", folder.path().join("state.db").display());
     let extra = format!("clients:\n  - {{ id: web, name: Web app, redirect_uris: ['{WEB}'] }}\n");
-    let setup = Setup { store, extra, ..Setup::default() };
+    let setup = Setup { extra, store, ..Setup::default() };
     let broker = TestBroker::with(setup.clone()).await;
     let client = TestClient { id: "web".into(), secret: None, redirect: WEB.into() };
     let browser = broker.browser();
@@ -248,7 +248,7 @@ async fn a_remembered_consent_ends() {
     let client = web_client(&broker).await;
     let browser = broker.browser();
     client.sign_in(&broker, &browser).await;
-    broker.clock.advance(10 * DAY - Duration::from_secs(1));
+    broker.clock.advance(Duration::from_secs(10 * 24 * 3600 - 1));
     assert!(is_straight(&ask(&broker, &client, &browser, &[]).await));
     broker.clock.advance(Duration::from_secs(1));
     assert!(!is_straight(&ask(&broker, &client, &browser, &[]).await), "ten days");

@@ -34,7 +34,7 @@ impl EmbeddedStore {
                     BROWSER_SESSIONS,
                     (&name, Cover::Sealed(&sealer)),
                     &session,
-                    end(&session),
+                    Some(end(&session)),
                 )?;
                 Ok(Done::Wrote(()))
             })
@@ -84,7 +84,7 @@ impl EmbeddedStore {
                 let later = |session: &BrowserSession| !session.is_over(now) && until > session.idle_ends_at;
                 let Some(mut session) = session.filter(later) else { return Ok(Done::Looked(())) };
                 session.idle_ends_at = until.min(session.ends_at);
-                rewrite(transaction, BROWSER_SESSIONS, (&name, cover), &session, end(&session))?;
+                rewrite(transaction, BROWSER_SESSIONS, (&name, cover), &session, Some(end(&session)))?;
                 Ok(Done::Wrote(()))
             })
             .await
@@ -145,8 +145,8 @@ fn consent_name(key: &ConsentKey) -> String {
     format!("consent:{}", key.as_str())
 }
 
-fn end(session: &BrowserSession) -> Option<Timestamp> {
-    Some(session.idle_ends_at.min(session.ends_at))
+fn end(session: &BrowserSession) -> Timestamp {
+    session.idle_ends_at.min(session.ends_at)
 }
 
 /// One too many ends the one that would end first.

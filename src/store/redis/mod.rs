@@ -6,6 +6,7 @@
 //! - `connections`: how a command gets to the server that serves its key; bounded in time.
 //! - `memory`: whether Redis keeps what it was given.
 //! - `grants`: a person's grants, as the scripts keep them.
+//! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `pins`: to whom the addresses of admins are pinned.
 //! - `operations`: the store's sentences; they know no shape.
 //!
@@ -15,6 +16,8 @@
 //! | login | hash | `exp`, `step`; `body` (sealed) |
 //! | session at an upstream | hash | `exp`, `person` |
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
+//! | a person's browser sessions | hash | `MessagePack` by name: `over`, `ends`; `body` (sealed) |
+//! | remembered consent | hash | `exp`; `body` (sealed) |
 //! | signing keys | hash | `version`; `ring` (sealed); of older brokers one sealed key for each algorithm |
 //! | revocations | hash | `version`; one moment and its keeping time for each name |
 //! | pin of an admin's address | string | the person |
