@@ -18,6 +18,7 @@ mod architecture;
 mod authorize;
 mod browser_session;
 mod cli;
+mod client_documents;
 mod clock_skew;
 mod config;
 mod connections;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use gatelodge::clock::Clock as _;
-use gatelodge::domain::{ClientId, PersonId, Revoked};
+use gatelodge::domain::{Client, ClientAuthMethod, ClientId, PersonId, Revoked};
 use gatelodge::protocol::RedirectUri;
+use gatelodge::protocol::client_document::ClientKeys;
 use gatelodge::store::Store as _;
 use gatelodge::store::faulty::Operation;
 use serde_json::json;
@@ -127,7 +128,13 @@ async fn sec_037_a_client_that_has_changed_is_asked_for() {
     renamed.name = Some("Your bank".into());
     let mut further = known.clone();
     further.redirect_uris.push(RedirectUri::parse("https://evil.example/cb").unwrap());
-    for changed in [renamed, further] {
+    let signing = |kid: &str| {
+        let keys = ClientKeys::Jwks(json!({ "keys": [{ "kid": kid }] }));
+        let auth = ClientAuthMethod::PrivateKeyJwt { keys, required: true };
+        Client { auth, ..known.clone() }
+    };
+    assert_ne!(signing("a").as_shown(), signing("b").as_shown(), "other keys");
+    for changed in [renamed, further, signing("a")] {
         broker.store.register_client(&changed).await.unwrap();
         assert!(!is_straight(&ask(&broker, &client, &browser, &scope).await), "{changed:?}");
         broker.store.register_client(&known).await.unwrap();

@@ -17,6 +17,7 @@
 
 mod access;
 mod browser_sessions;
+mod client_documents;
 mod clients;
 mod conditions;
 mod hierarchy;
@@ -66,9 +67,11 @@ impl Checker<'_> {
         let signing = self.signing(&raw.signing);
         let registration = self.registration(&raw.registration);
         let clients = self.clients(raw.clients.as_deref().unwrap_or_default(), &resources);
-        let only_clients = match (&registration, &clients) {
-            (Ok(registration), Ok(clients)) if !registration.open => {
-                Some(clients.iter().map(|client| client.id.as_str()).collect::<Vec<_>>())
+        let client_documents = self.client_documents(&raw.client_documents);
+        let only_clients = match (&registration, &client_documents, &clients) {
+            (Ok(registration), Ok(documents), Ok(clients)) if !registration.open => {
+                let pinned = documents.pinned.iter().map(|pinned| pinned.client_id.as_str());
+                Some(clients.iter().map(|client| client.id.as_str()).chain(pinned).collect::<Vec<_>>())
             }
             _ => None,
         };
@@ -76,6 +79,7 @@ impl Checker<'_> {
             upstreams: &upstreams,
             resources: &resources,
             only_clients: only_clients.as_deref(),
+            urls_are_clients: client_documents.as_ref().is_ok_and(|documents| documents.enabled),
             tokens: tokens.as_ref().ok(),
         };
         let access = self.access(raw.access.as_ref(), known);
@@ -94,6 +98,7 @@ impl Checker<'_> {
             browser_sessions: browser_sessions?,
             signing: signing?,
             registration: registration?,
+            client_documents: client_documents?,
             clients: clients?,
             logs: logs?,
         })

@@ -8,6 +8,7 @@
 //! - `grants`: a person's grants, as the scripts keep them.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `pins`: to whom the addresses of admins are pinned.
+//! - `revocations`: moments before which nothing counts any more.
 //! - `operations`: the store's sentences; they know no shape.
 //!
 //! | record | type | fields |
@@ -35,6 +36,7 @@ mod keys;
 mod memory;
 mod operations;
 mod pins;
+mod revocations;
 mod scripts;
 mod servers;
 

@@ -12,7 +12,7 @@ use crate::domain::{
     GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS, NotBefore, PendingLogin, PersonId, Redemption,
     RememberedConsent, Revoked, Rotation, RotationRules, UpstreamSession,
 };
-use crate::secret::{Secret, random};
+use crate::secret::{Digest, Secret};
 use crate::store::{Store, StoreError, audit, codec, grant_body};
 
 use super::connections::Request;
@@ -43,6 +43,17 @@ impl Store for RedisStore {
     async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
         let mut script = self.scripts.keep_client.call(self.keys.client(id));
         script.arg(decimal(until));
+        self.run(&script).await
+    }
+
+    async fn use_assertion(
+        &self,
+        assertion: &Digest,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut script = self.scripts.use_assertion.call(self.keys.assertion(assertion));
+        script.arg(decimal(now)).arg(decimal(until));
         self.run(&script).await
     }
 
@@ -201,28 +212,11 @@ impl Store for RedisStore {
         keep_until: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut script = self.scripts.revoke.call(self.keys.not_before());
-        script.arg(decimal(now)).arg(what.name()).arg(decimal(moment)).arg(decimal(keep_until));
-        // Not a counter: that could come round to a version that somebody still has.
-        script.arg(random::id());
-        // A failover must not bring back what was revoked (PRIN-6).
-        self.connections.send_replicated(&script).await
+        self.put_revocation(what, moment, keep_until, now).await
     }
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
-        let key = self.keys.not_before();
-        let [version] = self.fields(&key, ["version"]).await?;
-        if version.unwrap_or_default() == known.as_bytes() {
-            return Ok(None);
-        }
-        let mut fields: HashMap<String, String> = self.run(&Request::new("HGETALL", key.clone())).await?;
-        let version = fields.remove("version").unwrap_or_default();
-        let moment = |(name, value): (String, String)| {
-            let moment = value.split(' ').next().unwrap_or_default();
-            Ok((name, timestamp(&key, moment.as_bytes())?))
-        };
-        let moments = fields.into_iter().map(moment).collect::<Result<_, StoreError>>()?;
-        Ok(Some(NotBefore::new(version, moments)))
+        self.read_revocations(known).await
     }
 
     async fn begin_browser_session(
@@ -403,11 +397,11 @@ fn earliest_in_grace(now: Timestamp, grace: Duration) -> String {
     }
 }
 
-fn decimal(at: Timestamp) -> String {
+pub(super) fn decimal(at: Timestamp) -> String {
     at.as_unix().to_string()
 }
 
-fn timestamp(key: &str, digits: &[u8]) -> Result<Timestamp, StoreError> {
+pub(super) fn timestamp(key: &str, digits: &[u8]) -> Result<Timestamp, StoreError> {
     number(key, digits).map(Timestamp::from_unix)
 }
 
