@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use crate::access::Introspection;
 use crate::clients::Registration;
 use crate::domain::{Resource, Resources};
@@ -20,6 +22,8 @@ pub struct Broker {
     pub issuer: Issuer,
     /// `Host` values that are ours, besides the issuer's own (SEC-161).
     pub allowed_hosts: Vec<String>,
+    /// Proxies whose word on where a request comes from is believed (SEC-151).
+    pub trusted_proxies: Vec<IpNet>,
     /// Whom a person without access can ask.
     pub contact: Option<String>,
     /// The protected servers.

@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clients::{Clients, ConfiguredClient, DocumentRules, MetadataDocuments, described};
+use crate::clients::{
+    Clients, ConfiguredClient, DocumentRules, MetadataDocuments, RegistrationRules, described,
+};
 use crate::clock::Clock;
-use crate::config::{ClientAuth, ClientConfig, ClientDocumentsConfig, Config, PinnedDocument};
+use crate::config::{
+    ClientAuth, ClientConfig, ClientDocumentsConfig, Config, PinnedDocument, RegistrationConfig,
+};
 use crate::domain::{Client, ClientAuthMethod, ClientId};
 use crate::protocol::ResourceUri;
 use crate::secret::Digest;
@@ -19,6 +23,29 @@ const SLACK: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long a client is remembered after its newest grant began.
 pub(super) fn kept_for(config: &Config) -> Duration {
     config.tokens.refresh_absolute + SLACK
+}
+
+/// How clients register themselves.
+pub(super) fn registration_rules(config: &Config) -> RegistrationRules {
+    let RegistrationConfig {
+        open,
+        initial_access_token,
+        allowed_redirect_uris,
+        per_address,
+        most_unused,
+        unused_lifetime,
+        secret_hosts,
+    } = config.registration.clone();
+    RegistrationRules {
+        open,
+        initial_access_token: initial_access_token.map(|token| Digest::of(token.expose())),
+        allowed_redirect_uris,
+        per_address,
+        most_unused: usize::try_from(most_unused.get()).unwrap_or(usize::MAX),
+        unused_lifetime,
+        secret_hosts,
+        access_lifetime: config.tokens.access_lifetime,
+    }
 }
 
 /// Every client.

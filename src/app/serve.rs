@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +74,7 @@ pub async fn serve_on(
             loop {
                 tick.tick().await;
                 broker.tokens.authenticator.collect_garbage();
+                broker.registration.collect_garbage();
                 tend(broker.store.as_ref(), clock.now()).await;
             }
         })
@@ -80,7 +82,8 @@ pub async fn serve_on(
     let key_keeper = tokio::spawn(keep_keys(Arc::clone(&broker)));
     let (ending, ended) = tokio::sync::oneshot::channel();
     let journal = broker.journal.clone();
-    let server = axum::serve(listener, router(broker)).with_graceful_shutdown(async move {
+    let service = router(broker).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         end.await;
         tracing::info!("ending: open requests are finished first");
         let _ = ending.send(());

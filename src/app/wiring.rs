@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::access::Introspection;
 use crate::broker::Broker;
-use crate::clients::{Authenticator, Registration, RegistrationRules};
+use crate::clients::{Authenticator, Registration, RegistrationParts};
 use crate::clock::Clock;
 use crate::config::{AccessConfig, BrowserSessionConfig, Config, SigningConfig};
 use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
@@ -73,7 +73,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         authenticator,
         store: Arc::clone(&store),
         journal: journal.clone(),
-        revocations,
+        revocations: Arc::clone(&revocations),
         policy,
         resources: Arc::clone(&resources),
         minter,
@@ -86,22 +86,20 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         clock: Arc::clone(&clock),
     };
     let keys = keeper(config, state, journal.clone(), Arc::clone(&clock));
-    let rules = RegistrationRules {
-        open: config.registration.open,
-        unused_lifetime: config.registration.unused_lifetime,
-        secret_hosts: config.registration.secret_hosts.clone(),
+    let parts = RegistrationParts {
+        issuer: config.issuer.clone(),
+        scopes: resources.scope_set(),
+        store: Arc::clone(&store),
+        journal: journal.clone(),
+        revocations,
+        clock,
     };
     Ok(Broker {
         issuer: config.issuer.clone(),
         allowed_hosts: config.allowed_hosts.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
         contact: config.access.contact.clone(),
-        registration: Registration::new(
-            rules,
-            resources.scope_set(),
-            Arc::clone(&store),
-            journal.clone(),
-            clock,
-        ),
+        registration: Registration::new(clients::registration_rules(config), parts),
         resources,
         login,
         tokens,

@@ -75,6 +75,7 @@ impl Clients {
                 may_refresh: true,
                 created_at: Timestamp::from_unix(0),
                 expires_at: None,
+                registration: None,
             };
             (id, client)
         });

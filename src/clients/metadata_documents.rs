@@ -219,7 +219,7 @@ impl MetadataDocuments {
         let client = described(id.clone(), document, now.plus(self.rules.keep), now);
         let new = Arc::new(Held { client, fetched_at: now, renew_at: now.plus(fresh_for) });
         // For the time when neither its host nor this process's memory has it.
-        if let Err(fault) = self.store.register_client(&new.client).await {
+        if let Err(fault) = self.store.remember_client(&new.client).await {
             tracing::warn!(client = %id, %fault, "a client's metadata document could not be kept");
         }
         self.hold(id, Arc::clone(&new));
@@ -275,5 +275,6 @@ pub fn described(id: ClientId, document: ClientDocument, until: Timestamp, now: 
         may_refresh: true,
         created_at: now,
         expires_at: Some(until),
+        registration: None,
     }
 }

@@ -1,7 +1,8 @@
 //! Client applications: who they are, and how they prove it.
 //!
 //! - `directory`: [`Clients`], however they came to be known.
-//! - `registration`: dynamic registration (RFC 7591) as real clients use it.
+//! - `registration`: dynamic registration (RFC 7591) as real clients use it; `management`: what they do
+//!   with it later (RFC 7592).
 //! - `metadata_documents`: clients whose identifier is the URL of their metadata.
 //! - `client_keys`: the keys of clients that sign; `single_flight`: one fetch for all who ask.
 //! - `authentication`: credentials become an [`AuthenticatedClient`], the only input that a
@@ -11,6 +12,7 @@ mod assertion;
 mod authentication;
 mod client_keys;
 mod directory;
+mod management;
 mod metadata_documents;
 mod rate;
 mod registration;
@@ -19,4 +21,4 @@ mod single_flight;
 pub use authentication::{AuthenticatedClient, Authenticator, Credentials};
 pub use directory::{Clients, ConfiguredClient, FindClientError};
 pub use metadata_documents::{DocumentFault, DocumentRules, MetadataDocuments, described};
-pub use registration::{Registration, RegistrationRules};
+pub use registration::{Caller, Registration, RegistrationParts, RegistrationRules};

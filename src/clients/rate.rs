@@ -45,6 +45,8 @@ impl<K: Hash + Eq + Clone> PerMinute<K> {
     /// Forgets the keys that had none lately.
     pub(super) fn collect_garbage(&self) {
         self.limiter.retain_recent();
+        // After a flood from many.
+        self.limiter.shrink_to_fit();
     }
 }
 

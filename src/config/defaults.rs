@@ -28,6 +28,8 @@ pub(super) const ALGORITHM: &str = "ES256";
 pub(super) const ROTATE_EVERY: &str = "90d";
 
 pub(super) const REGISTRATION_OPEN: &str = "true";
+pub(super) const PER_ADDRESS: &str = "60";
+pub(super) const MOST_UNUSED: &str = "10000";
 pub(super) const UNUSED_LIFETIME: &str = "30d";
 pub(super) const CLIENT_DOCUMENTS: &str = "true";
 pub(super) const CLIENT_AUTH: &str = "client_secret_basic";

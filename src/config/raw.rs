@@ -27,6 +27,9 @@ pub(super) struct RawConfig {
     pub(super) listen: Option<Text>,
     /// `Host` headers to accept beside the issuer's own, such as the name that a health check uses.
     pub(super) allowed_hosts: Option<Texts>,
+    /// Proxies, by address or network (`10.0.0.0/8`), whose `X-Forwarded-For` says where a request
+    /// comes from. Nobody else's is believed.
+    pub(super) trusted_proxies: Option<Texts>,
     /// The operator's secret, 32 characters or more. Records at rest and refresh tokens hang on
     /// it. Needed with Redis; else one is generated.
     pub(super) secret: Option<Text>,
@@ -254,6 +257,24 @@ pub(super) struct RawRegistration {
     #[serde(default)]
     #[schemars(schema_with = "flag", extend("default" = true))]
     pub(super) open: Option<Text>,
+    /// What whoever registers has to bring as a bearer token, 32 characters or more; left out:
+    /// nothing.
+    pub(super) initial_access_token: Option<Text>,
+    /// A file that holds `initial_access_token`.
+    pub(super) initial_access_token_file: Option<Text>,
+    /// Where the answers of such clients may go; left out: anywhere. Whole URIs; hosts (`claude.ai`,
+    /// `*.example.com`), which mean https; `http://localhost` and `http://127.0.0.1`, any port and path;
+    /// schemes of applications (`cursor:`).
+    pub(super) allowed_redirect_uris: Option<Texts>,
+    /// How many registrations from one address in a minute; 1 to 1000000. Of IPv6 a /64 is one.
+    #[serde(default)]
+    #[schemars(schema_with = "count", extend("default" = 60))]
+    pub(super) per_address: Option<Text>,
+    /// How many registrations that nobody uses are kept: beyond, the oldest of these make room; 1 to
+    /// 1000000.
+    #[serde(default)]
+    #[schemars(schema_with = "count", extend("default" = 10000))]
+    pub(super) most_unused: Option<Text>,
     /// How long a registration that nobody uses is kept; 1h to 365d.
     #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::UNUSED_LIFETIME))]
@@ -369,6 +390,11 @@ fn rotation(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "pattern": VARIABLE }),
     ];
     json_schema!({ "type": "string", "anyOf": written })
+}
+
+fn count(_: &mut SchemaGenerator) -> Schema {
+    let written = [json_schema!({ "type": "integer", "minimum": 1 }), json_schema!({ "pattern": VARIABLE })];
+    json_schema!({ "type": ["integer", "string"], "anyOf": written })
 }
 
 pub(super) fn flag(_: &mut SchemaGenerator) -> Schema {

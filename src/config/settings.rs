@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use crate::domain::{Account, DomainName, EmailAddress, Rule, UpstreamId};
 pub use crate::protocol::SigningAlgorithm;
 use crate::protocol::client_document::ClientDocument;
-use crate::protocol::{Issuer, RedirectUri, ResourceUri, Scope, ScopeSet};
+use crate::protocol::{Issuer, RedirectPattern, RedirectUri, ResourceUri, Scope, ScopeSet};
 use crate::secret::{MasterSecret, Secret};
 
 /// The longest `refresh_absolute` that is accepted, and so the longest life of any grant.
@@ -23,6 +26,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `Host` headers that are accepted beside the issuer's own.
     pub allowed_hosts: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Where the operator's secret comes from.
     pub secret: SecretSource,
     /// Secrets that open and verify beside it, and make nothing new.
@@ -285,6 +290,14 @@ pub struct SigningConfig {
 pub struct RegistrationConfig {
     /// May they?
     pub open: bool,
+    /// What they have to bring.
+    pub initial_access_token: Option<Secret>,
+    /// Where their answers may go; nothing named: anywhere.
+    pub allowed_redirect_uris: Vec<RedirectPattern>,
+    /// How many from one address in a minute.
+    pub per_address: NonZeroU32,
+    /// How many that nobody uses are kept.
+    pub most_unused: NonZeroU32,
     /// How long a registration that nobody uses is kept.
     pub unused_lifetime: Duration,
     /// Redirect hosts whose clients get a secret when they name no authentication method (INT-30).

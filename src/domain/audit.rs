@@ -12,6 +12,12 @@ use super::{ClientId, GrantId, PersonId, UpstreamId};
 pub enum AuditKind {
     /// A client registered itself.
     ClientRegistered,
+    /// A client that had registered itself says something else about itself now.
+    ClientUpdated,
+    /// A client took its registration back: its grants ended.
+    ClientDeleted,
+    /// One address registers more clients than it may: told once in a minute.
+    RegistrationLimited,
     /// A person approved a client on our page.
     ConsentGiven,
     /// A person declined.
@@ -58,6 +64,9 @@ impl AuditKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientRegistered => "client_registered",
+            Self::ClientUpdated => "client_updated",
+            Self::ClientDeleted => "client_deleted",
+            Self::RegistrationLimited => "registration_limited",
             Self::ConsentGiven => "consent_given",
             Self::ConsentDenied => "consent_denied",
             Self::ConsentRemembered => "consent_remembered",

@@ -98,6 +98,29 @@ pub struct Client {
     pub created_at: Timestamp,
     /// When it is forgotten; moved forward by use (INT-36). Never, for configured clients.
     pub expires_at: Option<Timestamp>,
+    /// What its registration is about beside all this, if it registered itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub registration: Option<ClientRegistration>,
+}
+
+/// What a client that registered itself can read and change of that (RFC 7592).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientRegistration {
+    /// Of the registration access token, which only the client has. Not derived from the operator's
+    /// secret: it lives on when that changes.
+    pub access_token: Digest,
+    /// Its home page, as it says: shown to nobody but itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_uri: Option<String>,
+    /// The scopes that it named, as far as they exist.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scope: Option<String>,
+    /// The product behind it, as it says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub software_id: Option<String>,
+    /// The product's version, as it says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub software_version: Option<String>,
 }
 
 impl Client {
@@ -199,6 +222,7 @@ mod tests {
             may_refresh: true,
             created_at: Timestamp::from_unix(0),
             expires_at: None,
+            registration: None,
         }
     }
 

@@ -29,7 +29,9 @@ mod rule;
 
 pub use audit::{AuditEvent, AuditKind};
 pub use browser_session::{BrowserSession, BrowserSessionId, MOST_BROWSER_SESSIONS, living_of};
-pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMismatch, TrustedReturn};
+pub use client::{
+    Client, ClientAuthMethod, ClientId, ClientOrigin, ClientRegistration, RedirectMismatch, TrustedReturn,
+};
 pub use consent::{ConsentKey, RememberedConsent};
 pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
 pub use grant::{

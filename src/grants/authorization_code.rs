@@ -1,7 +1,9 @@
 //! `grant_type=authorization_code` (OAuth 2.1 section 4.1.3). Here a code is redeemed.
 
+use crate::clients::AuthenticatedClient;
 use crate::clock::Timestamp;
-use crate::domain::{AuditKind, Grant, GrantState, Redemption};
+
+use crate::domain::{AuditKind, ClientOrigin, Grant, GrantState, Redemption};
 use crate::protocol::{ErrorCode, OAuthError, Params, ScopeSet};
 use crate::tokens::Authorization;
 
@@ -24,6 +26,7 @@ impl TokenEndpoint {
 
     pub(super) async fn redeem(
         &self,
+        client: &AuthenticatedClient,
         grant: Grant,
         scopes: &ScopeSet,
         now: Timestamp,
@@ -33,7 +36,11 @@ impl TokenEndpoint {
         }
         // Before the code is used up: a fault here costs the client nothing.
         let until = now.plus(self.rules.keep_client);
-        self.store.keep_client(&grant.client_id, until).await.map_err(OAuthError::unavailable)?;
+        let kept = self.store.keep_client(&grant.client_id, until).await.map_err(OAuthError::unavailable)?;
+        // Deleted while it came here: its tokens would outlive it.
+        if !kept && client.client().origin == ClientOrigin::Registered {
+            return Err(OAuthError::new(ErrorCode::InvalidClient, "the client is gone"));
+        }
         let redeemed = self.store.redeem_code(&grant.id, now, self.rules.rotation.idle).await;
         match redeemed.map_err(OAuthError::unavailable)? {
             Redemption::Gone => Err(invalid_grant()),

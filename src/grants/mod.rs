@@ -120,7 +120,7 @@ impl TokenEndpoint {
         check_resource(&grant, form)?;
         let scopes = self.scopes_now(&grant, presented.asked.as_ref(), now)?;
         let authorization = match presented.transition {
-            Transition::Redeem => self.redeem(grant, &scopes, now).await?,
+            Transition::Redeem => self.redeem(&client, grant, &scopes, now).await?,
             Transition::Rotate(generation) => self.rotate(grant, generation, &scopes, now).await?,
         };
         self.answer(&client, &authorization, now)

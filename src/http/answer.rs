@@ -29,12 +29,12 @@ const TRY_AGAIN: HeaderValue = HeaderValue::from_static("5");
 pub(super) struct Failure {
     error: OAuthError,
     status: Option<StatusCode>,
-    basic_was_used: bool,
+    challenge: Option<&'static str>,
 }
 
 impl From<OAuthError> for Failure {
     fn from(error: OAuthError) -> Self {
-        Self { error, status: None, basic_was_used: false }
+        Self { error, status: None, challenge: None }
     }
 }
 
@@ -46,7 +46,14 @@ impl Failure {
 
     /// A client that used the header is told which scheme it failed (SEC-064).
     pub(super) fn challenge_if(mut self, basic_was_used: bool) -> Self {
-        self.basic_was_used = basic_was_used;
+        self.challenge = basic_was_used.then_some("Basic realm=\"gatelodge\"");
+        self
+    }
+
+    /// Who brings no bearer token is told of the scheme, and who brings a wrong one that it does not hold
+    /// (RFC 6750 section 3).
+    pub(super) fn challenge_bearer(mut self, was_sent: bool) -> Self {
+        self.challenge = Some(if was_sent { "Bearer error=\"invalid_token\"" } else { "Bearer" });
         self
     }
 }
@@ -55,7 +62,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let error = &self.error;
         let status = self.status.unwrap_or(match error.code() {
-            ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
             ErrorCode::AccessDenied => StatusCode::FORBIDDEN,
             ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -75,6 +82,8 @@ impl IntoResponse for Failure {
         });
         match error.cause() {
             Some(cause) => tracing::error!(code = error.code().as_str(), %cause, "{}", error.description()),
+            // Whoever is slowed down comes often; the line of the request says so, too.
+            None if error.code() == ErrorCode::SlowDown => tracing::debug!("{}", error.description()),
             None => tracing::info!(code = error.code().as_str(), "{}", error.description()),
         }
         let body = json!({ "error": error.code().as_str(), "error_description": error.description() });
@@ -88,9 +97,9 @@ impl IntoResponse for Failure {
             StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
             }
-            StatusCode::UNAUTHORIZED if self.basic_was_used => {
-                let challenge = HeaderValue::from_static("Basic realm=\"gatelodge\"");
-                headers.insert(WWW_AUTHENTICATE, challenge);
+            StatusCode::UNAUTHORIZED => {
+                let challenge = self.challenge.map(HeaderValue::from_static);
+                headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
             }
             _ => {}
         }

@@ -23,7 +23,7 @@ pub(super) async fn allow_any_origin(request: Request, next: Next) -> Response {
 #[must_use]
 pub fn preflight() -> Response {
     let headers = [
-        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, DELETE, OPTIONS"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
         (ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
         (ACCESS_CONTROL_MAX_AGE, "86400"),
     ];

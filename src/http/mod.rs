@@ -3,10 +3,12 @@
 //! - `router`: every route with its CORS and limits, on one screen.
 //! - `authorize`, `backchannel_logout`, `token`, `register`, `revoke`, `introspect`, `logout`, `discovery`, `site`: the handlers.
 //! - `params`: queries and forms; `cookies`: those of a sign-in and of the session.
+//! - `address`: where a request comes from.
 //! - `answer`: errors by kind: page, redirect, JSON.
 //! - `door`: what holds for every request: `request_log`, `headers`, `body`, `host`. `cors`: for
 //!   programs in a browser.
 
+mod address;
 mod answer;
 mod authorize;
 mod backchannel_logout;

@@ -44,6 +44,7 @@ fn endpoints(broker: &Broker) -> Router<Arc<Broker>> {
 /// For programs: any origin, no credentials, preflight 204, errors in JSON (INT-68 to INT-70).
 /// Forms and JSON are capped at 64 KiB (SEC-072). Discovery has no limit of rate (INT-08).
 fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
+    let management = get(register::look).put(register::update).delete(register::delete);
     let mut routes = Router::new()
         .route(AS_METADATA, get(discovery::authorization_server))
         .route(&format!("{AS_METADATA}/{{*path}}"), get(discovery::authorization_server_at))
@@ -57,6 +58,7 @@ fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
         .route("/token", post(token::token))
         .route("/oauth/revoke", post(revoke::revoke))
         .route("/oauth/register", post(register::register))
+        .route("/oauth/register/{client_id}", management)
         .route("/oauth/clients/register", post(register::register))
         .route("/register", post(register::register));
     // What is not configured is not there (SEC-137).

@@ -35,17 +35,19 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// RFC 9101.
     RequestUriNotSupported,
+    /// RFC 6750: no bearer token, or one that does not hold.
+    InvalidToken,
     /// OpenID Connect Core.
     LoginRequired,
     /// OpenID Connect Core.
     ConsentRequired,
-    /// RFC 8628; here for too many failed attempts.
+    /// RFC 8628; here for too many failed attempts, and for too many registrations.
     SlowDown,
 }
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -60,6 +62,7 @@ impl ErrorCode {
         Self::InvalidClientMetadata,
         Self::RequestNotSupported,
         Self::RequestUriNotSupported,
+        Self::InvalidToken,
         Self::LoginRequired,
         Self::ConsentRequired,
         Self::SlowDown,
@@ -83,6 +86,7 @@ impl ErrorCode {
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidToken => "invalid_token",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::SlowDown => "slow_down",

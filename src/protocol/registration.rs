@@ -1,9 +1,13 @@
-//! Dynamic client registration as real clients send it and want it answered (RFC 7591).
+//! Dynamic client registration as real clients send it and want it answered (RFC 7591), and what they
+//! manage of it later (RFC 7592).
 //!
 //! Requests are read leniently member by member: a member that is absent, `null` or `""` is
-//! absent, unknown members are ignored (INT-33 to INT-35).
+//! absent, unknown members are ignored (INT-33 to INT-35). So is a `software_statement`, which RFC 7591
+//! section 3.1.1 leaves to the server: nobody here is asked whose word it would be.
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::secret::Secret;
 
 /// The members of a registration request that the broker uses (RFC 7591 section 2).
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -43,6 +47,23 @@ pub struct RegistrationRequest {
     pub jwks_uri: Option<String>,
 }
 
+/// What an update names beside the metadata that are to hold from now on (RFC 7592 section 2.2). What else
+/// only the server may say, as clients that send back all that they were told do, is ignored.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct UpdatedClient {
+    /// The client, once more.
+    #[serde(deserialize_with = "empty_as_none")]
+    pub client_id: Option<String>,
+    /// Its secret, if at all: the one that it has.
+    #[serde(deserialize_with = "empty_as_secret")]
+    pub client_secret: Option<Secret>,
+}
+
+fn empty_as_secret<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Secret>, D::Error> {
+    Ok(empty_as_none(d)?.map(Secret::new))
+}
+
 fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(d: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
 }
@@ -55,8 +76,8 @@ fn empty_as_none<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::E
     Ok(Option::<String>::deserialize(d)?.filter(|text| !text.is_empty()))
 }
 
-/// The answer: what was registered, effective values and all (RFC 7591 section 3.2.1).
-#[derive(Debug, Clone, Serialize)]
+/// The answer: what is registered, effective values and all (RFC 7591 section 3.2.1, RFC 7592 section 3).
+#[derive(Clone, Serialize)]
 pub struct RegistrationResponse {
     /// The new identifier.
     pub client_id: String,
@@ -68,6 +89,10 @@ pub struct RegistrationResponse {
     /// Unix seconds, 0 for never; present with a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret_expires_at: Option<u64>,
+    /// What the client manages its registration with, and nobody else.
+    pub registration_access_token: String,
+    /// Where it does so.
+    pub registration_client_uri: String,
     /// Byte for byte as sent (INT-32).
     pub redirect_uris: Vec<String>,
     /// The method that is enforced.

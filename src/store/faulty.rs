@@ -21,8 +21,12 @@ use super::{Store, StoreError};
 #[expect(missing_docs, reason = "each is the method of the same name")]
 pub enum Operation {
     RegisterClient,
+    RememberClient,
     Client,
     KeepClient,
+    UpdateClient,
+    ForgetUnusedClient,
+    ForgetClient,
     UseAssertion,
     BeginLogin,
     Login,
@@ -110,16 +114,32 @@ impl FaultyStore {
 
 #[async_trait]
 impl Store for FaultyStore {
-    async fn register_client(&self, client: &Client) -> Result<(), StoreError> {
-        self.reach(Operation::RegisterClient)?.register_client(client).await
+    async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
+        self.reach(Operation::RegisterClient)?.register_client(client, most_unused).await
+    }
+
+    async fn remember_client(&self, client: &Client) -> Result<(), StoreError> {
+        self.reach(Operation::RememberClient)?.remember_client(client).await
     }
 
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
         self.reach(Operation::Client)?.client(id, now).await
     }
 
-    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
+    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<bool, StoreError> {
         self.reach(Operation::KeepClient)?.keep_client(id, until).await
+    }
+
+    async fn update_client(&self, client: &Client) -> Result<bool, StoreError> {
+        self.reach(Operation::UpdateClient)?.update_client(client).await
+    }
+
+    async fn forget_unused_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.reach(Operation::ForgetUnusedClient)?.forget_unused_client(id).await
+    }
+
+    async fn forget_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.reach(Operation::ForgetClient)?.forget_client(id).await
     }
 
     async fn use_assertion(

@@ -54,14 +54,29 @@ pub enum StoreError {
 /// (PRIN-7).
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug {
-    /// Remembers a client that registered itself.
-    async fn register_client(&self, client: &Client) -> Result<(), StoreError>;
+    /// Remembers a client that has just registered itself. Of those that were never used there are at
+    /// most `most_unused`: the oldest make room (SEC-113).
+    async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError>;
+
+    /// Remembers a client in place of what was known of it, and counts it among the used ones.
+    async fn remember_client(&self, client: &Client) -> Result<(), StoreError>;
 
     /// The registered client, unless it has been forgotten.
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError>;
 
-    /// Lets a client live at least until `until`; never shortens its life (INT-36).
-    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError>;
+    /// Lets a client live at least until `until`, as one that is used; never shortens its life (INT-36).
+    /// False if there is none.
+    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<bool, StoreError>;
+
+    /// Puts what a client says about itself now in place of what it said; how long it lives stays. False
+    /// if there is none.
+    async fn update_client(&self, client: &Client) -> Result<bool, StoreError>;
+
+    /// Forgets a client that registered itself and was never used. False if there is none.
+    async fn forget_unused_client(&self, id: &ClientId) -> Result<bool, StoreError>;
+
+    /// Forgets a client. False if there is none.
+    async fn forget_client(&self, id: &ClientId) -> Result<bool, StoreError>;
 
     /// Marks a client's assertion as used until it is over at `until`. False if it was used before
     /// (RFC 7523 section 3, SEC-068).

@@ -3,7 +3,8 @@
 //! | file | subject |
 //! |---|---|
 //! | [`values`] | texts, lists, words, flags, durations, secrets: what every other file reads with |
-//! | [`server`] | issuer, addresses, registration, logs |
+//! | [`server`] | issuer, addresses, logs |
+//! | [`registration`] | clients that register themselves |
 //! | [`secret`] | the operator's secrets |
 //! | [`signing`] | how tokens are signed |
 //! | [`store`] | memory, file or Redis in its three shapes |
@@ -22,6 +23,7 @@ mod clients;
 mod conditions;
 mod hierarchy;
 mod products;
+mod registration;
 mod resources;
 mod rules;
 mod secret;
@@ -57,6 +59,7 @@ impl Checker<'_> {
         let issuer = self.issuer(raw);
         let listen = self.listen(raw);
         let allowed_hosts = self.hosts(&root, "allowed_hosts", raw.allowed_hosts.as_ref());
+        let trusted_proxies = self.proxies(&root, raw.trusted_proxies.as_ref());
         let store = self.store(raw);
         let secret = self.operator_secret(raw, store.as_ref().ok());
         let previous_secrets = self.previous_secrets(raw, secret.as_ref().ok());
@@ -88,6 +91,7 @@ impl Checker<'_> {
             issuer: issuer?,
             listen: listen?,
             allowed_hosts: allowed_hosts?,
+            trusted_proxies: trusted_proxies?,
             secret: secret?,
             previous_secrets: previous_secrets?,
             store: store?,

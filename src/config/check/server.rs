@@ -1,20 +1,20 @@
 //! The broker itself: its name, its addresses, its logs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::super::defaults;
 use super::super::fault::Place;
-use super::super::raw::{LOG_FORMATS, RawConfig, RawLogs, RawRegistration};
-use super::super::settings::{LogConfig, LogFormat, RegistrationConfig};
+use super::super::raw::{LOG_FORMATS, RawConfig, RawLogs};
+use super::super::settings::{LogConfig, LogFormat};
 use super::super::text::Texts;
 use super::Checked;
-use super::values::{Checker, Limits};
+use super::values::Checker;
 use crate::protocol::{InvalidIssuer, Issuer};
 
-const UNUSED: Limits = Limits { default: defaults::UNUSED_LIFETIME, least: "1h", most: "365d" };
 const LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"];
 
 impl Checker<'_> {
@@ -68,19 +68,25 @@ impl Checker<'_> {
         })
     }
 
-    pub(super) fn registration(&mut self, raw: &RawRegistration) -> Checked<RegistrationConfig> {
-        let place = Place::root().key("registration", Place::root().spot);
-        let open = self
-            .or_default(&place, "open", raw.open.as_ref(), defaults::REGISTRATION_OPEN)
-            .and_then(|value| self.flag(&value));
-        let unused = self.lifetime(&place, "unused_lifetime", raw.unused_lifetime.as_ref(), UNUSED);
-        let secret_hosts = self.hosts(&place, "secret_hosts", raw.secret_hosts.as_ref());
-        let open = open?;
-        if let (false, Some(hosts)) = (open, &raw.secret_hosts) {
-            let place = place.key("secret_hosts", hosts.spot);
-            return Err(self.report(&place, "has no effect while `open` is false", "remove it"));
-        }
-        Ok(RegistrationConfig { open, unused_lifetime: unused?.0, secret_hosts: secret_hosts? })
+    /// Addresses and networks.
+    pub(super) fn proxies(&mut self, parent: &Place, raw: Option<&Texts>) -> Checked<Vec<IpNet>> {
+        self.distinct(parent, "trusted_proxies", raw, |checker, value| {
+            let instead = "write an address such as 127.0.0.1, or a network such as 10.0.0.0/8";
+            let one = value.text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
+            let Ok(network) = one.or_else(|_| value.text.parse::<IpNet>()) else {
+                let problem = format!("{} is neither an address nor a network", value.quoted());
+                return Err(checker.report(&value.place, problem, instead));
+            };
+            if network.trunc() != network {
+                let problem = format!("{} is an address in a network", value.quoted());
+                return Err(checker.report(&value.place, problem, instead));
+            }
+            if network.prefix_len() == 0 {
+                let problem = format!("{} is everybody: anyone could pretend to be anywhere", value.quoted());
+                return Err(checker.report(&value.place, problem, instead));
+            }
+            Ok(network)
+        })
     }
 
     pub(super) fn logs(&mut self, raw: &RawLogs) -> Checked<LogConfig> {

@@ -3,6 +3,7 @@
 //! A fault quotes a value only as it is written in the file, so what came from the environment or
 //! from a secret's file is never shown; a secret's own text is not quoted at all.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::super::fault::{Fault, Place};
@@ -201,6 +202,22 @@ impl<'a> Checker<'a> {
             return Err(self.report(&value.place, problem, instead));
         }
         Ok((lifetime, value.place))
+    }
+
+    /// A whole number from 1 to `most`.
+    pub(super) fn count(
+        &mut self,
+        parent: &Place,
+        key: &str,
+        raw: Option<&Text>,
+        (default, most): (&str, u32),
+    ) -> Checked<NonZeroU32> {
+        let value = self.or_default(parent, key, raw, default)?;
+        let number = value.text.parse::<NonZeroU32>().ok().filter(|number| number.get() <= most);
+        number.ok_or_else(|| {
+            let problem = format!("{} is not a number from 1 to {most}", value.quoted());
+            self.report(&value.place, problem, format!("write a whole number such as {default}"))
+        })
     }
 
     /// A secret, given as a value or in a file.

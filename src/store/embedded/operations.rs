@@ -16,46 +16,40 @@ use crate::store::{Store, StoreError, audit, codec};
 
 use super::grants::{self, Kept};
 use super::tables::{
-    ASSERTIONS, AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, SIGNING_KEYS, UPSTREAM_SESSIONS,
-    adopted_key_name, client_name, failed, grant_name, login_name, opened, read, remove, rewrite, write,
+    ASSERTIONS, AUDIT, Cover, GRANTS, KEY_RING, LOGINS, SIGNING_KEYS, UPSTREAM_SESSIONS, adopted_key_name,
+    failed, grant_name, login_name, opened, read, remove, rewrite, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
 
 #[async_trait]
 impl Store for EmbeddedStore {
-    async fn register_client(&self, client: &Client) -> Result<(), StoreError> {
-        let (name, client) = (client_name(&client.id), client.clone());
-        self.writer
-            .write(move |transaction| {
-                write(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
-                Ok(Done::Wrote(()))
-            })
-            .await
+    async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
+        self.put_new_client(client, most_unused).await
+    }
+
+    async fn remember_client(&self, client: &Client) -> Result<(), StoreError> {
+        self.put_client(client).await
     }
 
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        let client: Option<Client> = self.read(CLIENTS, &client_name(id), Personal::No)?;
-        Ok(client.filter(|client| client.expires_at.is_none_or(|end| now < end)))
+        self.read_client(id, now).await
     }
 
-    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
-        let name = client_name(id);
-        self.writer
-            .write(move |transaction| {
-                let table = transaction.open_table(CLIENTS).map_err(failed)?;
-                let Some(mut client) = read::<Client>(&table, &name, Cover::Clear)? else {
-                    return Ok(Done::Looked(()));
-                };
-                drop(table);
-                if client.expires_at.is_none_or(|end| end >= until) {
-                    return Ok(Done::Looked(()));
-                }
-                client.expires_at = Some(until);
-                rewrite(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
-                Ok(Done::Wrote(()))
-            })
-            .await
+    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<bool, StoreError> {
+        self.prolong_client(id, until).await
+    }
+
+    async fn update_client(&self, client: &Client) -> Result<bool, StoreError> {
+        self.put_changed_client(client).await
+    }
+
+    async fn forget_unused_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.take_out_unused_client(id).await
+    }
+
+    async fn forget_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.take_out_client(id).await
     }
 
     async fn use_assertion(

@@ -19,6 +19,12 @@ use crate::store::{StoreError, codec};
 pub(super) type Expiring = TableDefinition<'static, &'static str, (u64, &'static [u8])>;
 
 pub(super) const CLIENTS: Expiring = TableDefinition::new("clients");
+/// Clients that registered themselves and were never used: their names in the order in which they came,
+pub(super) const UNUSED_CLIENTS: TableDefinition<'static, u64, &'static str> =
+    TableDefinition::new("unused_clients");
+/// and the place of each name in that order.
+pub(super) const UNUSED_PLACES: TableDefinition<'static, &'static str, u64> =
+    TableDefinition::new("unused_places");
 /// Clients' assertions that have been used, by digest.
 pub(super) const ASSERTIONS: Expiring = TableDefinition::new("assertions");
 pub(super) const LOGINS: Expiring = TableDefinition::new("logins");

@@ -27,7 +27,17 @@ impl Keys {
     }
 
     pub(super) fn client(&self, id: &ClientId) -> String {
-        format!("{}client:{{{}}}", self.prefix, Digest::of(id.as_str()).as_str())
+        self.client_named(Digest::of(id.as_str()).as_str())
+    }
+
+    /// The client of that digest of its id.
+    pub(super) fn client_named(&self, name: &str) -> String {
+        format!("{}client:{{{name}}}", self.prefix)
+    }
+
+    /// Which clients registered themselves and were never used.
+    pub(super) fn unused_clients(&self) -> String {
+        format!("{}unused", self.prefix)
     }
 
     /// That a client's assertion has been used.

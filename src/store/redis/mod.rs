@@ -7,13 +7,15 @@
 //! - `memory`: whether Redis keeps what it was given.
 //! - `grants`: a person's grants, as the scripts keep them.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
+//! - `clients`: client applications, and which of them nobody has used.
 //! - `pins`: to whom the addresses of admins are pinned.
 //! - `revocations`: moments before which nothing counts any more.
 //! - `operations`: the store's sentences; they know no shape.
 //!
 //! | record | type | fields |
 //! |---|---|---|
-//! | client | hash | `exp`; `body` (JSON) |
+//! | client | hash | `exp`; `unused`: the same, until somebody uses it; `body` (JSON) |
+//! | unused clients | sorted set | the names of client records, in the order of their registration |
 //! | login | hash | `exp`, `step`; `body` (sealed) |
 //! | session at an upstream | hash | `exp`, `person` |
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
@@ -30,6 +32,7 @@
 //! one read. Its price: a person's grants are counted, and one too many ends another.
 
 mod browser_sessions;
+mod clients;
 mod connections;
 mod grants;
 mod keys;

@@ -22,28 +22,32 @@ use super::{RedisStore, unreadable};
 
 #[async_trait]
 impl Store for RedisStore {
-    async fn register_client(&self, client: &Client) -> Result<(), StoreError> {
-        let key = self.keys.client(&client.id);
-        let body = codec::encode(&key, client)?;
-        let ends = client.expires_at.map(decimal).unwrap_or_default();
-        let mut script = self.scripts.put.call(key);
-        script.arg(decimal(client.created_at)).arg(&ends).arg("exp").arg(&ends).arg("body").arg(body);
-        self.run(&script).await
+    async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
+        self.put_new_client(client, most_unused).await
+    }
+
+    async fn remember_client(&self, client: &Client) -> Result<(), StoreError> {
+        self.put_client(client).await
     }
 
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        let key = self.keys.client(id);
-        let [body, ends] = self.fields(&key, ["body", "exp"]).await?;
-        let (Some(body), Some(ends)) = (body, ends) else { return Ok(None) };
-        let mut client: Client = codec::decode(&key, &body)?;
-        client.expires_at = if ends.is_empty() { None } else { Some(timestamp(&key, &ends)?) };
-        Ok(Some(client).filter(|client| client.expires_at.is_none_or(|end| now < end)))
+        self.read_client(id, now).await
     }
 
-    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
-        let mut script = self.scripts.keep_client.call(self.keys.client(id));
-        script.arg(decimal(until));
-        self.run(&script).await
+    async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<bool, StoreError> {
+        self.prolong_client(id, until).await
+    }
+
+    async fn update_client(&self, client: &Client) -> Result<bool, StoreError> {
+        self.put_changed_client(client).await
+    }
+
+    async fn forget_unused_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.take_out_unused_client(id).await
+    }
+
+    async fn forget_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.take_out_client(id).await
     }
 
     async fn use_assertion(

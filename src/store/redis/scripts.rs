@@ -48,7 +48,10 @@ macro_rules! session_script {
 /// The scripts, hashed once.
 pub(super) struct Scripts {
     pub(super) put: Script,
+    pub(super) count_unused: Script,
     pub(super) keep_client: Script,
+    pub(super) update_client: Script,
+    pub(super) forget_unused: Script,
     pub(super) use_assertion: Script,
     pub(super) advance_login: Script,
     pub(super) take_login: Script,
@@ -69,7 +72,10 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             put: script!("put.lua"),
+            count_unused: script!("count_unused.lua"),
             keep_client: script!("keep_client.lua"),
+            update_client: script!("update_client.lua"),
+            forget_unused: script!("forget_unused.lua"),
             use_assertion: script!("use_assertion.lua"),
             advance_login: script!("advance_login.lua"),
             take_login: script!("take_login.lua"),

@@ -2,6 +2,7 @@
 //! one, with a clock that is moved by hand and a provider that misbehaves on request.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gatelodge::app::{State, wire};
@@ -143,7 +144,8 @@ impl TestBroker {
         let recording = axum::middleware::from_fn_with_state(Arc::clone(&exchanges), recorder::record);
         let router = gatelodge::http::router(Arc::clone(&parts)).layer(recording);
         let (ending, ended) = oneshot::channel::<()>();
-        let server = axum::serve(listener, router).with_graceful_shutdown(async {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum::serve(listener, service).with_graceful_shutdown(async {
             let _ = ended.await;
         });
         let server = Some(tokio::spawn(server.into_future()));

@@ -36,6 +36,7 @@ pub(crate) fn client(id: &str) -> Client {
         may_refresh: true,
         created_at: NOW,
         expires_at: Some(later(3600)),
+        registration: None,
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn link(uri: &str, name: Option<&str>, parameters: &[(&str, &str)]) -
         may_refresh: true,
         created_at: Timestamp::from_unix(0),
         expires_at: None,
+        registration: None,
     };
     ReturnLink::new(&client.trusted_return(None).unwrap(), name, parameters)
 }
