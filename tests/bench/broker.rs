@@ -45,6 +45,7 @@ resources:
     scopes: {{ mcp:read: Read, mcp:write: Change }}
 access:
   default_scopes: [mcp:read, mcp:write]
+registration: {{ per_address: 1000000 }}
 ",
         listen = origin.trim_start_matches("http://"),
         secret = random::token(),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::browser::Browser;
 use crate::harness::eventually::Stopwatch;
 use crate::harness::extent::{extent, figure};
-use crate::harness::program::{HOST, Serving};
+use crate::harness::program::{GOOD, HOST, Serving};
 use crate::harness::temp_dir::TempDir;
 
 /// Requests that are open when the end is asked for.
@@ -78,8 +78,9 @@ async fn rel_17_what_was_acknowledged_survives_a_kill() {
     let folder = TempDir::new();
     let mut acknowledged: Vec<String> = Vec::new();
     let kills = extent(5, 100);
+    let config = format!("{GOOD}registration: {{ per_address: 1000000 }}\n");
     for round in 0..kills {
-        let serving = Serving::start(folder.path());
+        let serving = Serving::with(folder.path(), &config);
         let url = format!("http://{}/oauth/register", serving.address);
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let writers: Vec<_> = (0..8)

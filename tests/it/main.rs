@@ -41,6 +41,8 @@ mod pages;
 mod policy;
 mod redis_faults;
 mod registration;
+mod registration_limits;
+mod registration_management;
 mod remembered_consent;
 mod replicas;
 mod rolling_restart;

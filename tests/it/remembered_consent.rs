@@ -135,15 +135,15 @@ async fn sec_037_a_client_that_has_changed_is_asked_for() {
     };
     assert_ne!(signing("a").as_shown(), signing("b").as_shown(), "other keys");
     for changed in [renamed, further, signing("a")] {
-        broker.store.register_client(&changed).await.unwrap();
+        broker.store.remember_client(&changed).await.unwrap();
         assert!(!is_straight(&ask(&broker, &client, &browser, &scope).await), "{changed:?}");
-        broker.store.register_client(&known).await.unwrap();
+        broker.store.remember_client(&known).await.unwrap();
         assert!(is_straight(&ask(&broker, &client, &browser, &scope).await), "as it was");
     }
     // The change approved, it is the new client that is remembered.
     let mut renamed = known.clone();
     renamed.name = Some("Web app 2".into());
-    broker.store.register_client(&renamed).await.unwrap();
+    broker.store.remember_client(&renamed).await.unwrap();
     let page = ask(&broker, &client, &browser, &scope).await;
     assert!(!is_straight(&page));
     browser.press(&page, "action", "allow").await;

@@ -129,7 +129,7 @@ async fn rel_15_known_clients_outlive_a_restart() {
 async fn a_document_is_fetched_without_the_store() {
     let host = DocumentHost::start().await;
     let broker = broker_for(&host, "").await;
-    broker.store.fail(Operation::RegisterClient);
+    broker.store.fail(Operation::RememberClient);
     let url = host.publishes("/client.json", &json!({}));
     assert_eq!(shown(&broker, &url).await.status, 200);
 }

@@ -2,7 +2,7 @@
 
 use gatelodge::config::{ClientAuth, RedisServers, SecretSource, StoreConfig};
 
-use super::{good, only_fault, plus, with};
+use super::{GOOD, good, only_fault, plus, with};
 
 const ISSUER: &str = "issuer: https://auth.example.com";
 
@@ -131,9 +131,63 @@ fn words() {
     for level in ["inof", "'info,gatelodge=loud'", "loud"] {
         only_fault(&plus(&format!("logs: {{ level: {level} }}\n")), 18, "logs.level", "is not a log filter");
     }
-    let ignored = plus("registration: { open: false, secret_hosts: [a.example] }\n");
-    only_fault(&ignored, 18, "registration.secret_hosts", "has no effect");
     assert_eq!(good(&plus("logs: { level: 'info,gatelodge=debug' }\n")).logs.level, "info,gatelodge=debug");
+}
+
+/// What registration takes, and what it does not.
+#[test]
+fn registration() {
+    let read = |keys: &str| good(&plus(&format!("registration: {{ {keys} }}\n"))).registration;
+    let usual = good(GOOD).registration;
+    assert_eq!((usual.per_address.get(), usual.most_unused.get()), (60, 10_000));
+    assert!(usual.open && usual.initial_access_token.is_none() && usual.allowed_redirect_uris.is_empty());
+    let told = read(
+        "initial_access_token: '${SECRET}', per_address: 7, most_unused: '8', \
+         allowed_redirect_uris: [claude.ai, '*.example.com', 'cursor:', 'http://localhost']",
+    );
+    assert_eq!((told.per_address.get(), told.most_unused.get()), (7, 8));
+    assert_eq!(told.allowed_redirect_uris.len(), 4);
+    assert!(told.initial_access_token.is_some());
+    for (keys, key, problem) in [
+        ("per_address: 0", "per_address", "`0` is not a number from 1"),
+        ("per_address: many", "per_address", "`many` is not a number"),
+        ("per_address: 1.5", "per_address", "`1.5` is not a number"),
+        ("most_unused: -1", "most_unused", "`-1` is not a number"),
+        ("most_unused: 1000001", "most_unused", "from 1 to 1000000"),
+        ("initial_access_token: '${SHORT}'", "initial_access_token", "is shorter than 32"),
+        ("initial_access_token: '${SECRET} x'", "initial_access_token", "a bearer token cannot"),
+        ("allowed_redirect_uris: []", "allowed_redirect_uris", "is an empty list"),
+        ("allowed_redirect_uris: 'javascript:'", "allowed_redirect_uris", "is not the scheme"),
+        ("allowed_redirect_uris: 'http://a.example'", "allowed_redirect_uris", "must use https"),
+        ("allowed_redirect_uris: 'https://a.example'", "allowed_redirect_uris", "a.example admits that host"),
+        ("allowed_redirect_uris: [a.example, a.example]", "allowed_redirect_uris[1]", "is given twice"),
+        ("open: false, secret_hosts: [a.example]", "secret_hosts", "has no effect"),
+        ("open: false, per_address: 7", "per_address", "has no effect"),
+        ("open: false, most_unused: 7", "most_unused", "has no effect"),
+        ("open: false, allowed_redirect_uris: [a.example]", "allowed_redirect_uris", "has no effect"),
+        ("open: false, initial_access_token: '${SECRET}'", "initial_access_token", "has no effect"),
+    ] {
+        let text = plus(&format!("registration: {{ {keys} }}\n"));
+        only_fault(&text, 18, &format!("registration.{key}"), problem);
+    }
+}
+
+/// SEC-151: proxies are named one by one, and never everybody.
+#[test]
+fn sec_151_trusted_proxies() {
+    let proxies =
+        good(&plus("trusted_proxies: [127.0.0.1, 10.0.0.0/8, '2001:db8::/32', '::ffff:192.0.2.1']\n"));
+    let proxies: Vec<String> = proxies.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["127.0.0.1/32", "10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32"]);
+    for (proxy, problem) in [
+        ("proxy.internal", "is neither an address nor a network"),
+        ("10.0.0.1/8", "is an address in a network"),
+        ("0.0.0.0/0", "is everybody"),
+        ("'::/0'", "is everybody"),
+        ("10.0.0.0/33", "is neither"),
+    ] {
+        only_fault(&plus(&format!("trusted_proxies: {proxy}\n")), 18, "trusted_proxies", problem);
+    }
 }
 
 /// A signing key must be there and be a private key.

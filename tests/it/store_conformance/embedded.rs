@@ -108,7 +108,7 @@ async fn sec_166_the_file_holds_no_canary() {
     let folder = TempDir::new();
     let (path, sealer) = (folder.path().join("state.db"), MasterSecret::generate().sealer());
     let store = open(&path, &sealer);
-    store.register_client(&client("a")).await.unwrap();
+    store.remember_client(&client("a")).await.unwrap();
     store.begin_login(&at_upstream(&login(), "okta"), NOW).await.unwrap();
     store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
     family(&store).await;
@@ -129,7 +129,7 @@ async fn purging_removes_what_is_over_and_nothing_else() {
     let store = EmbeddedStore::in_memory(MasterSecret::generate().sealer()).unwrap();
     assert_eq!(store.purge_expired(NOW).await.unwrap(), 0);
     for number in 0..300 {
-        store.register_client(&client(&number.to_string())).await.unwrap();
+        store.remember_client(&client(&number.to_string())).await.unwrap();
     }
     let begun = login();
     store.begin_login(&begun, NOW).await.unwrap();

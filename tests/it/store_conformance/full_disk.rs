@@ -36,11 +36,11 @@ async fn rel_16_a_full_disk_refuses_writes_and_serves_reads() {
     let rounds = extent(20, 200) as u64;
     for round in 0..rounds {
         let fitting = named(&format!("fits-{round}"), 100);
-        store.register_client(&fitting).await.expect("there is room");
+        store.remember_client(&fitting).await.expect("there is room");
         acknowledged.push(fitting.id);
         disk.fill_all_but(2);
         for number in 0..20 {
-            let refused = store.register_client(&named(&format!("no-{round}-{number}"), 5000)).await;
+            let refused = store.remember_client(&named(&format!("no-{round}-{number}"), 5000)).await;
             assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
         }
         assert_all_there(&store, &acknowledged).await;
@@ -88,7 +88,7 @@ async fn three_batches(disk: &SmallDisk) -> (usize, usize) {
     for round in 0..3 {
         disk.fill_all_but(12);
         let many: Vec<Client> = (0..128).map(|number| named(&format!("{round}-{number}"), 300_000)).collect();
-        let results = join_all(many.iter().map(|client| store.register_client(client))).await;
+        let results = join_all(many.iter().map(|client| store.remember_client(client))).await;
         for (client, result) in many.iter().zip(results) {
             match result {
                 Ok(()) => acknowledged.push(client.id.clone()),
@@ -99,9 +99,9 @@ async fn three_batches(disk: &SmallDisk) -> (usize, usize) {
         disk.free();
         let after = named(&format!("after-{round}"), 100);
         // The first write after the fault may be the one that finds it.
-        let first = store.register_client(&after).await;
+        let first = store.remember_client(&after).await;
         if first.is_err() {
-            store.register_client(&after).await.expect("there is room again");
+            store.remember_client(&after).await.expect("there is room again");
         }
         acknowledged.push(after.id);
         assert_all_there(&store, &acknowledged).await;
@@ -119,12 +119,12 @@ async fn rel_16_what_has_expired_makes_room() {
     let mut full = false;
     for number in 0..2000 {
         let short = Client { expires_at: Some(later(10)), ..named(&format!("short-{number}"), 30_000) };
-        full = store.register_client(&short).await.is_err();
+        full = store.remember_client(&short).await.is_err();
         if full {
             break;
         }
     }
     assert!(full, "the disk was never full");
     store.tend(later(10)).await.expect("what has expired is collected");
-    store.register_client(&named("after", 100)).await.expect("there is room again");
+    store.remember_client(&named("after", 100)).await.expect("there is room again");
 }

@@ -236,7 +236,7 @@ async fn unknown_members_stay(rig: impl Rig) {
     let approved = RememberedConsent { scopes, shown: known.as_shown(), given_at: NOW, ends_at: later(600) };
 
     let store = rig.store().await;
-    store.register_client(&known).await.unwrap();
+    store.remember_client(&known).await.unwrap();
     store.begin_login(&begun, NOW).await.unwrap();
     store.open_grant(&opened, NOW).await.unwrap();
     store.remember_consent(&key, &approved, NOW).await.unwrap();

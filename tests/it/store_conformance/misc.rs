@@ -49,7 +49,7 @@ pub(super) async fn a_faulty_store_fails_what_it_was_told(store: Arc<dyn Store>)
     faulty.ping().await.unwrap();
     faulty.fail(Operation::Ping);
     assert!(matches!(faulty.ping().await, Err(StoreError::Unavailable(_))));
-    faulty.register_client(&client("a")).await.unwrap();
+    faulty.remember_client(&client("a")).await.unwrap();
     faulty.fail_everything();
     assert!(faulty.client(&ClientId::new("a"), NOW).await.is_err());
     let faulty = Arc::new(faulty);

@@ -63,6 +63,10 @@ on_every_backend! {
     {
         clients::a_client_comes_back_as_it_was_until_it_expires,
         clients::keeping_a_client_never_shortens_its_life,
+        clients::the_oldest_unused_client_makes_room,
+        clients::the_bound_on_unused_clients_holds_in_a_race,
+        clients::an_updated_client_lives_as_long_as_before,
+        clients::a_forgotten_client_is_gone,
         clients::one_of_many_uses_an_assertion,
         clients::hostile_client_ids_do_not_meet,
         logins::a_login_is_over_at_its_end,

@@ -64,8 +64,8 @@ impl<'a> Side<'a> {
             side.reference.begin_login(login);
         }
         for client in &side.clients {
-            store.register_client(client).await.unwrap();
-            side.reference.register_client(client);
+            store.remember_client(client).await.unwrap();
+            side.reference.remember_client(client);
         }
         prop_assert_eq!(store.not_before("").await.unwrap(), None, "a fresh store has revoked nothing");
         Ok(side)
@@ -110,14 +110,34 @@ impl<'a> Side<'a> {
                 let id = &self.logins[*login].id;
                 prop_assert_eq!(store.take_login(id, now).await.unwrap(), reference.take_login(id, now));
             }
-            Step::RegisterClient { client } => {
-                store.register_client(&self.clients[*client]).await.unwrap();
-                reference.register_client(&self.clients[*client]);
+            Step::RegisterClient { client, most_unused } => {
+                store.register_client(&self.clients[*client], *most_unused).await.unwrap();
+                reference.register_client(&self.clients[*client], *most_unused);
+            }
+            Step::RememberClient { client } => {
+                store.remember_client(&self.clients[*client]).await.unwrap();
+                reference.remember_client(&self.clients[*client]);
             }
             Step::KeepClient { client, until } => {
                 let id = &self.clients[*client].id;
-                store.keep_client(id, *until).await.unwrap();
-                reference.keep_client(id, *until);
+                prop_assert_eq!(
+                    store.keep_client(id, *until).await.unwrap(),
+                    reference.keep_client(id, *until)
+                );
+            }
+            Step::UpdateClient { client, name } => {
+                let name = Some((*name).to_owned());
+                let client = Client { name, expires_at: None, ..self.clients[*client].clone() };
+                let expected = reference.update_client(&client);
+                prop_assert_eq!(store.update_client(&client).await.unwrap(), expected);
+            }
+            Step::ForgetClient { client, only_unused } => {
+                let id = &self.clients[*client].id;
+                let forgotten = match only_unused {
+                    true => store.forget_unused_client(id).await.unwrap(),
+                    false => store.forget_client(id).await.unwrap(),
+                };
+                prop_assert_eq!(forgotten, reference.forget_client(id, *only_unused));
             }
             Step::Look => {}
         }

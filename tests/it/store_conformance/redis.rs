@@ -60,7 +60,7 @@ async fn sec_166_swapped_bodies_do_not_open() {
 async fn sec_166_redis_holds_no_canary() {
     let Some(server) = redis_server::shared() else { return };
     let (store, prefix, mut raw) = beside(server).await;
-    store.register_client(&client("a")).await.unwrap();
+    store.remember_client(&client("a")).await.unwrap();
     store.begin_login(&at_upstream(&login(), "okta"), NOW).await.unwrap();
     store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
     redeemed(&store).await;
@@ -90,7 +90,7 @@ async fn sec_165_every_record_has_a_lifetime() {
     let near = |seconds: i64, end: i64| (end..=end + 60).contains(&seconds);
 
     let known = client("a");
-    store.register_client(&known).await.unwrap();
+    store.remember_client(&known).await.unwrap();
     let key = format!("client:{{{}}}", Digest::of("a").as_str());
     assert!(near(lifetime(key.clone()), 3600));
     store.keep_client(&known.id, later(7200)).await.unwrap();

@@ -13,6 +13,8 @@ use gatelodge::domain::{
 #[derive(Default)]
 pub(super) struct Reference {
     clients: HashMap<ClientId, Client>,
+    /// Which of them nobody has used, the oldest first.
+    unused: Vec<ClientId>,
     logins: HashMap<LoginId, PendingLogin>,
     grants: HashMap<GrantId, Grant>,
     /// Moment and end of keeping, by [`Revoked::name`].
@@ -20,18 +22,45 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    pub(super) fn register_client(&mut self, client: &Client) {
+    /// The newest of those that nobody has used; the oldest make room.
+    pub(super) fn register_client(&mut self, client: &Client, most_unused: usize) {
+        self.remember_client(client);
+        self.unused.push(client.id.clone());
+        while self.unused.len() > most_unused {
+            let oldest = self.unused.remove(0);
+            self.clients.remove(&oldest);
+        }
+    }
+
+    pub(super) fn remember_client(&mut self, client: &Client) {
         self.clients.insert(client.id.clone(), client.clone());
+        self.unused.retain(|id| *id != client.id);
+    }
+
+    /// What it says is new, its end is not.
+    pub(super) fn update_client(&mut self, client: &Client) -> bool {
+        let known = self.clients.get_mut(&client.id);
+        known.map(|known| *known = Client { expires_at: known.expires_at, ..client.clone() }).is_some()
+    }
+
+    pub(super) fn forget_client(&mut self, id: &ClientId, only_unused: bool) -> bool {
+        if only_unused && !self.unused.contains(id) {
+            return false;
+        }
+        self.unused.retain(|unused| unused != id);
+        self.clients.remove(id).is_some()
     }
 
     pub(super) fn client(&self, id: &ClientId, now: Timestamp) -> Option<Client> {
         self.clients.get(id).filter(|client| client.expires_at.is_none_or(|end| now < end)).cloned()
     }
 
-    pub(super) fn keep_client(&mut self, id: &ClientId, until: Timestamp) {
+    pub(super) fn keep_client(&mut self, id: &ClientId, until: Timestamp) -> bool {
+        self.unused.retain(|unused| unused != id);
         if let Some(end) = self.clients.get_mut(id).and_then(|client| client.expires_at.as_mut()) {
             *end = until.max(*end);
         }
+        self.clients.contains_key(id)
     }
 
     pub(super) fn begin_login(&mut self, login: &PendingLogin) {

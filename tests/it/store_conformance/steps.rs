@@ -21,8 +21,11 @@ pub(super) enum Step {
     BeginLogin { login: usize },
     AdvanceLogin { login: usize, from: u8, upstream: Option<&'static str> },
     TakeLogin { login: usize },
-    RegisterClient { client: usize },
+    RegisterClient { client: usize, most_unused: usize },
+    RememberClient { client: usize },
     KeepClient { client: usize, until: Timestamp },
+    UpdateClient { client: usize, name: &'static str },
+    ForgetClient { client: usize, only_unused: bool },
     Look,
 }
 
@@ -106,7 +109,13 @@ pub(super) fn steps(
         4 => (0..LOGINS, 0_u8..2, upstream)
             .prop_map(|(login, from, upstream)| Step::AdvanceLogin { login, from, upstream }),
         2 => (0..LOGINS).prop_map(|login| Step::TakeLogin { login }),
-        1 => (0..clients.len()).prop_map(|client| Step::RegisterClient { client }),
+        2 => (0..clients.len(), 1_usize..3)
+            .prop_map(|(client, most_unused)| Step::RegisterClient { client, most_unused }),
+        1 => (0..clients.len()).prop_map(|client| Step::RememberClient { client }),
+        1 => (0..clients.len(), prop_oneof![Just("before"), Just("after")])
+            .prop_map(|(client, name)| Step::UpdateClient { client, name }),
+        1 => (0..clients.len(), any::<bool>())
+            .prop_map(|(client, only_unused)| Step::ForgetClient { client, only_unused }),
         2 => (0..clients.len(), soon()).prop_map(|(client, until)| Step::KeepClient { client, until }),
         1 => Just(Step::Look),
     ];
