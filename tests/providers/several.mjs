@@ -1,0 +1,1 @@
+export const several = { name: 'several', needs: [], version: () => '', scenarios: [], start: async () => ({ tails: () => [], stop() {} }) };
