@@ -1,6 +1,10 @@
 // Keycloak, started once: the realm of docker-compose.yml through what every provider goes through, and
 // a realm of its own for what only Keycloak does.
 import { brokerAddress, plainAccess, startBroker } from './broker.mjs';
+import { keys } from './keycloak_keys.mjs';
+import { logout } from './keycloak_logout.mjs';
+import { policy } from './keycloak_policy.mjs';
+import { Realm } from './keycloak_realm.mjs';
 import { Admin, form, needs, startKeycloak, version } from './keycloak_server.mjs';
 import { publishedKeys, sendPassword, sendWrongPassword } from './pages.mjs';
 import { scenarios } from './scenarios.mjs';
@@ -22,7 +26,7 @@ export const keycloak = {
   name: 'keycloak',
   needs,
   version: () => `Keycloak ${version}`,
-  scenarios,
+  scenarios: [...scenarios, ...policy, ...logout, ...keys],
   async start(binary) {
     const address = await brokerAddress();
     const server = await startKeycloak(address.issuer);
@@ -34,6 +38,7 @@ export const keycloak = {
     return {
       broker,
       provider: asProvider(admin),
+      realm: await Realm.make(server.origin, binary),
       tails: () => [broker.tail(), server.tail()],
       stop: () => Promise.all([broker.stop(), server.stop()]),
     };
