@@ -1,21 +1,25 @@
 // Back-channel logout: what ends at Keycloak ends here.
 //
-// What Keycloak 26.7.3 really sends, all of it before it answers whoever ended the session:
-// SEE_BELOW
+// What Keycloak 26.7.3 really sends, seen here:
+// - one logout token for each session that ends, before it answers whoever ended it: the person, or
+//   an administrator who ends one session or all of a person's;
+// - `typ` is `logout+jwt`, `sub` always stands in it, `sid` only with the client's setting "Backchannel
+//   logout session required"; it lives for two minutes;
+// - `iss` is the realm's as the session knows it, by whatever address the administrator came.
+// It sends nothing when a person is disabled or deleted, when their password is reset, when "Sign out
+// all active sessions" ends those of the whole realm, or when a not-before date is pushed. What the
+// broker refuses is not sent again, and the session has ended all the same.
 import { strict as assert } from 'node:assert';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { signIn, signInAt } from './keycloak_realm.mjs';
+import { ended, signIn, signInAt } from './keycloak_realm.mjs';
 import { withBrowser } from './visit.mjs';
-import { within } from './process.mjs';
 
 /** Stands where Keycloak posts: keeps what each logout token says, and passes it on to the broker. */
 class Post {
-  /** The header, the claims, and what the broker answered. */
+  /** The claims, and what the broker answered. */
   received = [];
-  #waiting = [];
 
   static async open() {
     const post = new Post();
@@ -27,23 +31,16 @@ class Post {
 
   async #pass(request, response) {
     const body = await text(request);
-    const token = new URLSearchParams(body).get('logout_token');
+    const [, payload] = new URLSearchParams(body).get('logout_token').split('.');
     const headers = { 'content-type': request.headers['content-type'] };
     const answer = await fetch(this.target, { method: 'POST', headers, body, signal: AbortSignal.timeout(10_000) });
+    this.received.push({ claims: JSON.parse(Buffer.from(payload, 'base64url')), status: answer.status });
     response.writeHead(answer.status).end(await answer.text());
-    this.received.push({ header: decodeProtectedHeader(token), claims: decodeJwt(token), status: answer.status });
-    this.#waiting.shift()?.();
   }
 
-  /** The tokens so far, once there are so many. */
-  async tokens(count) {
-    while (this.received.length < count) {
-      await within(20, `logout token ${count}`, new Promise(resolve => this.#waiting.push(resolve)));
-    }
-    assert.equal(this.received.length, count, 'more logout tokens than expected');
-    for (const { status } of this.received) {
-      assert.equal(status, 200, 'the broker did not take a logout token');
-    }
+  /** What has come so far: so many tokens, each of which the broker took. */
+  tokens(count) {
+    assert.deepEqual(this.received.map(({ status }) => status), Array(count).fill(200));
     return this.received.map(({ claims }) => claims);
   }
 
@@ -69,8 +66,6 @@ async function told(realm, { sid }, body) {
   }
 }
 
-const ended = async client => assert.equal(await client.refusedRefresh(), '400 invalid_grant');
-
 /** Two sign-ins of one person in two browsers, and the name of the first one's session. */
 async function twoSessions(realm, broker, username) {
   const first = await signIn(broker, username);
@@ -91,12 +86,11 @@ export const logout = [
         const other = await signIn(broker, 'igor');
         await first.refresh();
         await realm.endSession(session);
-        const [claims] = await post.tokens(1);
+        const [claims] = post.tokens(1);
         assert.deepEqual([claims.sid, claims.sub], [session, await realm.userId('hana')]);
         await ended(first);
         await second.refresh();
         await other.refresh();
-        console.log(JSON.stringify(post.received));
         await Promise.all([first, second, other].map(client => client.close()));
       }),
   },
@@ -109,12 +103,11 @@ export const logout = [
           const here = await signInAt(broker, tab, 'june');
           await tab.goto(`${realm.admin.issuer}/protocol/openid-connect/logout`);
           await tab.leave('#kc-logout');
-          const [claims] = await post.tokens(1);
+          const [claims] = post.tokens(1);
           assert(claims.sid, 'the logout token names no session');
           await ended(here);
           await elsewhere.refresh();
-          console.log(JSON.stringify(post.received));
-          await Promise.all([elsewhere.close(), here.close()]);
+            await Promise.all([elsewhere.close(), here.close()]);
         }),
       ),
   },
@@ -125,12 +118,11 @@ export const logout = [
         const { first, second } = await twoSessions(realm, broker, 'kai');
         const other = await signIn(broker, 'igor');
         await realm.endAllSessions('kai');
-        const tokens = await post.tokens(2);
+        const tokens = post.tokens(2);
         assert.equal(new Set(tokens.map(({ sid }) => sid)).size, 2);
         await ended(first);
         await ended(second);
         await other.refresh();
-        console.log(JSON.stringify(post.received));
         await Promise.all([first, second, other].map(client => client.close()));
       }),
   },
@@ -141,12 +133,11 @@ export const logout = [
         const { first, second, session } = await twoSessions(realm, broker, 'lena');
         const other = await signIn(broker, 'igor');
         await realm.endSession(session);
-        const [claims] = await post.tokens(1);
+        const [claims] = post.tokens(1);
         assert.deepEqual([claims.sid, claims.sub], [undefined, await realm.userId('lena')]);
         await ended(first);
         await ended(second);
         await other.refresh();
-        console.log(JSON.stringify(post.received));
         await Promise.all([first, second, other].map(client => client.close()));
       }),
   },

@@ -1,5 +1,6 @@
 // A realm of Keycloak's for the scenarios that need their own people: `works`, made by the
 // administrator's interface as docs/providers/keycloak.md says.
+import { strict as assert } from 'node:assert';
 import { brokerAddress, clientId, clientSecret, startBroker } from './broker.mjs';
 import { Admin, form } from './keycloak_server.mjs';
 import { sendPassword } from './pages.mjs';
@@ -25,7 +26,8 @@ const representation = {
     person('dora', { clientRoles: { wiki: ['editor'] } }),
     person('emil', { groups: ['/admin'], realmRoles: ['editor'], clientRoles: { wiki: ['editor'] } }),
     person('fay', { emailVerified: false }),
-    ...['gil', 'hana', 'igor', 'june', 'kai', 'lena', 'milo', 'nora'].map(name => person(name)),
+    person('olaf', { groups: ['/platform'] }),
+    ...['gil', 'hana', 'igor', 'june', 'kai', 'lena', 'milo', 'nora', 'pia', 'quin', 'rosa'].map(name => person(name)),
   ],
   clients: [
     { clientId: 'wiki', enabled: true, protocol: 'openid-connect', publicClient: true, standardFlowEnabled: false },
@@ -72,15 +74,18 @@ export class Realm {
     return realm;
   }
 
-  /** Runs `body` with a broker of its own, which the realm knows. `attributes` are our client's there. */
-  async lodge({ attributes, ...settings }, body) {
+  /**
+   * Runs `body` with a broker of its own, which the realm knows. `attributes` are our client's there,
+   * `more` is what its configuration says of the realm besides.
+   */
+  async lodge({ attributes, more, ...settings }, body) {
     const address = await brokerAddress();
     await this.admin.changeClient(client => ({
       redirectUris: [`${address.issuer}/oauth/callback/keycloak`],
       attributes: { ...client.attributes, ...attributes?.(address.issuer) },
     }));
     const upstream = {
-      id: 'keycloak', name: 'Works SSO', preset: 'keycloak', issuer: this.admin.issuer, allowed_domains: ['example.com'],
+      id: 'keycloak', name: 'Works SSO', preset: 'keycloak', issuer: this.admin.issuer, allowed_domains: ['example.com'], ...more,
     };
     const broker = await startBroker(this.binary, { address, upstreams: [upstream], ...settings });
     try {
@@ -96,6 +101,22 @@ export class Realm {
   async userId(username) {
     const [user] = await this.admin.call('GET', `/users?exact=true&username=${username}`);
     return user.id;
+  }
+
+  /** Changes what the realm knows of somebody. */
+  async change(username, change) {
+    const place = `/users/${await this.userId(username)}`;
+    await this.admin.call('PUT', place, { ...(await this.admin.call('GET', place)), ...change });
+  }
+
+  /** Takes somebody out of a group. */
+  async expel(username, group) {
+    const { id } = await this.admin.call('GET', `/group-by-path${group}`);
+    await this.admin.call('DELETE', `/users/${await this.userId(username)}/groups/${id}`);
+  }
+
+  async remove(username) {
+    await this.admin.call('DELETE', `/users/${await this.userId(username)}`);
   }
 
   /** The names of the sessions of somebody. */
@@ -123,3 +144,6 @@ export async function signInAt(broker, tab, username, options) {
 
 /** The same in a browser that is gone afterwards; the session at Keycloak stays. */
 export const signIn = (broker, username, options) => withBrowser(tab => signInAt(broker, tab, username, options));
+
+/** The tokens have ended: the next refresh is refused. */
+export const ended = async client => assert.equal(await client.refusedRefresh(), '400 invalid_grant');
