@@ -62,6 +62,9 @@ pub async fn serve_on(
 ) -> Result<(), ServeError> {
     let state = State::open(config, clock.now()).await?;
     let broker = Arc::new(wire(config, &state, Arc::clone(&clock))?);
+    for upstream in config.upstreams.iter().filter(|upstream| upstream.email_verified_as_text) {
+        tracing::warn!(upstream = %upstream.id, "email_verified_as_text: the text \"true\" verifies an email here");
+    }
     tracing::info!(issuer = %config.issuer, listen = ?listener.local_addr().ok(), "gatelodge serves");
     let keeper = {
         let broker = Arc::clone(&broker);

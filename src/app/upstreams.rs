@@ -52,6 +52,7 @@ pub(super) fn settings(upstream: &UpstreamConfig, issuer: &Issuer, policy: &Poli
         claim_paths: policy.claim_paths(&upstream.id).into_iter().map(str::to_owned).collect(),
         api_url: upstream.api_url.clone(),
         idp_hint: upstream.idp_hint.clone(),
+        email_verified_as_text: upstream.email_verified_as_text,
         offline: false,
     }
 }

@@ -64,7 +64,7 @@ impl UpstreamSettings {
         now: Timestamp,
     ) -> Identity {
         let profile = documents.profile();
-        let email = verified_email(profile, self.preset.verified_by);
+        let email = self.verified_email(profile);
         let domain = match self.preset.domain {
             DomainRule::VerifiedEmail => email.as_ref().map(|email| email.domain().clone()),
             DomainRule::HostedDomain { own } => email.as_ref().and_then(|email| hosted(profile, email, own)),
@@ -122,6 +122,15 @@ impl UpstreamSettings {
         self.claim_paths.iter().map(String::as_str).chain(organization)
     }
 
+    /// The address, if the provider says `true` (not 1, and `"true"` only where the operator lets it
+    /// count) to having verified it.
+    fn verified_email(&self, profile: &Members) -> Option<EmailAddress> {
+        let said = profile.get(self.preset.verified_by)?;
+        let verified = *said == Value::Bool(true) || (self.email_verified_as_text && *said == "true");
+        let email = profile.get("email").and_then(Value::as_str)?;
+        email.parse().ok().filter(|_| verified)
+    }
+
     fn groups(&self, documents: &Documents<'_>) -> GroupList {
         if let Some(fetched) = &documents.groups {
             return fetched.clone();
@@ -155,13 +164,6 @@ impl UpstreamSettings {
         });
         found.collect()
     }
-}
-
-/// The address, if the provider says `true` — not `"true"`, not 1 — to having verified it.
-fn verified_email(profile: &Members, verified_by: &str) -> Option<EmailAddress> {
-    let verified = profile.get(verified_by) == Some(&Value::Bool(true));
-    let email = profile.get("email").and_then(Value::as_str)?;
-    email.parse().ok().filter(|_| verified)
 }
 
 /// `hd`; without it the address's own domain, where that is one of the provider's.
@@ -201,6 +203,7 @@ mod tests {
             claim_paths: vec![],
             api_url: None,
             idp_hint: None,
+            email_verified_as_text: false,
             offline: false,
         }
     }

@@ -42,6 +42,8 @@ pub struct UpstreamSettings {
     pub api_url: Option<String>,
     /// Which of its own identity providers it should send people to.
     pub idp_hint: Option<String>,
+    /// Does the text `"true"` verify an email, as the JSON `true` does?
+    pub email_verified_as_text: bool,
     /// Is its refresh token wanted?
     pub offline: bool,
 }

@@ -34,7 +34,10 @@ pub(super) const fn product(preset: Preset) -> Product {
         gates: &[],
     };
     match preset {
-        Preset::Oidc => plain,
+        Preset::Oidc => Product {
+            takes: &["allowed_domains", "groups_claim", "roles_claim", "email_verified_as_text"],
+            ..plain
+        },
         Preset::Okta => Product { name: "Okta", ..plain },
         Preset::Google => Product {
             name: "Google",
@@ -81,7 +84,7 @@ impl Checker<'_> {
         let Product { name, takes, gates, .. } = product(preset);
         let text = |text: &Option<super::super::text::Text>| text.as_ref().map(|text| text.spot);
         let list = |texts: &Option<super::super::text::Texts>| texts.as_ref().map(|texts| texts.spot);
-        let given: [(&str, Option<Spot>); 7] = [
+        let given: [(&str, Option<Spot>); 8] = [
             ("allowed_domains", list(&raw.allowed_domains)),
             ("groups_claim", text(&raw.groups_claim)),
             ("roles_claim", text(&raw.roles_claim)),
@@ -89,6 +92,7 @@ impl Checker<'_> {
             ("tenants", list(&raw.tenants)),
             ("api_url", text(&raw.api_url)),
             ("idp_hint", text(&raw.idp_hint)),
+            ("email_verified_as_text", text(&raw.email_verified_as_text)),
         ];
         let mut suits = Ok(());
         for (key, spot) in given {

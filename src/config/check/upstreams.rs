@@ -80,6 +80,9 @@ impl Checker<'_> {
             roles_claim.and_then(|value| value.map(|value| self.place_of_claim(value)).transpose());
         let api_url = self.api_url(raw, place, (preset.ok(), issuer.as_deref().ok()));
         let idp_hint = self.optional(place, "idp_hint", raw.idp_hint.as_ref());
+        let email_verified_as_text = self
+            .optional(place, "email_verified_as_text", raw.email_verified_as_text.as_ref())
+            .and_then(|value| value.map_or(Ok(false), |value| self.flag(&value)));
         let (id, preset) = (id?, preset?);
         let default_name =
             || if preset == Preset::Oidc { id.to_string() } else { product(preset).name.to_owned() };
@@ -99,6 +102,7 @@ impl Checker<'_> {
             tenants: tenants?,
             api_url: api_url?,
             idp_hint: idp_hint?.map(|hint| hint.text),
+            email_verified_as_text: email_verified_as_text?,
         })
     }
 

@@ -125,6 +125,7 @@ fn keys_of_other_products() {
         ("okta", "organizations: [a]", "organizations"),
         ("oidc", "tenants: [8f14e45f-ceea-467f-9575-0a1b2c3d4e5f]", "tenants"),
         ("okta", "idp_hint: saml", "idp_hint"),
+        ("okta", "email_verified_as_text: true", "email_verified_as_text"),
         ("keycloak", "api_url: https://api.example.com", "api_url"),
         ("auth0", "tenants: [8f14e45f-ceea-467f-9575-0a1b2c3d4e5f]", "tenants"),
     ] {

@@ -78,6 +78,7 @@ fn upstream(provider: &TestProvider, limits: Limits) -> Upstream {
         claim_paths: vec![],
         api_url: None,
         idp_hint: None,
+        email_verified_as_text: false,
         offline: false,
     };
     Upstream::new(settings, Outbound::within(limits).unwrap())

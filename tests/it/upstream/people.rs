@@ -8,7 +8,7 @@ use crate::harness::client::{TestClient, Tokens};
 use crate::harness::keys::object;
 use crate::harness::provider::Person;
 
-use super::{Answered, assert_page, has_code};
+use super::{Answered, assert_page, has_code, product, scopes};
 
 /// Google behind the broker; its sign-in tells no groups, so no rule asks for one.
 fn google() -> Setup {
@@ -46,6 +46,33 @@ async fn sec_053_only_true_verifies_an_email() {
     assert_page(&sign_in(&broker, &client, person.clone()).await, 403, "absent");
     broker.provider.behave();
     assert!(has_code(&sign_in(&broker, &client, person).await));
+}
+
+/// SEC-053: where the operator says so the text counts as well; still only "true", at the provider that
+/// it is said of.
+#[tokio::test]
+async fn sec_053_the_text_true_counts_where_the_operator_says_so() {
+    let broker = product(
+        "",
+        "oidc",
+        "    allowed_domains: [example.com]\n    email_verified_as_text: true\n",
+        "  default_scopes: [mcp:read]\n",
+    )
+    .await;
+    for (said, is_verified) in [
+        (json!("true"), true),
+        (json!(true), true),
+        (json!("True"), false),
+        (json!("false"), false),
+        (json!("1"), false),
+        (json!(1), false),
+        (json!(["true"]), false),
+        (json!(null), false),
+    ] {
+        let mut person = Person::new("alice", "alice@example.com");
+        person.email_verified = said.clone();
+        assert_eq!(scopes(&broker, person).await.is_ok(), is_verified, "{said}");
+    }
 }
 
 /// SEC-053: email and verification are read from one document: what userinfo verifies says
