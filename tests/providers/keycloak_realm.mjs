@@ -10,7 +10,10 @@ function person(username, more = {}) {
   const name = username[0].toUpperCase() + username.slice(1);
   const credentials = [{ type: 'password', value: username, temporary: false }];
   const email = `${username}@example.com`;
-  return { username, email, emailVerified: true, enabled: true, firstName: name, lastName: 'Works', credentials, ...more };
+  // Who is imported has the roles that are named, and no others; this one holds `offline_access`.
+  const realmRoles = ['default-roles-works', ...(more.realmRoles ?? [])];
+  const rest = { emailVerified: true, enabled: true, firstName: name, lastName: 'Works', credentials };
+  return { username, email, ...rest, ...more, realmRoles };
 }
 
 const representation = {
@@ -109,10 +112,10 @@ export class Realm {
     await this.admin.call('PUT', place, { ...(await this.admin.call('GET', place)), ...change });
   }
 
-  /** Takes somebody out of a group. */
-  async expel(username, group) {
+  /** Puts somebody into a group, or takes them out. */
+  async setMember(username, group, isMember) {
     const { id } = await this.admin.call('GET', `/group-by-path${group}`);
-    await this.admin.call('DELETE', `/users/${await this.userId(username)}/groups/${id}`);
+    await this.admin.call(isMember ? 'PUT' : 'DELETE', `/users/${await this.userId(username)}/groups/${id}`);
   }
 
   async remove(username) {

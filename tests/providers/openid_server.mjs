@@ -12,6 +12,9 @@ export const version = `oidc-provider ${createRequire(import.meta.url)('oidc-pro
 /** What its password page is made of. */
 export const form = { name: 'input[name=login]', password: 'input[name=password]', send: 'button', refusal: /not your password/ };
 
+/** What its page for consent is answered with. */
+export const allow = 'button[name=answer][value=allow]';
+
 const generators = {
   ES256: { name: 'ECDSA', namedCurve: 'P-256' },
   RS256: { name: 'RSASSA-PKCS1-v1_5', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' },
@@ -35,7 +38,8 @@ function newAdapter() {
     upsert = (id, payload) => void kept.set(`${this.model}:${id}`, payload);
     consume = id => void (this.find(id).consumed = Math.floor(Date.now() / 1000));
     destroy = id => void kept.delete(`${this.model}:${id}`);
-    revokeByGrantId = grant => kept.forEach(({ grantId }, key) => grantId === grant && kept.delete(key));
+    revokeByGrantId = grant =>
+      kept.forEach(({ grantId }, key) => key.startsWith(`${this.model}:`) && grantId === grant && kept.delete(key));
   };
 }
 
@@ -121,6 +125,7 @@ export class OpenIdServer {
           client_id: clientId,
           client_secret: clientSecret,
           redirect_uris: this.redirectUris,
+          post_logout_redirect_uris: this.redirectUris.map(uri => new URL('/oauth/logout/done', uri).href),
           grant_types: ['authorization_code'],
           response_types: ['code'],
           id_token_signed_response_alg: shape.alg,
@@ -143,10 +148,12 @@ export class OpenIdServer {
         claims: use => this.#claims(login, use),
       }),
       loadExistingGrant: context => (this.asksForConsent ? undefined : this.#grantWithoutAsking(context)),
-      features: { devInteractions: { enabled: false } },
+      features: { devInteractions: { enabled: false }, rpInitiatedLogout: { logoutSource } },
       interactions: { policy, url: (_, { uid }) => `/interaction/${uid}` },
     });
-    this.provider.on('server_error', (_, error) => this.#faults.push(error.stack));
+    for (const event of ['server_error', 'authorization.error', 'end_session.error', 'grant.error']) {
+      this.provider.on(event, (context, error) => this.#faults.push(`${event} at ${context.path}: ${error.stack}`));
+    }
     this.provider.on('authorization.success', (_, answer) => shape.namesItself || delete answer.iss);
     this.provider.use((context, next) => this.#disguise(context, next));
   }
@@ -235,7 +242,9 @@ export class OpenIdServer {
     }
     const sent = new URLSearchParams(await text(request));
     if (prompt.name === 'consent') {
-      return this.provider.interactionFinished(request, response, { error: 'access_denied', error_description: 'denied' });
+      const denied = { error: 'access_denied', error_description: 'denied' };
+      const answer = sent.get('answer') === 'allow' ? { consent: {} } : denied;
+      return this.provider.interactionFinished(request, response, answer, { mergeWithLastSubmission: true });
     }
     const login = sent.get('login');
     if (!Object.hasOwn(this.people, login) || sent.get('password') !== login) {
@@ -257,6 +266,9 @@ const passwordPage = (login = '', refusal = '') =>
     `${refusal}<form method="post"><input name="login" value="${escaped(login)}">` +
       '<input name="password" type="password"><button>Sign in</button></form>',
   );
+const logoutSource = (context, logoutForm) => {
+  context.body = page(`${logoutForm}<button form="op.logoutForm" name="logout" value="yes">Sign out</button>`);
+};
 const consentPage = page(
   '<form method="post"><button name="answer" value="allow">Allow</button><button name="answer" value="deny">Deny</button></form>',
 );

@@ -4,7 +4,7 @@ import { scopes } from '../clients/support.mjs';
 import { looks } from '../clients/browser.mjs';
 import { brokerAddress, startBroker } from './broker.mjs';
 import { Client } from './client.mjs';
-import { OpenIdServer, form, version } from './openid_server.mjs';
+import { OpenIdServer, allow, form, version } from './openid_server.mjs';
 import { approve, noAccess, withBrowser } from './visit.mjs';
 
 const tenant = '8f14e45f-ceea-467f-9575-0a1b2c3d4e5f';
@@ -68,6 +68,10 @@ async function sendPasswordOf(tab, address) {
   assert.equal(await tab.page.locator(form.name).inputValue(), address);
   await tab.page.locator(form.password).fill(address);
   await tab.leave(form.send);
+  // Where the broker had the provider ask for consent.
+  if (await tab.page.locator(allow).count()) {
+    await tab.leave(allow);
+  }
 }
 
 /** A person at our page, asked by a client of this name. */

@@ -24,6 +24,10 @@ class Lodge {
     if (walker.page.url.startsWith(`${this.server.origin}/`)) {
       await walker.send({ login, password: login });
     }
+    // Where the broker had the provider ask for consent.
+    if (walker.page.html.includes('name="answer"')) {
+      await walker.send({ answer: 'allow' });
+    }
     return { returned: this.client.callback.received.length > before, page: walker.page };
   }
 

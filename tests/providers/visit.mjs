@@ -15,12 +15,18 @@ export async function withBrowser(body) {
   }
 }
 
-/** The person approves on our page, and stands at the provider (or past it). */
+const allowButton = 'button[name=action][value=allow]';
+
+/**
+ * The person approves on our page, and stands at the provider (or past it). Who is signed in here
+ * already allows it, and does not see the provider.
+ */
 export async function approve(tab, client, { scope = everything, upstream } = {}) {
   await tab.goto(await client.authorizationUrl(scope));
   const shown = await tab.page.locator('main').innerText();
   assert(shown.includes(client.name), `our page does not name ${client.name}: ${shown}`);
-  await tab.leave(upstream ? `button[name=upstream][value=${upstream}]` : 'button[name=upstream]');
+  const isSignedIn = (await tab.page.locator(allowButton).count()) > 0;
+  await tab.leave(upstream ? `button[name=upstream][value=${upstream}]` : isSignedIn ? allowButton : 'button[name=upstream]');
 }
 
 /** A client registers and begins; the person approves. */
