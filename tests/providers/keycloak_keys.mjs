@@ -13,6 +13,15 @@ async function comesIn(broker, username) {
   await client.close();
 }
 
+/** Anybody can invent a logout token with a key's name; new keys must be found all the same (REL-13). */
+async function invent(broker, issuer) {
+  const parts = [{ alg: 'RS256', kid: 'invented', typ: 'logout+jwt' }, { iss: issuer, aud: 'gatelodge' }, 'a signature'];
+  const token = parts.map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+  const options = { method: 'POST', body: new URLSearchParams({ logout_token: token }), signal: AbortSignal.timeout(10_000) };
+  const answer = await fetch(`${broker.issuer}/oauth/backchannel-logout/keycloak`, options);
+  assert.equal(answer.status, 400, await answer.text());
+}
+
 /** One stands at the password page while the keys change; the others come after, one by one and together. */
 const changeAmongSignIns = old => ({ realm }) =>
   realm.lodge({ access }, broker =>
@@ -20,6 +29,7 @@ const changeAmongSignIns = old => ({ realm }) =>
       await comesIn(broker, 'ada');
       const before = await publishedKeys(realm.admin.issuer);
       const standing = await begin(broker, tab, 'Slow typist');
+      await invent(broker, realm.admin.issuer);
       await realm.admin.rotateKeys(old);
       const after = await publishedKeys(realm.admin.issuer);
       assert(after.some(kid => !before.includes(kid)), 'no new key is published');
