@@ -28,7 +28,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::domain::{
     AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin,
-    PersonId, Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
+    PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::Secret;
 
@@ -91,6 +91,24 @@ pub trait Store: Send + Sync + fmt::Debug {
         session: UpstreamSession,
         now: Timestamp,
     ) -> Result<Option<PersonId>, StoreError>;
+
+    /// What upstreams have said of the people with this tag, and is not over. Two people may share a
+    /// tag: each record says whose it is.
+    async fn upstream_grants(
+        &self,
+        person: PersonTag,
+        now: Timestamp,
+    ) -> Result<Vec<UpstreamGrant>, StoreError>;
+
+    /// Keeps what an upstream has said of a person in place of version `seen` (0: of none), and counts
+    /// the version on; with `None`, in place of whatever is there. False if another version is there:
+    /// of all who have seen one version, one alone is told true.
+    async fn keep_upstream_grant(
+        &self,
+        grant: &UpstreamGrant,
+        seen: Option<u64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Opens a grant whose code waits to be redeemed. A person has at most
     /// [`MOST_GRANTS`](crate::domain::MOST_GRANTS): the one that would end first makes room.

@@ -7,6 +7,7 @@
 //! - `operations`: the store's sentences, each one transaction around the pure transitions of
 //!   [`crate::domain`].
 //! - `pins`: to whom the addresses of admins are pinned.
+//! - `upstream_grants`: what upstreams have said of people.
 //! - `purge`: garbage collection, which the app calls now and then.
 
 mod grants;
@@ -15,6 +16,7 @@ mod operations;
 mod pins;
 mod purge;
 mod tables;
+mod upstream_grants;
 mod writer;
 
 use std::fmt;

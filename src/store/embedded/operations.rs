@@ -9,7 +9,8 @@ use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore,
-    PendingLogin, PersonId, Redemption, Revoked, Rotation, RotationRules, UpstreamSession,
+    PendingLogin, PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules, UpstreamGrant,
+    UpstreamSession,
 };
 use crate::secret::{Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
@@ -130,6 +131,23 @@ impl Store for EmbeddedStore {
     ) -> Result<Option<PersonId>, StoreError> {
         let found = self.read(UPSTREAM_SESSIONS, &session.to_string(), Personal::No)?;
         Ok(found.and_then(|(person, until): (PersonId, Timestamp)| (now < until).then_some(person)))
+    }
+
+    async fn upstream_grants(
+        &self,
+        person: PersonTag,
+        now: Timestamp,
+    ) -> Result<Vec<UpstreamGrant>, StoreError> {
+        self.kept_upstream_grants(person, now).await
+    }
+
+    async fn keep_upstream_grant(
+        &self,
+        grant: &UpstreamGrant,
+        seen: Option<u64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.replace_upstream_grant(grant, seen, now).await
     }
 
     async fn open_grant(&self, grant: &Grant, _now: Timestamp) -> Result<(), StoreError> {

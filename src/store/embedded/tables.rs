@@ -22,6 +22,8 @@ pub(super) const CLIENTS: Expiring = TableDefinition::new("clients");
 pub(super) const LOGINS: Expiring = TableDefinition::new("logins");
 pub(super) const GRANTS: Expiring = TableDefinition::new("grants");
 pub(super) const UPSTREAM_SESSIONS: Expiring = TableDefinition::new("upstream_sessions");
+/// What upstreams have said of people.
+pub(super) const UPSTREAM_GRANTS: Expiring = TableDefinition::new("upstream_grants");
 pub(super) const SIGNING_KEYS: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("signing_keys");
 /// Revocations by name: the moment, and until when it matters.
@@ -34,7 +36,7 @@ pub(super) const ADMIN_PINS: TableDefinition<'static, &'static str, &'static str
 pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
 
 /// Every table that garbage collection looks at.
-pub(super) const COLLECTED: [Expiring; 4] = [CLIENTS, LOGINS, GRANTS, UPSTREAM_SESSIONS];
+pub(super) const COLLECTED: [Expiring; 5] = [CLIENTS, LOGINS, GRANTS, UPSTREAM_SESSIONS, UPSTREAM_GRANTS];
 
 /// The expiry of what never expires.
 const NEVER: u64 = u64::MAX;

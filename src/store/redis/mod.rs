@@ -7,6 +7,7 @@
 //! - `memory`: whether Redis keeps what it was given.
 //! - `grants`: a person's grants, as the scripts keep them.
 //! - `pins`: to whom the addresses of admins are pinned.
+//! - `upstream_grants`: what upstreams have said of people.
 //! - `operations`: the store's sentences; they know no shape.
 //!
 //! | record | type | fields |
@@ -15,6 +16,7 @@
 //! | login | hash | `exp`, `step`; `body` (sealed) |
 //! | session at an upstream | hash | `exp`, `person` |
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
+//! | what upstreams said of a person | hash | for each `name`, upstream and person: `name` (sealed), `name:at` (version and end) |
 //! | signing keys | hash | `version`; `ring` (sealed); of older brokers one sealed key for each algorithm |
 //! | revocations | hash | `version`; one moment and its keeping time for each name |
 //! | pin of an admin's address | string | the person |
@@ -33,6 +35,7 @@ mod operations;
 mod pins;
 mod scripts;
 mod servers;
+mod upstream_grants;
 
 use std::fmt;
 

@@ -9,8 +9,8 @@ use serde_bytes::{ByteBuf, Bytes};
 use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LAST_GENERATION, LoginId,
-    MOST_GRANTS, NotBefore, PendingLogin, PersonId, Redemption, Revoked, Rotation, RotationRules,
-    UpstreamSession,
+    MOST_GRANTS, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules,
+    UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Secret, random};
 use crate::store::{Store, StoreError, audit, codec, grant_body};
@@ -107,6 +107,23 @@ impl Store for RedisStore {
         let person = std::str::from_utf8(&person).ok().and_then(PersonId::parse);
         let person = person.ok_or_else(|| unreadable(&key))?;
         Ok((now < timestamp(&key, &ends)?).then_some(person))
+    }
+
+    async fn upstream_grants(
+        &self,
+        person: PersonTag,
+        now: Timestamp,
+    ) -> Result<Vec<UpstreamGrant>, StoreError> {
+        self.kept_upstream_grants(person, now).await
+    }
+
+    async fn keep_upstream_grant(
+        &self,
+        grant: &UpstreamGrant,
+        seen: Option<u64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.replace_upstream_grant(grant, seen, now).await
     }
 
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {
@@ -315,7 +332,7 @@ impl RedisStore {
     }
 
     /// Some fields of a record, in one read.
-    async fn fields<const N: usize>(
+    pub(super) async fn fields<const N: usize>(
         &self,
         key: &str,
         names: [&str; N],
@@ -348,7 +365,7 @@ fn earliest_in_grace(now: Timestamp, grace: Duration) -> String {
     }
 }
 
-fn decimal(at: Timestamp) -> String {
+pub(super) fn decimal(at: Timestamp) -> String {
     at.as_unix().to_string()
 }
 
@@ -356,6 +373,6 @@ fn timestamp(key: &str, digits: &[u8]) -> Result<Timestamp, StoreError> {
     number(key, digits).map(Timestamp::from_unix)
 }
 
-fn number(key: &str, digits: &[u8]) -> Result<u64, StoreError> {
+pub(super) fn number(key: &str, digits: &[u8]) -> Result<u64, StoreError> {
     std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or_else(|| unreadable(key))
 }

@@ -3,6 +3,7 @@
 //! - `backend`: the stores under test.
 //! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
 //! - `people`: all the grants of one person; `pins`: whose an admin's address is.
+//! - `upstream_grants`: what upstreams have said of people.
 //! - `revocations`: the end of much at once.
 //! - `model`: random operations (`steps`) against maps and the domain's transitions (`reference`).
 //! - `later_release`: records with members that this release does not know.
@@ -26,6 +27,7 @@ mod redis;
 mod reference;
 mod revocations;
 mod steps;
+mod upstream_grants;
 
 use backend::Backend;
 
@@ -83,6 +85,10 @@ on_every_backend! {
         families::an_idle_family_is_gone_and_use_keeps_it,
         families::a_family_before_its_code_is_redeemed_is_gone,
         families::an_ended_grant_is_gone,
+        upstream_grants::one_comes_back_as_it_was_until_it_is_over,
+        upstream_grants::each_person_and_upstream_has_one_of_their_own,
+        upstream_grants::one_of_many_claims,
+        upstream_grants::a_sign_in_goes_over_whatever_is_there,
         pins::one_of_many_gets_an_address,
         pins::a_pin_stays_until_it_is_taken_out,
         keys::replicas_agree_on_one_key_ring,

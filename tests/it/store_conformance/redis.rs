@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use gatelodge::domain::Grant;
+use gatelodge::domain::{Grant, Identity, UpstreamGrant, UpstreamId};
 use gatelodge::secret::{Digest, MasterSecret, Secret};
 use gatelodge::store::redis::Servers;
 use gatelodge::store::{RedisStore, Store, StoreError};
 use redis::{Cmd, Connection, FromRedisValue};
 
 use crate::harness::redis_server::{self, RedisServer};
-use crate::harness::sample::{NOW, at_upstream, client, grant, key_ring, later, login};
+use crate::harness::sample::{NOW, at_upstream, client, grant, key_ring, later, login, upstream_grant};
 
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -63,10 +63,11 @@ async fn sec_166_redis_holds_no_canary() {
     store.register_client(&client("a")).await.unwrap();
     store.begin_login(&at_upstream(&login(), "okta"), NOW).await.unwrap();
     store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
-    redeemed(&store).await;
+    let person = redeemed(&store).await;
+    store.keep_upstream_grant(&upstream_grant(&person), Some(0), NOW).await.unwrap();
 
     let keys: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}*").as_bytes()]);
-    assert_eq!(keys.len(), 4);
+    assert_eq!(keys.len(), 5);
     let mut bytes = Vec::new();
     for key in keys {
         bytes.extend(ask::<Vec<u8>>(&mut raw, &[b"DUMP", &key]));
@@ -104,6 +105,39 @@ async fn sec_165_every_record_has_a_lifetime() {
     assert!(near(lifetime(key.clone()), 60));
     store.redeem_code(&opened.id, NOW, IDLE).await.unwrap();
     assert!(near(lifetime(key), 3600));
+
+    let key = format!("upstream:{{{}}}", opened.id.person());
+    let long = upstream_grant(&opened);
+    let short = UpstreamGrant { ends_at: later(100), ..long.clone() };
+    store.keep_upstream_grant(&short, Some(0), NOW).await.unwrap();
+    assert!(near(lifetime(key.clone()), 100));
+    let elsewhere = Identity { upstream: UpstreamId::parse("google").unwrap(), ..opened.identity };
+    store.keep_upstream_grant(&UpstreamGrant { identity: elsewhere, ..long }, Some(0), NOW).await.unwrap();
+    store.keep_upstream_grant(&short, Some(1), NOW).await.unwrap();
+    assert!(near(lifetime(key), 30 * 86_400), "the longest of them");
+}
+
+/// SEC-166: what an upstream has said of one person does not open as another's.
+#[tokio::test]
+async fn sec_166_swapped_upstream_grants_do_not_open() {
+    let Some(server) = redis_server::shared() else { return };
+    let (store, prefix, mut raw) = beside(server).await;
+    let (one, two) = (grant(), grant());
+    let [from, to] = [&one, &two].map(|grant| {
+        let key = format!("{prefix}1:upstream:{{{}}}", grant.id.person()).into_bytes();
+        (key, format!("okta:{}", grant.identity.person()).into_bytes())
+    });
+    for person in [&one, &two] {
+        store.keep_upstream_grant(&upstream_grant(person), Some(0), NOW).await.unwrap();
+    }
+    let body: Vec<u8> = ask(&mut raw, &[b"HGET", &from.0, &from.1]);
+    let _: u64 = ask(&mut raw, &[b"HSET", &to.0, &to.1, &body]);
+    assert_eq!(store.upstream_grants(one.id.person(), NOW).await.unwrap().len(), 1);
+    let swapped = store.upstream_grants(two.id.person(), NOW).await;
+    assert!(matches!(swapped, Err(StoreError::Unreadable(_))), "{swapped:?}");
+    // A new sign-in is not refused for it.
+    assert!(store.keep_upstream_grant(&upstream_grant(&two), None, NOW).await.unwrap());
+    assert_eq!(store.upstream_grants(two.id.person(), NOW).await.unwrap().len(), 1);
 }
 
 /// A broken connection costs the calls that were on it, and no later ones: the next call makes a
