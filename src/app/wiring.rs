@@ -16,6 +16,7 @@ use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
 use crate::login::{Login, LoginRules};
 use crate::outbound::Outbound;
+use crate::people::People;
 use crate::policy::{Hierarchy, Policy};
 use crate::protocol::{ResourceUri, ScopeSet};
 use crate::secret::Digest;
@@ -41,12 +42,15 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let upstreams = config.upstreams.iter().map(|upstream| {
         Upstream::new(upstreams::settings(upstream, &config.issuer, &policy), outbound.clone())
     });
+    let upstreams = Upstreams::new(upstreams.collect());
+    let people = People { upstreams: upstreams.clone(), store: Arc::clone(&store) };
     let login = Login {
         issuer: config.issuer.clone(),
         clients: clients.clone(),
         store: Arc::clone(&store),
         journal: journal.clone(),
-        upstreams: Upstreams::new(upstreams.collect()),
+        upstreams,
+        people: people.clone(),
         policy: Arc::clone(&policy),
         resources: Arc::clone(&resources),
         codes: AuthorizationCodes::new(&state.secret),
@@ -70,6 +74,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     };
     let tokens = TokenEndpoint {
         authenticator,
+        people,
         store: Arc::clone(&store),
         journal: journal.clone(),
         revocations,

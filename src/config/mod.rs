@@ -32,8 +32,8 @@ pub use schema::schema;
 
 pub use settings::{
     AccessConfig, ClientAuth, ClientConfig, Config, LONGEST_GRANT, LogConfig, LogFormat, Preset,
-    RedisAccount, RedisConfig, RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource,
-    SigningAlgorithm, SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
+    RecheckConfig, RedisAccount, RedisConfig, RedisServers, RedisTls, RegistrationConfig, ResourceConfig,
+    SecretSource, SigningAlgorithm, SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
 };
 
 /// Reads and checks a configuration file.

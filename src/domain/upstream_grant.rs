@@ -129,7 +129,7 @@ impl UpstreamGrant {
             return Standing::Refused(why);
         }
         match &self.credential {
-            Some(credential) if now.since(self.asked_at) >= recheck_after => {
+            Some(credential) if self.asked_at < now && now.since(self.asked_at) >= recheck_after => {
                 if now < self.claimed_until {
                     Standing::Claimed
                 } else if now < self.resting_until {
@@ -233,6 +233,8 @@ mod tests {
         let first = arrived(Some(credential("1")), None);
         assert_eq!(first.standing(AFTER, at(59)), Standing::Good);
         assert_eq!(first.standing(AFTER, at(60)), Standing::Due(&credential("1")));
+        assert_eq!(first.standing(Duration::ZERO, at(0)), Standing::Good, "asked in this very second");
+        assert_eq!(first.standing(Duration::ZERO, at(1)), Standing::Due(&credential("1")));
         let claimed = first.clone().claimed(at(70));
         assert_eq!(claimed.standing(AFTER, at(69)), Standing::Claimed);
         assert_eq!(

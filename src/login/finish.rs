@@ -34,7 +34,7 @@ impl Login {
     /// What was asked and what policy grants become a grant. Nothing in common: the person sees
     /// why, and the client gets nothing.
     pub(super) async fn finish(&self, arrival: &Arrival<'_>, signed_in: SignedIn) -> Result<Step, PageError> {
-        let SignedIn { identity, .. } = signed_in;
+        let identity = signed_in.identity.clone();
         let Arrival { login, to, now, .. } = *arrival;
         let request = &login.request;
         let Some(resource) = self.resources.find(&request.resource) else {
@@ -71,6 +71,8 @@ impl Login {
         if let Some(session) = grant.identity.session {
             self.store.remember_upstream_session(session, &grant.identity.person(), ends_at, now).await?;
         }
+        // Before the grant: none stands on facts that are not kept.
+        self.people.arrived(&signed_in, ends_at, now).await?;
         self.store.open_grant(&grant, now).await?;
         let event = AuditEvent::new(AuditKind::SignedIn, now).grant(&grant).by_rules(rules);
         self.journal.record(event);

@@ -160,7 +160,6 @@ impl Preset {
         name: "keycloak",
         roles: &["realm_access.roles", "resource_access.*.roles"],
         idp_hint: Some("kc_idp_hint"),
-        offline: NO_OFFLINE,
         ..Self::OIDC
     };
 
