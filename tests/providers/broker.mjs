@@ -21,6 +21,7 @@ upstreams:
     scopes: [${upstream.scopes.join(', ')}]
     groups_claim: groups
     allowed_domains: [example.com]
+    recheck_after: 0s
 resources:
   - url: ${resource}
     name: Acme notes

@@ -79,6 +79,22 @@ class Admin {
     await this.call('PUT', `/clients/${client.id}`, { ...client, consentRequired });
   }
 
+  async #person(username) {
+    const [person] = await this.call('GET', `/users?exact=true&username=${username}`);
+    return person;
+  }
+
+  async setEnabled(username, enabled) {
+    const { id } = await this.#person(username);
+    await this.call('PUT', `/users/${id}`, { enabled });
+  }
+
+  async setMember(username, path, isMember) {
+    const { id } = await this.#person(username);
+    const group = await this.call('GET', `/group-by-path${path}`);
+    await this.call(isMember ? 'PUT' : 'DELETE', `/users/${id}/groups/${group.id}`);
+  }
+
   /** A new key of a higher priority, and the old ones out of use for signing. */
   async rotateKeys() {
     this.rotations = (this.rotations ?? 0) + 1;
@@ -135,6 +151,10 @@ export const keycloak = {
       },
       signingKeys: () => publishedKeys(issuer),
       rotateKeys: () => admin.rotateKeys(),
+      people: {
+        setEnabled: (person, enabled) => admin.setEnabled(person, enabled),
+        setPlatform: (person, isMember) => admin.setMember(person, '/platform', isMember),
+      },
     };
   },
 };

@@ -1,5 +1,6 @@
 // What every identity provider goes through. A provider fills in its own pages; the rest is the same.
 import { strict as assert } from 'node:assert';
+import { setTimeout } from 'node:timers/promises';
 import { Tab, newProfile } from '../clients/browser.mjs';
 import { scopes } from '../clients/support.mjs';
 import { Client } from './client.mjs';
@@ -121,6 +122,28 @@ export const scenarios = [
         assert(returned, `the provider asked again: ${page?.url} ${page?.heading}`);
         assert.deepEqual(scopes((await second.redeem()).scope), ['mcp:read', 'mcp:write']);
         await Promise.all([first.close(), second.close()]);
+      });
+    },
+  },
+  {
+    name: 'a lost group and a disabled account count at the next refresh',
+    needs: 'people',
+    async run(broker, provider) {
+      await withBrowser(async tab => {
+        const client = await approve(broker, tab, 'Long-lived client');
+        await provider.signIn(tab, 'bob');
+        assert.deepEqual(scopes((await client.redeem()).scope), scopes('mcp:read mcp:write'));
+        // Facts of this very second are not asked for again.
+        const refresh = () => setTimeout(1100).then(() => client.refresh());
+        await provider.people.setPlatform('bob', false);
+        assert.deepEqual(scopes((await refresh()).scope), ['mcp:read']);
+        await provider.people.setPlatform('bob', true);
+        assert.deepEqual(scopes((await refresh()).scope), ['mcp:read', 'mcp:write']);
+        await provider.people.setEnabled('bob', false);
+        await assert.rejects(refresh(), { error: 'invalid_grant' });
+        await provider.people.setEnabled('bob', true);
+        await assert.rejects(refresh(), { error: 'invalid_grant' });
+        await client.close();
       });
     },
   },
