@@ -160,7 +160,7 @@ impl People {
         now: Timestamp,
     ) -> Result<UpstreamGrant, StoreError> {
         let renewal = upstream.renew(&used, &claim.identity, now).await;
-        if let Renewal::NoAnswer { fault, .. } = &renewal {
+        if let Renewal::NoAnswer(fault, _) = &renewal {
             tracing::warn!(%fault, "a person's facts could not be renewed; the last ones serve");
         }
         let mut look = tokio::time::interval(LOOK);
@@ -210,7 +210,7 @@ fn of(identity: &Identity, all: Vec<UpstreamGrant>) -> Option<UpstreamGrant> {
 fn outcome(kept: UpstreamGrant, renewal: &Renewal, now: Timestamp) -> UpstreamGrant {
     match renewal {
         Renewal::Facts(facts, credential) => kept.renewed((**facts).clone(), credential.clone(), now),
-        Renewal::NoAnswer { credential, .. } => kept.rested(credential.clone(), now.plus(REST)),
+        Renewal::NoAnswer(_, credential) => kept.rested(credential.clone(), now.plus(REST)),
         Renewal::Refused(why) => kept.refused_because(why.clone()),
     }
 }

@@ -32,17 +32,13 @@ const CLIENT_SLACK: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Wires a broker.
 pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Broker, StartError> {
-    let outbound = Outbound::new()?;
     let store = Arc::clone(&state.store);
     let journal = Journal::new(Arc::clone(&store));
     let resources = Arc::new(resources(config)?);
     let policy = Arc::new(policy(config));
     let clients = Clients::new(config.clients.iter().map(configured).collect(), Arc::clone(&store));
     let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
-    let upstreams = config.upstreams.iter().map(|upstream| {
-        Upstream::new(upstreams::settings(upstream, &config.issuer, &policy), outbound.clone())
-    });
-    let upstreams = Upstreams::new(upstreams.collect());
+    let upstreams = providers(config, &policy)?;
     let people = People { upstreams: upstreams.clone(), store: Arc::clone(&store) };
     let login = Login {
         issuer: config.issuer.clone(),
@@ -114,6 +110,14 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         journal,
         keys,
     })
+}
+
+/// The identity providers.
+fn providers(config: &Config, policy: &Policy) -> Result<Upstreams, StartError> {
+    let outbound = Outbound::new()?;
+    let provider =
+        |upstream| Upstream::new(upstreams::settings(upstream, &config.issuer, policy), outbound.clone());
+    Ok(Upstreams::new(config.upstreams.iter().map(provider).collect()))
 }
 
 /// The keeper of a broker's signing keys.

@@ -165,10 +165,9 @@ impl UpstreamGrant {
 
     /// The upstream gave no answer that can be believed; but perhaps another credential.
     #[must_use]
-    pub fn rested(self, credential: Option<UpstreamCredential>, until: Timestamp) -> Self {
+    pub fn rested(self, credential: UpstreamCredential, until: Timestamp) -> Self {
         let never = Timestamp::from_unix(0);
-        let credential = credential.or(self.credential);
-        Self { credential, claimed_until: never, resting_until: until, ..self }
+        Self { credential: Some(credential), claimed_until: never, resting_until: until, ..self }
     }
 
     /// The upstream refuses the person: what we had to ask with is of no more use.
@@ -197,6 +196,7 @@ mod token {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::{BTreeMap, BTreeSet};
 
     const AFTER: Duration = Duration::from_secs(60);
 
@@ -212,8 +212,8 @@ mod tests {
             email: None,
             domain: None,
             groups: groups.iter().map(ToString::to_string).collect(),
-            roles: Default::default(),
-            claims: Default::default(),
+            roles: BTreeSet::new(),
+            claims: BTreeMap::new(),
             name: None,
             session: None,
             authenticated_at: at(0),
@@ -242,7 +242,7 @@ mod tests {
             Standing::Due(&credential("1")),
             "whoever claimed is gone"
         );
-        let rested = claimed.clone().rested(Some(credential("2")), at(99));
+        let rested = claimed.clone().rested(credential("2"), at(99));
         assert_eq!(rested.standing(AFTER, at(98)), Standing::Resting);
         assert_eq!(rested.standing(AFTER, at(99)), Standing::Due(&credential("2")));
         let renewed = claimed.renewed(identity(&["b"]), credential("3"), at(61));

@@ -95,6 +95,7 @@ impl Endpoints {
 }
 
 /// What a code or a refresh token was exchanged for: upstream tokens never leave (SEC-058).
+#[expect(clippy::struct_field_names, reason = "the names of RFC 6749")]
 pub(super) struct Tokens {
     /// Not from a provider of plain OAuth 2.
     pub(super) id_token: Option<UnverifiedIdToken>,
@@ -257,7 +258,11 @@ pub(super) async fn refresh(
         let is_about_the_person = match answer.error() {
             BasicErrorResponseType::InvalidGrant => true,
             BasicErrorResponseType::Extension(code) => NOT_WITHOUT_THE_PERSON.contains(&code.as_str()),
-            _ => false,
+            BasicErrorResponseType::InvalidClient
+            | BasicErrorResponseType::InvalidRequest
+            | BasicErrorResponseType::InvalidScope
+            | BasicErrorResponseType::UnauthorizedClient
+            | BasicErrorResponseType::UnsupportedGrantType => false,
         };
         if is_about_the_person { ExchangeError::Refused(said) } else { ExchangeError::Unavailable(said) }
     };

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use crate::clock::Timestamp;
 use crate::domain::{Identity, UpstreamCredential, UpstreamToken};
@@ -27,12 +27,8 @@ pub enum Renewal {
     /// Facts, and what to ask with the next time.
     Facts(Box<Identity>, UpstreamCredential),
     /// Nothing that can be believed, which says nothing of the person.
-    NoAnswer {
-        /// What happened.
-        fault: UpstreamError,
-        /// What to ask with the next time, if that was given all the same.
-        credential: Option<UpstreamCredential>,
-    },
+    /// What to ask with the next time may have come all the same.
+    NoAnswer(UpstreamError, UpstreamCredential),
     /// The provider refuses the person, for this reason.
     Refused(String),
 }
@@ -62,51 +58,31 @@ impl Upstream {
         self.rest.0.store(now.plus(REST).as_unix(), Ordering::Relaxed);
     }
 
-    /// Asks for the facts of a person who is known. As at a sign-in, all hops together take at most
-    /// 9 s; what a token was exchanged for is not lost with a later hop.
+    /// Asks for the facts of a person who is known. As at a sign-in, all hops together take at most 9 s.
     pub async fn renew(&self, credential: &UpstreamCredential, known: &Identity, now: Timestamp) -> Renewal {
-        let deadline = Instant::now() + ALL_HOPS;
-        let late = || self.unavailable("it did not answer in time");
-        let renewal = match &credential.token {
-            UpstreamToken::Access(token) => {
-                let asked = timeout_at(deadline, self.github_facts(token, now)).await;
-                asked.unwrap_or_else(|_| Err(Denied::NoAnswer(late())))
-            }
-            UpstreamToken::Refresh(token) => {
-                let exchanged = timeout_at(deadline, self.exchange_again(token, now)).await;
-                match exchanged.unwrap_or_else(|_| Err(Denied::NoAnswer(late()))) {
-                    Ok(tokens) => {
-                        let next = tokens.refresh_token.clone().unwrap_or_else(|| token.clone());
-                        let next =
-                            UpstreamCredential { token: UpstreamToken::Refresh(next), ..credential.clone() };
-                        let facts = self.facts_again(&tokens, credential, (known, now));
-                        let facts = timeout_at(deadline, facts).await;
-                        let facts = facts.unwrap_or_else(|_| Err(Denied::NoAnswer(late())));
-                        return self.told(facts, known, (Some(next), credential), now);
+        // What a token was exchanged for is not lost with a later hop.
+        let mut next = credential.clone();
+        let asked = async {
+            let facts = match &credential.token {
+                UpstreamToken::Access(token) => self.github_facts(token, now).await?,
+                UpstreamToken::Refresh(token) => {
+                    let tokens = self.exchange_again(token, now).await?;
+                    if let Some(token) = &tokens.refresh_token {
+                        next.token = UpstreamToken::Refresh(token.clone());
                     }
-                    Err(denied) => Err(denied),
+                    self.facts_again(&tokens, credential, (known, now)).await?
                 }
-            }
-        };
-        self.told(renewal, known, (None, credential), now)
-    }
-
-    fn told(
-        &self,
-        facts: Result<Identity, Denied>,
-        known: &Identity,
-        (next, used): (Option<UpstreamCredential>, &UpstreamCredential),
-        now: Timestamp,
-    ) -> Renewal {
-        let facts = facts.and_then(|facts| {
+            };
             let is_same = facts.issuer == known.issuer && facts.subject == known.subject;
             let other = || Denied::NoAnswer(self.refused("its answer is about another account"));
             is_same.then_some(facts).ok_or_else(other)
-        });
+        };
+        let late = |_| Err(Denied::NoAnswer(self.unavailable("it did not answer in time")));
+        let facts = timeout(ALL_HOPS, asked).await.unwrap_or_else(late);
         match facts {
             Ok(facts) => {
                 self.rest.0.store(0, Ordering::Relaxed);
-                Renewal::Facts(Box::new(facts), next.unwrap_or_else(|| used.clone()))
+                Renewal::Facts(Box::new(facts), next)
             }
             Err(Denied::Refused(why)) => Renewal::Refused(why),
             Err(Denied::NoAnswer(fault)) => {
@@ -114,7 +90,7 @@ impl Upstream {
                 if matches!(fault, UpstreamError::Unavailable { .. }) {
                     self.let_rest(now);
                 }
-                Renewal::NoAnswer { fault, credential: next }
+                Renewal::NoAnswer(fault, next)
             }
         }
     }

@@ -159,7 +159,9 @@ impl DemoProvider {
         let mut memory = self.memory();
         if is_offline {
             let token = random::token();
-            answer["refresh_token"] = Value::String(token.clone());
+            if let Some(answer) = answer.as_object_mut() {
+                answer.insert("refresh_token".to_owned(), Value::String(token.clone()));
+            }
             memory.refresh_tokens.retain(|_, other| other.expires_at > now);
             let expires_at = now.plus(REFRESH_LIFE);
             let offline = Offline { person: person.clone(), authenticated_at, expires_at };
