@@ -8,8 +8,8 @@ use crate::domain::{Resource, Resources};
 use crate::grants::TokenEndpoint;
 use crate::keyring::KeyKeeper;
 use crate::login::Login;
-use crate::protocol::Issuer;
 use crate::protocol::metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata};
+use crate::protocol::{Issuer, KeySet};
 use crate::store::Store;
 use crate::store::audit::Journal;
 
@@ -47,7 +47,7 @@ impl Broker {
         let url = |path| self.issuer.url(path);
         let introspects = !self.introspection.servers.is_empty();
         let confidential = vec!["client_secret_basic", "client_secret_post"];
-        let methods = vec!["none", "client_secret_basic", "client_secret_post"];
+        let methods = vec!["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
         AuthorizationServerMetadata {
             issuer: self.issuer.as_str().to_owned(),
             authorization_endpoint: url("/oauth/authorize"),
@@ -67,6 +67,8 @@ impl Broker {
             grant_types_supported: vec!["authorization_code", "refresh_token"],
             token_endpoint_auth_methods_supported: methods.clone(),
             revocation_endpoint_auth_methods_supported: methods,
+            token_endpoint_auth_signing_alg_values_supported: KeySet::ALGORITHMS.to_vec(),
+            client_id_metadata_document_supported: self.login.clients.documents().are_taken(),
             code_challenge_methods_supported: vec!["S256"],
             authorization_response_iss_parameter_supported: true,
         }

@@ -1,6 +1,7 @@
 //! Configuration → broker → router: the only place that wires.
 //!
 //! - `wiring`: a checked configuration and a store become a `Broker`.
+//! - `clients`: which clients there are.
 //! - `upstreams`: a configured identity provider becomes settings and an admission.
 //! - `state`: which store, which secret, which signing keys.
 //! - `command_store`: the store that is there, for a command beside the broker.
@@ -10,6 +11,7 @@
 //! - `serve`: a listener, the router, housekeeping, and a graceful end.
 
 mod admins;
+mod clients;
 mod command_store;
 mod explain;
 mod keys;

@@ -13,6 +13,7 @@ use crate::config::{
 };
 use crate::domain::{KeyRing, NewKey};
 use crate::keyring::{self, KeyringError};
+use crate::outbound::documents::{Documents, PATIENCE, SystemLookup};
 use crate::secret::{MasterSecret, Secret, WeakSecret, random};
 use crate::store::redis::{Account, Servers, Shape, Tls};
 use crate::store::{EmbeddedStore, RedisStore, Store, StoreError};
@@ -68,6 +69,8 @@ pub struct State {
     pub secret: MasterSecret,
     /// The signing keys.
     pub keys: Arc<SigningKeys>,
+    /// What fetches clients' documents.
+    pub documents: Documents,
 }
 
 impl State {
@@ -75,7 +78,10 @@ impl State {
     pub async fn open(config: &Config, now: Timestamp) -> Result<Self, StartError> {
         let OpenStore { store, secret } = OpenStore::open(config).await?;
         let keys = Arc::new(open_keys(&config.signing, store.as_ref(), now).await?);
-        Ok(Self { store, secret, keys })
+        let private_hosts = config.client_documents.private_hosts.iter().map(ToString::to_string);
+        let documents =
+            Documents::new(Arc::new(SystemLookup), private_hosts.collect(), Vec::new(), PATIENCE)?;
+        Ok(Self { store, secret, keys, documents })
     }
 }
 

@@ -1,34 +1,26 @@
 //! A checked configuration and a store become a broker.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::access::Introspection;
 use crate::broker::Broker;
-use crate::clients::{Authenticator, Clients, ConfiguredClient, Registration, RegistrationRules};
+use crate::clients::{Authenticator, Registration, RegistrationRules};
 use crate::clock::Clock;
-use crate::config::{AccessConfig, ClientAuth, ClientConfig, Config, SigningConfig};
-use crate::domain::{
-    ClientAuthMethod, ClientId, Conditions, Effect, Resource, Resources, RotationRules, Rule,
-};
+use crate::config::{AccessConfig, Config, SigningConfig};
+use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
 use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
 use crate::login::{Login, LoginRules};
 use crate::outbound::Outbound;
 use crate::people::People;
 use crate::policy::{Hierarchy, Policy};
-use crate::protocol::{ResourceUri, ScopeSet};
-use crate::secret::Digest;
+use crate::protocol::ScopeSet;
 use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
 use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
 use crate::upstream::{Upstream, Upstreams};
 
-use super::{StartError, State, upstreams};
-
-/// How much longer than its newest grant a client is remembered (INT-36).
-const CLIENT_SLACK: Duration = Duration::from_secs(30 * 24 * 3600);
+use super::{StartError, State, clients, upstreams};
 
 /// Wires a broker.
 pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Broker, StartError> {
@@ -36,7 +28,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let journal = Journal::new(Arc::clone(&store));
     let resources = Arc::new(resources(config)?);
     let policy = Arc::new(policy(config));
-    let clients = Clients::new(config.clients.iter().map(configured).collect(), Arc::clone(&store));
+    let clients = clients::directory(config, state, Arc::clone(&clock));
     let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
     let upstreams = providers(config, &policy)?;
     let people = People { upstreams: upstreams.clone(), store: Arc::clone(&store) };
@@ -58,11 +50,12 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         },
         clock: Arc::clone(&clock),
     };
-    let authenticator = Arc::new(Authenticator::new(clients, Arc::clone(&clock)));
+    let authenticator =
+        Arc::new(Authenticator::new(config.issuer.clone(), clients, Arc::clone(&store), Arc::clone(&clock)));
     let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
-        servers: introspecting(&config.clients),
+        servers: clients::introspecting(&config.clients),
         minter: minter.clone(),
         store: Arc::clone(&store),
         revocations: Arc::clone(&revocations),
@@ -81,7 +74,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         refresh_tokens: RefreshTokens::new(&state.secret),
         rules: GrantRules {
             rotation: RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle },
-            keep_client: config.tokens.refresh_absolute + CLIENT_SLACK,
+            keep_client: clients::kept_for(config),
         },
         clock: Arc::clone(&clock),
     };
@@ -133,12 +126,6 @@ pub(super) fn keeper(config: &Config, state: &State, journal: Journal, clock: Ar
     }
 }
 
-/// Which clients ask about the tokens of which servers.
-fn introspecting(clients: &[ClientConfig]) -> HashMap<ClientId, Vec<ResourceUri>> {
-    let asking = clients.iter().filter(|client| !client.introspects.is_empty());
-    asking.map(|client| (ClientId::new(&client.id), client.introspects.clone())).collect()
-}
-
 /// What is protected.
 pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
     let all = config.resources.iter().map(|resource| Resource {
@@ -174,19 +161,4 @@ pub(super) fn policy(config: &Config) -> Policy {
     let admissions = config.upstreams.iter().map(upstreams::admission);
     let hierarchy = Hierarchy::new(config.access.scope_hierarchy.iter().cloned());
     Policy::new(admissions.collect(), rules, hierarchy)
-}
-
-fn configured(client: &ClientConfig) -> ConfiguredClient {
-    let digest = client.secret.as_ref().map(|secret| Digest::of(secret.expose()));
-    let auth = match (client.auth, digest) {
-        (ClientAuth::ClientSecretBasic, Some(digest)) => ClientAuthMethod::ClientSecretBasic(digest),
-        (ClientAuth::ClientSecretPost, Some(digest)) => ClientAuthMethod::ClientSecretPost(digest),
-        _ => ClientAuthMethod::None,
-    };
-    ConfiguredClient {
-        id: client.id.clone(),
-        name: client.name.clone(),
-        redirect_uris: client.redirect_uris.clone(),
-        auth,
-    }
 }

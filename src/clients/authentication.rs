@@ -1,25 +1,22 @@
 //! Client authentication (RFC 6749 section 2.3). The registered method is enforced, and an
 //! unknown client gets the same answer as a wrong secret (SEC-071).
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use governor::clock::Clock as GovernorClock;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::keyed::DashMapStateStore;
-use governor::{Quota, RateLimiter};
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Client, ClientAuthMethod, ClientId};
-use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::protocol::client_document::ClientKeys;
+use crate::protocol::{ErrorCode, Issuer, OAuthError, Params};
 use crate::secret::{Digest, Secret};
+use crate::store::Store;
 
-use super::Clients;
+use super::assertion::{HoldingAssertion, InvalidAssertion};
+use super::rate::PerMinute;
+use super::{Clients, assertion};
 
 /// Failed attempts at one client in a minute before the answer is 429 (SEC-069).
 const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
@@ -30,6 +27,7 @@ pub struct Credentials {
     basic: Option<(String, Option<Secret>)>,
     body_id: Option<String>,
     body_secret: Option<Secret>,
+    assertion: Option<Secret>,
 }
 
 impl Credentials {
@@ -46,10 +44,20 @@ impl Credentials {
             None => None,
             Some(header) => Some(read_basic(header).ok_or_else(invalid)?),
         };
+        let assertion = form.one("client_assertion")?.map(|assertion| Secret::new(assertion.to_owned()));
+        let kind = form.one("client_assertion_type")?;
+        if kind != assertion.as_ref().map(|_| assertion::ASSERTION_TYPE) {
+            let text = format!(
+                "client_assertion and client_assertion_type ({}) belong together",
+                assertion::ASSERTION_TYPE
+            );
+            return Err(OAuthError::new(ErrorCode::InvalidRequest, text));
+        }
         Ok(Self {
             basic,
             body_id: form.one("client_id")?.map(str::to_owned),
             body_secret: form.one("client_secret")?.map(|secret| Secret::new(secret.to_owned())),
+            assertion,
         })
     }
 
@@ -60,8 +68,21 @@ impl Credentials {
                 "the header and the body name different clients",
             )),
             (Some((id, _)), _) | (None, Some(id)) => Ok(ClientId::new(id)),
-            (None, None) => Err(OAuthError::new(ErrorCode::InvalidClient, "client_id is missing")),
+            // RFC 7521 section 4.2: an assertion may stand alone.
+            (None, None) => self
+                .assertion
+                .as_ref()
+                .and_then(|assertion| assertion::named_client(assertion.expose()))
+                .ok_or_else(|| OAuthError::new(ErrorCode::InvalidClient, "client_id is missing")),
         }
+    }
+
+    fn methods(&self) -> usize {
+        let header = self.basic.as_ref().is_some_and(|(_, secret)| secret.is_some());
+        [header, self.body_secret.is_some(), self.assertion.is_some()]
+            .into_iter()
+            .filter(|sent| *sent)
+            .count()
     }
 }
 
@@ -97,37 +118,20 @@ impl AuthenticatedClient {
     }
 }
 
-/// Lets governor run on our clock.
-#[derive(Clone)]
-struct OurClock(Arc<dyn Clock>);
-
-impl GovernorClock for OurClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Duration::from_secs(self.0.now().as_unix()).into()
-    }
-}
-
 /// Authenticates clients and slows down guessing.
+#[derive(Debug)]
 pub struct Authenticator {
+    issuer: Issuer,
     clients: Clients,
-    failures: RateLimiter<ClientId, DashMapStateStore<ClientId>, OurClock, NoOpMiddleware<Nanos>>,
-}
-
-impl fmt::Debug for Authenticator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Authenticator")
-    }
+    store: Arc<dyn Store>,
+    failures: PerMinute<ClientId>,
 }
 
 impl Authenticator {
     /// Authenticates against this directory.
     #[must_use]
-    pub fn new(clients: Clients, clock: Arc<dyn Clock>) -> Self {
-        let quota = Quota::per_minute(FAILURES_PER_MINUTE);
-        let failures = RateLimiter::new(quota, DashMapStateStore::default(), OurClock(clock));
-        Self { clients, failures }
+    pub fn new(issuer: Issuer, clients: Clients, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { issuer, clients, store, failures: PerMinute::new(FAILURES_PER_MINUTE, clock) }
     }
 
     /// Authenticates. Only failures are counted and slowed down: whoever holds the secret is
@@ -138,35 +142,63 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<AuthenticatedClient, OAuthError> {
         let id = credentials.client_id()?;
-        let found = self.clients.find(&id, now).await.map_err(OAuthError::unavailable)?;
+        let found = self.clients.find(&id, now).await?;
         let refused =
             OAuthError::new(ErrorCode::InvalidClient, "unknown client, or wrong client credentials");
         let Some(client) = found else { return Err(refused) };
         let in_header = credentials.basic.as_ref().and_then(|(_, secret)| secret.as_ref());
         let in_body = credentials.body_secret.as_ref();
-        if in_header.is_some() && in_body.is_some() {
+        if credentials.methods() > 1 {
             let text = "use one method of client authentication, not two";
             return Err(OAuthError::new(ErrorCode::InvalidRequest, text));
         }
         let proven = match &client.auth {
-            ClientAuthMethod::None => in_header.is_none() && in_body.is_none(),
+            ClientAuthMethod::None => credentials.methods() == 0,
             ClientAuthMethod::ClientSecretBasic(digest) => proves(in_header, digest),
             ClientAuthMethod::ClientSecretPost(digest) => proves(in_body, digest),
+            ClientAuthMethod::PrivateKeyJwt { keys, required } => match &credentials.assertion {
+                Some(assertion) => self.holds(assertion, &id, keys, now).await?,
+                None => !required && credentials.methods() == 0,
+            },
         };
         if proven {
             return Ok(AuthenticatedClient(client));
         }
-        match self.failures.check_key(&id) {
-            Ok(()) => Err(refused),
-            Err(_) => {
-                Err(OAuthError::new(ErrorCode::SlowDown, "too many failed attempts; try again in a minute"))
-            }
+        if self.failures.allows(&id) {
+            return Err(refused);
         }
+        Err(OAuthError::new(ErrorCode::SlowDown, "too many failed attempts; try again in a minute"))
+    }
+
+    /// Is this the client's assertion, for us, in time and for the first time (SEC-068)?
+    async fn holds(
+        &self,
+        assertion: &Secret,
+        client: &ClientId,
+        keys: &ClientKeys,
+        now: Timestamp,
+    ) -> Result<bool, OAuthError> {
+        let kid = assertion::key_id(assertion.expose());
+        let keys = self.clients.documents().keys_knowing(client, keys, kid.as_deref(), now).await?;
+        let verified = assertion::verify(assertion.expose(), &keys, (client, &self.issuer), now);
+        let fault = match verified {
+            Ok(HoldingAssertion { name, until }) => {
+                let first = self.store.use_assertion(&name, until, now).await;
+                if first.map_err(OAuthError::unavailable)? {
+                    return Ok(true);
+                }
+                InvalidAssertion::Used
+            }
+            Err(fault) => fault,
+        };
+        tracing::info!(%client, %fault, "a client could not prove itself");
+        Ok(false)
     }
 
     /// Forgets the counters of clients that had no failure lately.
     pub fn collect_garbage(&self) {
-        self.failures.retain_recent();
+        self.failures.collect_garbage();
+        self.clients.documents().collect_garbage();
     }
 }
 

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin};
 use crate::protocol::RedirectUri;
+use crate::protocol::{ClientIdUrl, ErrorCode, OAuthError};
 use crate::store::{Store, StoreError};
+
+use super::metadata_documents::{DocumentFault, MetadataDocuments};
 
 /// A client that the operator names in the configuration.
 #[derive(Debug, Clone)]
@@ -21,17 +24,46 @@ pub struct ConfiguredClient {
     pub auth: ClientAuthMethod,
 }
 
-/// Configured clients, and those in the store.
+/// Why a client cannot be looked up.
+#[derive(Debug, thiserror::Error)]
+pub enum FindClientError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The client's metadata document.
+    #[error("the client's metadata document: {0}")]
+    Document(#[from] DocumentFault),
+}
+
+/// What does not hold is the client's fault; what cannot be had now is not (INT-43, PRIN-5).
+impl From<FindClientError> for OAuthError {
+    fn from(error: FindClientError) -> Self {
+        match error {
+            FindClientError::Store(_)
+            | FindClientError::Document(DocumentFault::Unreachable(_) | DocumentFault::Busy) => {
+                Self::unavailable(error)
+            }
+            FindClientError::Document(_) => Self::new(ErrorCode::InvalidClient, error.to_string()),
+        }
+    }
+}
+
+/// Configured clients, those that name themselves by URL, and those in the store.
 #[derive(Debug, Clone)]
 pub struct Clients {
     configured: Arc<HashMap<ClientId, Client>>,
+    documents: MetadataDocuments,
     store: Arc<dyn Store>,
 }
 
 impl Clients {
     /// The configured clients come first: nobody can register over one.
     #[must_use]
-    pub fn new(configured: Vec<ConfiguredClient>, store: Arc<dyn Store>) -> Self {
+    pub fn new(
+        configured: Vec<ConfiguredClient>,
+        documents: MetadataDocuments,
+        store: Arc<dyn Store>,
+    ) -> Self {
         let known = configured.into_iter().map(|client| {
             let id = ClientId::new(client.id);
             let client = Client {
@@ -46,14 +78,21 @@ impl Clients {
             };
             (id, client)
         });
-        Self { configured: Arc::new(known.collect()), store }
+        Self { configured: Arc::new(known.collect()), documents, store }
     }
 
     /// The client of this identifier, unless it has been forgotten.
-    pub async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+    pub async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, FindClientError> {
         match self.configured.get(id) {
             Some(client) => Ok(Some(client.clone())),
-            None => self.store.client(id, now).await,
+            None if ClientIdUrl::is_meant(id.as_str()) => Ok(Some(self.documents.find(id, now).await?)),
+            None => Ok(self.store.client(id, now).await?),
         }
+    }
+
+    /// The clients that name themselves by URL.
+    #[must_use]
+    pub fn documents(&self) -> &MetadataDocuments {
+        &self.documents
     }
 }

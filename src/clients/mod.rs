@@ -1,14 +1,22 @@
 //! Client applications: who they are, and how they prove it.
 //!
-//! - `directory`: [`Clients`], configured ones and those that registered themselves.
+//! - `directory`: [`Clients`], however they came to be known.
 //! - `registration`: dynamic registration (RFC 7591) as real clients use it.
+//! - `metadata_documents`: clients whose identifier is the URL of their metadata.
+//! - `client_keys`: the keys of clients that sign; `single_flight`: one fetch for all who ask.
 //! - `authentication`: credentials become an [`AuthenticatedClient`], the only input that a
-//!   grant takes.
+//!   grant takes; `assertion` is its `private_key_jwt`, `rate` slows down whoever guesses.
 
+mod assertion;
 mod authentication;
+mod client_keys;
 mod directory;
+mod metadata_documents;
+mod rate;
 mod registration;
+mod single_flight;
 
 pub use authentication::{AuthenticatedClient, Authenticator, Credentials};
-pub use directory::{Clients, ConfiguredClient};
+pub use directory::{Clients, ConfiguredClient, FindClientError};
+pub use metadata_documents::{DocumentFault, DocumentRules, MetadataDocuments, described};
 pub use registration::{Registration, RegistrationRules};

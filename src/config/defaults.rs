@@ -29,6 +29,7 @@ pub(super) const ROTATE_EVERY: &str = "90d";
 
 pub(super) const REGISTRATION_OPEN: &str = "true";
 pub(super) const UNUSED_LIFETIME: &str = "30d";
+pub(super) const CLIENT_DOCUMENTS: &str = "true";
 pub(super) const CLIENT_AUTH: &str = "client_secret_basic";
 
 pub(super) const LOG_FORMAT: &str = "json";

@@ -62,6 +62,9 @@ pub(super) struct RawConfig {
     /// How clients register themselves.
     #[serde(default)]
     pub(super) registration: RawRegistration,
+    /// Clients whose identifier is the URL of their metadata.
+    #[serde(default)]
+    pub(super) client_documents: RawClientDocuments,
     /// Clients that are known beforehand.
     pub(super) clients: Option<Vec<Located<RawClient>>>,
     /// What is logged, and how.
@@ -248,6 +251,37 @@ pub(super) struct RawRegistration {
     pub(super) unused_lifetime: Option<Text>,
     /// Redirect hosts whose clients get a secret when they name no authentication method.
     pub(super) secret_hosts: Option<Texts>,
+}
+
+/// Clients whose identifier is the URL of their metadata (Client ID Metadata Documents).
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawClientDocuments {
+    /// May clients name themselves by URL?
+    #[serde(default)]
+    #[schemars(schema_with = "flag", extend("default" = true))]
+    pub(super) enabled: Option<Text>,
+    /// Only clients of these hosts and the hosts below them; left out: of any.
+    pub(super) allowed_hosts: Option<Texts>,
+    /// No clients of these hosts and the hosts below them.
+    pub(super) denied_hosts: Option<Texts>,
+    /// Hosts, exactly, whose names may lead to addresses of a private network.
+    pub(super) private_hosts: Option<Texts>,
+    /// Documents that are not fetched, for hosts that cannot be reached.
+    pub(super) pinned: Option<Vec<Located<RawPinnedDocument>>>,
+}
+
+/// A client's metadata document that is not fetched: `document` or `file`.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawPinnedDocument {
+    /// The client's URL.
+    #[schemars(required)]
+    pub(super) client_id: Option<Text>,
+    /// The document, as JSON in a text.
+    pub(super) document: Option<Text>,
+    /// A file that holds the document.
+    pub(super) file: Option<Text>,
 }
 
 /// A client that is known beforehand.

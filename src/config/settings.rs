@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::domain::{Account, DomainName, EmailAddress, Rule, UpstreamId};
 pub use crate::protocol::SigningAlgorithm;
+use crate::protocol::client_document::ClientDocument;
 use crate::protocol::{Issuer, RedirectUri, ResourceUri, Scope, ScopeSet};
 use crate::secret::{MasterSecret, Secret};
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub signing: SigningConfig,
     /// How clients register themselves.
     pub registration: RegistrationConfig,
+    /// Clients whose identifier is the URL of their metadata.
+    pub client_documents: ClientDocumentsConfig,
     /// Clients that the operator names.
     pub clients: Vec<ClientConfig>,
     /// What is logged, and how.
@@ -286,6 +289,30 @@ pub struct RegistrationConfig {
     pub unused_lifetime: Duration,
     /// Redirect hosts whose clients get a secret when they name no authentication method (INT-30).
     pub secret_hosts: Vec<String>,
+}
+
+/// Clients whose identifier is the URL of their metadata.
+#[derive(Debug, Clone)]
+pub struct ClientDocumentsConfig {
+    /// Are there any?
+    pub enabled: bool,
+    /// Only of these hosts, if any are named.
+    pub allowed_hosts: Vec<DomainName>,
+    /// Not of these.
+    pub denied_hosts: Vec<DomainName>,
+    /// Hosts whose names may lead into a private network.
+    pub private_hosts: Vec<DomainName>,
+    /// Documents that are not fetched.
+    pub pinned: Vec<PinnedDocument>,
+}
+
+/// A document that the operator has (INT-42).
+#[derive(Debug, Clone)]
+pub struct PinnedDocument {
+    /// The client's URL.
+    pub client_id: String,
+    /// What stands there.
+    pub document: ClientDocument,
 }
 
 /// A client that the operator names.

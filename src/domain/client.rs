@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::protocol::RedirectUri;
+use crate::protocol::client_document::ClientKeys;
 use crate::secret::Digest;
 
 /// A client identifier.
@@ -41,11 +42,14 @@ pub enum ClientOrigin {
     Configured,
     /// Registered itself (RFC 7591): nothing that it says about itself is known to be true.
     Registered,
+    /// Its identifier is the URL of a document about it: the host's owner vouches for it, and nobody
+    /// for what it calls itself.
+    MetadataDocument,
 }
 
 /// How a client authenticates at the token endpoint; the registered method is enforced (SEC-066).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "method", content = "secret", rename_all = "snake_case")]
+#[serde(tag = "method", content = "by", rename_all = "snake_case")]
 pub enum ClientAuthMethod {
     /// A public client: PKCE alone protects the code.
     None,
@@ -53,6 +57,13 @@ pub enum ClientAuthMethod {
     ClientSecretBasic(Digest),
     /// In the request body.
     ClientSecretPost(Digest),
+    /// A JWT that the client signs (RFC 7523 section 2.2).
+    PrivateKeyJwt {
+        /// Its public keys.
+        keys: ClientKeys,
+        /// False for a client that says that it may also come without.
+        required: bool,
+    },
 }
 
 impl ClientAuthMethod {
@@ -63,6 +74,7 @@ impl ClientAuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic(_) => "client_secret_basic",
             Self::ClientSecretPost(_) => "client_secret_post",
+            Self::PrivateKeyJwt { .. } => "private_key_jwt",
         }
     }
 }
@@ -93,7 +105,7 @@ impl Client {
     /// seen a page of ours (SEC-019).
     #[must_use]
     pub fn is_self_registered(&self) -> bool {
-        self.origin == ClientOrigin::Registered
+        self.origin != ClientOrigin::Configured
     }
 
     /// Proves that an answer may go to `requested` (SEC-001 to SEC-004). Without a request,

@@ -14,6 +14,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use crate::broker::Broker;
+use crate::clients::DocumentFault;
 use crate::login::{ClientReturn, PageError};
 use crate::pages::{ErrorPage, Problem, ReturnLink, csp};
 use crate::protocol::{ErrorCode, OAuthError};
@@ -140,6 +141,8 @@ pub(super) fn problem(broker: &Broker, error: &PageError, request: &RequestId) -
 fn log(error: &PageError, problem: Problem) {
     if let PageError::Unavailable(fault) = error {
         tracing::error!(%fault, "a store fault in front of a person");
+    } else if let PageError::ClientDocument(fault) = error {
+        tracing::warn!(%fault, "a client's metadata document cannot be used");
     } else if let PageError::UpstreamUnavailable(_, fault) = error {
         tracing::warn!(%fault, "a sign-in failed");
     } else if let PageError::UpstreamRefused(_, fault) = error {
@@ -155,6 +158,11 @@ fn log(error: &PageError, problem: Problem) {
 fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) {
     match error {
         PageError::UnknownClient => (Problem::UnknownClient, None, None),
+        PageError::ClientDocument(DocumentFault::Unreachable(_) | DocumentFault::Busy) => {
+            (Problem::ClientDocumentUnavailable, None, None)
+        }
+        // Our own words about a public document, for its author.
+        PageError::ClientDocument(fault) => (Problem::ClientDocument, Some(fault.to_string()), None),
         PageError::BadRedirect(mismatch) => (Problem::BadRedirect, Some(mismatch.to_string()), None),
         PageError::BadRequest(text) => (Problem::BadRequest, Some(text.clone()), None),
         PageError::FormNotValid => (Problem::FormReplayed, None, None),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::clients::{DocumentFault, FindClientError};
 use crate::domain::{AuthorizationRequest, LoginId, RedirectMismatch, TrustedReturn};
 use crate::protocol::{Issuer, OAuthError, ResourceUri, ScopeSet};
 use crate::secret::Secret;
@@ -94,6 +95,9 @@ pub enum NoAccessReason {
 pub enum PageError {
     /// No such client. The redirect that came along must not be followed (SEC-003).
     UnknownClient,
+    /// The document that the client's identifier leads to makes no client. As with an unknown client,
+    /// nothing may be followed.
+    ClientDocument(DocumentFault),
     /// Not the client's redirect.
     BadRedirect(RedirectMismatch),
     /// The request itself is damaged.
@@ -145,6 +149,21 @@ pub enum AuthorizeError {
 impl From<StoreError> for PageError {
     fn from(fault: StoreError) -> Self {
         Self::Unavailable(fault)
+    }
+}
+
+impl From<FindClientError> for PageError {
+    fn from(error: FindClientError) -> Self {
+        match error {
+            FindClientError::Store(fault) => Self::Unavailable(fault),
+            FindClientError::Document(fault) => Self::ClientDocument(fault),
+        }
+    }
+}
+
+impl From<FindClientError> for AuthorizeError {
+    fn from(error: FindClientError) -> Self {
+        Self::Show(error.into())
     }
 }
 

@@ -1,8 +1,14 @@
-//! The one HTTP client for calls to other servers (SEC-061).
+//! Calls to other servers (SEC-061).
 //!
-//! Verified TLS, no proxy from the environment, no redirects, 3 s to connect, 10 s in all, at
-//! most 1 MiB of body. Plain http only towards loopback. Nothing else in the crate builds a
-//! client: a lint forbids it.
+//! - [`Outbound`]: servers that the operator names. Verified TLS, no proxy from the environment, no
+//!   redirects, 3 s to connect, 10 s in all, at most 1 MiB of body. Plain http only towards loopback.
+//! - [`documents`]: documents whose address a stranger names: more guarded, and smaller.
+//! - `special_use`: the addresses that such a name must not lead to.
+//!
+//! Nothing else in the crate builds a client: a lint forbids it.
+
+pub mod documents;
+mod special_use;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -70,17 +76,8 @@ impl Outbound {
     }
 
     /// Builds the client with other limits.
-    #[expect(clippy::disallowed_methods, reason = "the one place that builds a client")]
     pub fn within(limits: Limits) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(limits.connect)
-            .timeout(limits.total)
-            .user_agent(concat!("gatelodge/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client, largest_body: limits.largest_body })
+        Ok(Self { client: builder(limits.connect, limits.total).build()?, largest_body: limits.largest_body })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -128,6 +125,18 @@ impl Outbound {
             status => Err(OutboundError::Status { host: callable_host(url)?, status }),
         }
     }
+}
+
+/// What every client of ours has in common.
+#[expect(clippy::disallowed_methods, reason = "the one place where a client begins")]
+fn builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .connect_timeout(connect)
+        .timeout(total)
+        .user_agent(concat!("gatelodge/", env!("CARGO_PKG_VERSION")))
 }
 
 /// The host, if the URL may be called at all.

@@ -44,6 +44,10 @@ impl<'a> ErrorPage<'a> {
 pub enum Problem {
     /// 400: the client is not known (SEC-003).
     UnknownClient,
+    /// 400: the client's metadata document makes no client (SEC-117 to SEC-125).
+    ClientDocument,
+    /// 503: the client's metadata document cannot be fetched now (INT-43).
+    ClientDocumentUnavailable,
     /// 400: the answer would go where the client has not registered (SEC-001, SEC-004).
     BadRedirect,
     /// 400: anything else about the request that cannot be told to the client.
@@ -71,8 +75,10 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::UnknownClient,
+        Self::ClientDocument,
+        Self::ClientDocumentUnavailable,
         Self::BadRedirect,
         Self::BadRequest,
         Self::SignInOver,
@@ -91,6 +97,7 @@ impl Problem {
     pub const fn status(self) -> u16 {
         match self {
             Self::UnknownClient
+            | Self::ClientDocument
             | Self::BadRedirect
             | Self::BadRequest
             | Self::SignInOver
@@ -100,7 +107,7 @@ impl Problem {
             Self::NotFound => 404,
             Self::WrongHost => 421,
             Self::UpstreamFailed => 502,
-            Self::UpstreamUnavailable | Self::Unavailable => 503,
+            Self::ClientDocumentUnavailable | Self::UpstreamUnavailable | Self::Unavailable => 503,
         }
     }
 
@@ -111,6 +118,16 @@ impl Problem {
                 "This application is not known here",
                 "The application that sent you here is not registered, or its registration has been removed. Nothing was sent back to it.",
                 "Remove the connection in the application and add it again. Most applications then register themselves anew.",
+            ],
+            Self::ClientDocument => [
+                "This application cannot be let in",
+                "The application that sent you here says what it is in a document on its own website, and this service cannot accept that document. Nothing was sent back to it.",
+                "Show this page to whoever makes the application, or to your administrator.",
+            ],
+            Self::ClientDocumentUnavailable => [
+                "The application's website does not answer",
+                "The application that sent you here says what it is in a document on its own website, which cannot be read at the moment.",
+                "Wait a minute, then go back to the application and connect again.",
             ],
             Self::BadRedirect => [
                 "The answer would go to the wrong place",

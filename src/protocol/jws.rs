@@ -72,6 +72,13 @@ impl<'a> Jws<'a> {
         self.header.get(name).and_then(Value::as_str)
     }
 
+    /// Whom the token says it is about. Proves nothing: it only says whose keys to verify it with.
+    #[must_use]
+    pub fn unverified_subject(&self) -> Option<String> {
+        let claims = strict_object(self.payload).ok()?;
+        claims.get("sub")?.as_str().map(str::to_owned)
+    }
+
     /// The claims, if one of these keys signed them.
     pub fn verify(&self, keys: &KeySet) -> Result<Members, InvalidJws> {
         if REFUSED_HEADERS.iter().any(|name| self.header.contains_key(*name)) {
@@ -104,6 +111,9 @@ pub struct KeySet {
 }
 
 impl KeySet {
+    /// The algorithms of the keys that are usable.
+    pub const ALGORITHMS: [&'static str; 7] = ["ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "EdDSA"];
+
     /// Takes the keys that are for signatures and for an algorithm that we accept.
     #[must_use]
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a Jwk>) -> Self {

@@ -11,7 +11,7 @@ use crate::domain::{
     AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin,
     PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
-use crate::secret::Secret;
+use crate::secret::{Digest, Secret};
 
 use super::{Store, StoreError};
 
@@ -22,6 +22,7 @@ pub enum Operation {
     RegisterClient,
     Client,
     KeepClient,
+    UseAssertion,
     BeginLogin,
     Login,
     AdvanceLogin,
@@ -113,6 +114,15 @@ impl Store for FaultyStore {
 
     async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
         self.reach(Operation::KeepClient)?.keep_client(id, until).await
+    }
+
+    async fn use_assertion(
+        &self,
+        assertion: &Digest,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.reach(Operation::UseAssertion)?.use_assertion(assertion, until, now).await
     }
 
     async fn begin_login(&self, login: &PendingLogin, now: Timestamp) -> Result<(), StoreError> {

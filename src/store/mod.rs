@@ -30,7 +30,7 @@ use crate::domain::{
     AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin,
     PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
-use crate::secret::Secret;
+use crate::secret::{Digest, Secret};
 
 pub use embedded::EmbeddedStore;
 pub use redis::RedisStore;
@@ -61,6 +61,15 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Lets a client live at least until `until`; never shortens its life (INT-36).
     async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Marks a client's assertion as used until it is over at `until`. False if it was used before
+    /// (RFC 7523 section 3, SEC-068).
+    async fn use_assertion(
+        &self,
+        assertion: &Digest,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Begins a sign-in.
     async fn begin_login(&self, login: &PendingLogin, now: Timestamp) -> Result<(), StoreError>;

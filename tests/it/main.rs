@@ -17,6 +17,7 @@
 mod architecture;
 mod authorize;
 mod cli;
+mod client_documents;
 mod clock_skew;
 mod config;
 mod connections;

@@ -50,7 +50,10 @@ async fn int_12_the_members_that_clients_rely_on() {
     assert_eq!(metadata["token_endpoint_auth_methods_supported"][0], "none", "INT-13");
     assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
     assert_eq!(metadata["scopes_supported"], json!(["mcp:admin", "mcp:read", "mcp:write"]));
-    assert!(metadata.get("client_id_metadata_document_supported").is_none(), "INT-14: not built");
+    assert_eq!(metadata["client_id_metadata_document_supported"], true, "INT-14");
+    let methods = json!(["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]);
+    assert_eq!(metadata["token_endpoint_auth_methods_supported"], methods);
+    assert_eq!(metadata["token_endpoint_auth_signing_alg_values_supported"][0], "ES256");
     let whole = metadata.to_string();
     assert!(!whole.contains("null") && !whole.contains("[]") && !whole.contains("\"\""), "{whole}");
 }

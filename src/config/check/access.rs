@@ -18,6 +18,8 @@ pub(super) struct Known<'a> {
     pub(super) resources: &'a Partly<ResourceConfig>,
     /// The only clients that there can be, where that is known.
     pub(super) only_clients: Option<&'a [&'a str]>,
+    /// May it also be any URL?
+    pub(super) urls_are_clients: bool,
     pub(super) tokens: Option<&'a TokenConfig>,
 }
 

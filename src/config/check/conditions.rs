@@ -11,7 +11,7 @@ use super::access::Known;
 use super::values::{Checker, Value};
 use super::{Checked, Partly};
 use crate::domain::{Account, ClientId, Conditions, DomainName, EmailAddress, UpstreamId};
-use crate::protocol::ResourceUri;
+use crate::protocol::{ClientIdUrl, ResourceUri};
 
 /// Claims that must not decide by themselves, and what to write instead (identity requirements).
 const NEVER_BY_ITSELF: [(&str, &str); 8] = [
@@ -212,7 +212,8 @@ impl Checker<'_> {
 
     /// A client that is configured, or that may register itself.
     fn possible_client(&mut self, value: &Value, known: Known<'_>) -> Checked<ClientId> {
-        match known.only_clients {
+        let may_be_a_url = known.urls_are_clients && ClientIdUrl::parse(&value.text).is_ok();
+        match known.only_clients.filter(|_| !may_be_a_url) {
             Some(only) if !only.contains(&value.text.as_str()) => {
                 let problem = format!(
                     "the rule can never match {}: no client has this id, and registration is closed",

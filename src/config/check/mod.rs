@@ -16,6 +16,7 @@
 //! A check reads all of its values before it gives up on any, so one run reports everything.
 
 mod access;
+mod client_documents;
 mod clients;
 mod conditions;
 mod hierarchy;
@@ -64,9 +65,11 @@ impl Checker<'_> {
         let signing = self.signing(&raw.signing);
         let registration = self.registration(&raw.registration);
         let clients = self.clients(raw.clients.as_deref().unwrap_or_default(), &resources);
-        let only_clients = match (&registration, &clients) {
-            (Ok(registration), Ok(clients)) if !registration.open => {
-                Some(clients.iter().map(|client| client.id.as_str()).collect::<Vec<_>>())
+        let client_documents = self.client_documents(&raw.client_documents);
+        let only_clients = match (&registration, &client_documents, &clients) {
+            (Ok(registration), Ok(documents), Ok(clients)) if !registration.open => {
+                let pinned = documents.pinned.iter().map(|pinned| pinned.client_id.as_str());
+                Some(clients.iter().map(|client| client.id.as_str()).chain(pinned).collect::<Vec<_>>())
             }
             _ => None,
         };
@@ -74,6 +77,7 @@ impl Checker<'_> {
             upstreams: &upstreams,
             resources: &resources,
             only_clients: only_clients.as_deref(),
+            urls_are_clients: client_documents.as_ref().is_ok_and(|documents| documents.enabled),
             tokens: tokens.as_ref().ok(),
         };
         let access = self.access(raw.access.as_ref(), known);
@@ -91,6 +95,7 @@ impl Checker<'_> {
             tokens: tokens?,
             signing: signing?,
             registration: registration?,
+            client_documents: client_documents?,
             clients: clients?,
             logs: logs?,
         })

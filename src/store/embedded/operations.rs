@@ -12,12 +12,12 @@ use crate::domain::{
     PendingLogin, PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules, UpstreamGrant,
     UpstreamSession,
 };
-use crate::secret::{Sealer, Secret};
+use crate::secret::{Digest, Sealer, Secret};
 use crate::store::{Store, StoreError, audit, codec};
 
 use super::grants::{self, Kept};
 use super::tables::{
-    AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, NOT_BEFORE, SIGNING_KEYS, UPSTREAM_SESSIONS,
+    ASSERTIONS, AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, NOT_BEFORE, SIGNING_KEYS, UPSTREAM_SESSIONS,
     adopted_key_name, client_name, failed, grant_name, login_name, opened, read, remove, rewrite, write,
 };
 use super::writer::Done;
@@ -55,6 +55,27 @@ impl Store for EmbeddedStore {
                 client.expires_at = Some(until);
                 rewrite(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
                 Ok(Done::Wrote(()))
+            })
+            .await
+    }
+
+    async fn use_assertion(
+        &self,
+        assertion: &Digest,
+        until: Timestamp,
+        _now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let name = assertion.as_str().to_owned();
+        self.writer
+            .write(move |transaction| {
+                let table = transaction.open_table(ASSERTIONS).map_err(failed)?;
+                let used = table.get(name.as_str()).map_err(failed)?.is_some();
+                drop(table);
+                if used {
+                    return Ok(Done::Looked(false));
+                }
+                write(transaction, ASSERTIONS, (&name, Cover::Clear), &(), Some(until))?;
+                Ok(Done::Wrote(true))
             })
             .await
     }

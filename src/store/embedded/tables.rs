@@ -19,6 +19,8 @@ use crate::store::{StoreError, codec};
 pub(super) type Expiring = TableDefinition<'static, &'static str, (u64, &'static [u8])>;
 
 pub(super) const CLIENTS: Expiring = TableDefinition::new("clients");
+/// Clients' assertions that have been used, by digest.
+pub(super) const ASSERTIONS: Expiring = TableDefinition::new("assertions");
 pub(super) const LOGINS: Expiring = TableDefinition::new("logins");
 pub(super) const GRANTS: Expiring = TableDefinition::new("grants");
 pub(super) const UPSTREAM_SESSIONS: Expiring = TableDefinition::new("upstream_sessions");
@@ -36,7 +38,8 @@ pub(super) const ADMIN_PINS: TableDefinition<'static, &'static str, &'static str
 pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
 
 /// Every table that garbage collection looks at.
-pub(super) const COLLECTED: [Expiring; 5] = [CLIENTS, LOGINS, GRANTS, UPSTREAM_SESSIONS, UPSTREAM_GRANTS];
+pub(super) const COLLECTED: [Expiring; 6] =
+    [CLIENTS, ASSERTIONS, LOGINS, GRANTS, UPSTREAM_SESSIONS, UPSTREAM_GRANTS];
 
 /// The expiry of what never expires.
 const NEVER: u64 = u64::MAX;

@@ -30,6 +30,11 @@ impl Keys {
         format!("{}client:{{{}}}", self.prefix, Digest::of(id.as_str()).as_str())
     }
 
+    /// That a client's assertion has been used.
+    pub(super) fn assertion(&self, assertion: &Digest) -> String {
+        format!("{}assertion:{{{}}}", self.prefix, assertion.as_str())
+    }
+
     pub(super) fn login(&self, id: &LoginId) -> String {
         format!("{}login:{{{id}}}", self.prefix)
     }

@@ -12,7 +12,7 @@ use crate::domain::{
     MOST_GRANTS, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules,
     UpstreamGrant, UpstreamSession,
 };
-use crate::secret::{Secret, random};
+use crate::secret::{Digest, Secret, random};
 use crate::store::{Store, StoreError, audit, codec, grant_body};
 
 use super::connections::Request;
@@ -43,6 +43,17 @@ impl Store for RedisStore {
     async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<(), StoreError> {
         let mut script = self.scripts.keep_client.call(self.keys.client(id));
         script.arg(decimal(until));
+        self.run(&script).await
+    }
+
+    async fn use_assertion(
+        &self,
+        assertion: &Digest,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut script = self.scripts.use_assertion.call(self.keys.assertion(assertion));
+        script.arg(decimal(now)).arg(decimal(until));
         self.run(&script).await
     }
 

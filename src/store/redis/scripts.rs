@@ -38,6 +38,7 @@ macro_rules! grant_script {
 pub(super) struct Scripts {
     pub(super) put: Script,
     pub(super) keep_client: Script,
+    pub(super) use_assertion: Script,
     pub(super) advance_login: Script,
     pub(super) take_login: Script,
     pub(super) open_grant: Script,
@@ -57,6 +58,7 @@ impl Scripts {
         Self {
             put: script!("put.lua"),
             keep_client: script!("keep_client.lua"),
+            use_assertion: script!("use_assertion.lua"),
             advance_login: script!("advance_login.lua"),
             take_login: script!("take_login.lua"),
             open_grant: grant_script!("open_grant.lua"),

@@ -202,6 +202,10 @@ fn conditions_that_cannot_hold() {
     };
     good(&closed("known"));
     only_fault(&closed("unknown"), 20, "access.rules[0].clients", "no client has this id");
+    let by_url = closed("https://app.example/client.json");
+    good(&by_url);
+    let no_urls = format!("{by_url}client_documents: {{ enabled: false }}\n");
+    only_fault(&no_urls, 20, "access.rules[0].clients", "no client has this id");
 }
 
 /// What an effect refuses: a denial that grants, a session that cannot be, a rule said twice.

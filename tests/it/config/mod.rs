@@ -2,6 +2,7 @@
 
 mod access;
 mod basics;
+mod client_documents;
 mod example;
 mod people;
 mod secrets;

@@ -8,6 +8,7 @@ use gatelodge::app::{State, wire};
 use gatelodge::broker::Broker;
 use gatelodge::clock::Clock;
 use gatelodge::config;
+use gatelodge::outbound::documents::Documents;
 use gatelodge::store::Store;
 use gatelodge::store::faulty::FaultyStore;
 use tokio::net::TcpListener;
@@ -45,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) recheck: &'static str,
     /// Lines of `upstreams:` in place of the usual ones.
     pub(crate) upstreams: String,
+    /// What fetches clients' documents, in place of the usual.
+    pub(crate) documents: Option<Documents>,
 }
 
 impl Default for Setup {
@@ -66,6 +69,7 @@ impl Default for Setup {
             preset: "oidc",
             recheck: "",
             upstreams: String::new(),
+            documents: None,
         }
     }
 }
@@ -130,6 +134,9 @@ impl TestBroker {
         let config = config::parse(&text, "test.yaml", &|_| None)
             .unwrap_or_else(|faults| panic!("the test's configuration is wrong:\n{faults}\n{text}"));
         let mut state = State::open(&config, clock.now()).await.expect("the store opens");
+        if let Some(documents) = setup.documents {
+            state.documents = documents;
+        }
         let store = Arc::new(FaultyStore::new(Arc::clone(&state.store)));
         state.store = Arc::clone(&store) as Arc<dyn Store>;
         let broker =

@@ -3,6 +3,7 @@
 //! - [`body`]: a request body that notices whether it was read.
 //! - [`broker`]: a broker in process; [`browser`]: cookies and forms; [`client`]: an MCP client.
 //! - [`clock`]: time that a test moves by hand.
+//! - [`document_host`]: a web server with a name of its own, for documents of clients.
 //! - [`extent`]: the short and the long form of a fault test, and its figures.
 //! - [`fault_proxy`]: what a network may do, between two real programs.
 //! - [`fleet`]: processes of the program on one Redis, behind one origin.
@@ -25,6 +26,7 @@ pub(crate) mod broker;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod document_host;
 pub(crate) mod eventually;
 pub(crate) mod extent;
 pub(crate) mod fault_proxy;

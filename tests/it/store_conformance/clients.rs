@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use gatelodge::domain::{Client, ClientId};
+use gatelodge::secret::Digest;
 use gatelodge::store::Store;
 
 use crate::harness::sample::{NOW, client, later};
+
+use super::backend::race;
 
 /// PRIN-7: expiry is decided by the caller's present, at the very second.
 pub(super) async fn a_client_comes_back_as_it_was_until_it_expires(store: Arc<dyn Store>) {
@@ -39,6 +42,18 @@ pub(super) async fn keeping_a_client_never_shortens_its_life(store: Arc<dyn Stor
 
     store.keep_client(&ClientId::new("nobody"), later(60)).await.unwrap();
     assert_eq!(store.client(&ClientId::new("nobody"), NOW).await.unwrap(), None);
+}
+
+/// SEC-068: of many who bring one assertion, at any replica, one is the first.
+pub(super) async fn one_of_many_uses_an_assertion(store: Arc<dyn Store>) {
+    let [first, second] = ["first", "second"].map(Digest::of);
+    let uses = race(50, |_| {
+        let (store, first) = (Arc::clone(&store), first.clone());
+        async move { store.use_assertion(&first, later(60), NOW).await.unwrap() }
+    });
+    assert_eq!(uses.await.into_iter().filter(|used| *used).count(), 1);
+    assert!(!store.use_assertion(&first, later(60), later(59)).await.unwrap());
+    assert!(store.use_assertion(&second, later(60), NOW).await.unwrap());
 }
 
 /// SEC-167: whatever stands in a client id, it meets no other record.

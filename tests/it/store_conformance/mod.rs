@@ -63,6 +63,7 @@ on_every_backend! {
     {
         clients::a_client_comes_back_as_it_was_until_it_expires,
         clients::keeping_a_client_never_shortens_its_life,
+        clients::one_of_many_uses_an_assertion,
         clients::hostile_client_ids_do_not_meet,
         logins::a_login_is_over_at_its_end,
         logins::one_of_many_advances_a_login,

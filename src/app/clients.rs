@@ -1,0 +1,67 @@
+//! Which clients there are: those that the configuration names, and those that come by themselves.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clients::{Clients, ConfiguredClient, DocumentRules, MetadataDocuments, described};
+use crate::clock::Clock;
+use crate::config::{ClientAuth, ClientConfig, ClientDocumentsConfig, Config, PinnedDocument};
+use crate::domain::{Client, ClientAuthMethod, ClientId};
+use crate::protocol::ResourceUri;
+use crate::secret::Digest;
+
+use super::State;
+
+/// How much longer than its newest grant a client is remembered (INT-36).
+const SLACK: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How long a client is remembered after its newest grant began.
+pub(super) fn kept_for(config: &Config) -> Duration {
+    config.tokens.refresh_absolute + SLACK
+}
+
+/// Every client.
+pub(super) fn directory(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Clients {
+    let configured = config.clients.iter().map(configured);
+    Clients::new(configured.collect(), documents(config, state, clock), Arc::clone(&state.store))
+}
+
+/// The clients whose identifier is the URL of their metadata.
+fn documents(config: &Config, state: &State, clock: Arc<dyn Clock>) -> MetadataDocuments {
+    let ClientDocumentsConfig { enabled, allowed_hosts, denied_hosts, pinned, .. } = &config.client_documents;
+    let rules = DocumentRules {
+        enabled: *enabled,
+        allowed_hosts: allowed_hosts.clone(),
+        denied_hosts: denied_hosts.clone(),
+        keep: kept_for(config),
+    };
+    let now = clock.now();
+    let pinned = pinned.iter().map(|PinnedDocument { client_id, document }| {
+        let id = ClientId::new(client_id);
+        (id.clone(), Client { expires_at: None, ..described(id, document.clone(), now, now) })
+    });
+    let store = Arc::clone(&state.store);
+    MetadataDocuments::new(rules, state.documents.clone(), pinned.collect(), store, clock)
+}
+
+/// Which clients ask about the tokens of which servers.
+pub(super) fn introspecting(clients: &[ClientConfig]) -> HashMap<ClientId, Vec<ResourceUri>> {
+    let asking = clients.iter().filter(|client| !client.introspects.is_empty());
+    asking.map(|client| (ClientId::new(&client.id), client.introspects.clone())).collect()
+}
+
+fn configured(client: &ClientConfig) -> ConfiguredClient {
+    let digest = client.secret.as_ref().map(|secret| Digest::of(secret.expose()));
+    let auth = match (client.auth, digest) {
+        (ClientAuth::ClientSecretBasic, Some(digest)) => ClientAuthMethod::ClientSecretBasic(digest),
+        (ClientAuth::ClientSecretPost, Some(digest)) => ClientAuthMethod::ClientSecretPost(digest),
+        _ => ClientAuthMethod::None,
+    };
+    ConfiguredClient {
+        id: client.id.clone(),
+        name: client.name.clone(),
+        redirect_uris: client.redirect_uris.clone(),
+        auth,
+    }
+}

@@ -1,0 +1,110 @@
+//! The public keys of clients that sign: in their metadata, or at their `jwks_uri`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::clock::Timestamp;
+use crate::domain::ClientId;
+use crate::outbound::documents::Documents;
+use crate::protocol::KeySet;
+use crate::protocol::client_document::ClientKeys;
+
+use super::metadata_documents::DocumentFault;
+use super::single_flight::SingleFlight;
+
+/// How long fetched keys are used before they are asked for again.
+const FRESH: Duration = Duration::from_secs(3600);
+/// How long they serve while their host does not answer.
+const LAST_GOOD: Duration = Duration::from_secs(24 * 3600);
+/// An unknown `kid` asks again at most this often, and so does a host that failed (SEC-052).
+const REFETCH: Duration = Duration::from_secs(30);
+/// Largest key set that is read.
+const LARGEST: usize = 64 * 1024;
+/// How many clients' keys are held; the ones that were fetched first make room.
+const MOST: usize = 1000;
+
+#[derive(Debug, Clone)]
+struct Held {
+    keys: KeySet,
+    fetched_at: Timestamp,
+    sought_at: Timestamp,
+}
+
+/// The keys that were fetched. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct KeyDirectory {
+    fetcher: Documents,
+    held: Arc<Mutex<HashMap<ClientId, Held>>>,
+    flights: SingleFlight<Result<KeySet, DocumentFault>>,
+}
+
+impl KeyDirectory {
+    pub(super) fn new(fetcher: Documents) -> Self {
+        Self { fetcher, held: Arc::default(), flights: SingleFlight::default() }
+    }
+
+    /// A client's keys, this one among them if it can be had.
+    pub(super) async fn knowing(
+        &self,
+        client: &ClientId,
+        keys: &ClientKeys,
+        kid: Option<&str>,
+        now: Timestamp,
+    ) -> Result<KeySet, DocumentFault> {
+        let uri = match keys {
+            ClientKeys::Jwks(jwks) => return Ok(KeySet::from_jwks(jwks)),
+            ClientKeys::JwksUri(uri) => uri,
+        };
+        let held = self.held(|held| held.get(client).cloned());
+        if let Some(held) = &held {
+            let serves = now.since(held.fetched_at) < FRESH && held.keys.knows(kid);
+            let was_just_sought = now.since(held.sought_at) < REFETCH;
+            let is_good = now.since(held.fetched_at) < LAST_GOOD;
+            if serves || (was_just_sought && is_good) {
+                return Ok(held.keys.clone());
+            }
+        }
+        let flight = self.flights.join(client.as_str(), || {
+            let (this, client, uri) = (self.clone(), client.clone(), uri.clone());
+            Some(async move { this.fetch(&client, &uri, now).await })
+        });
+        match (flight.await.unwrap_or(Err(DocumentFault::Busy)), held) {
+            (Err(DocumentFault::Unreachable(fault)), Some(held))
+                if now.since(held.fetched_at) < LAST_GOOD =>
+            {
+                tracing::warn!(%client, %fault, "a client's keys cannot be fetched; the last good ones serve");
+                self.hold(client, Held { sought_at: now, ..held.clone() });
+                Ok(held.keys)
+            }
+            (fetched, _) => fetched,
+        }
+    }
+
+    async fn fetch(&self, client: &ClientId, uri: &Url, now: Timestamp) -> Result<KeySet, DocumentFault> {
+        let document = self.fetcher.get(uri, LARGEST).await?;
+        let jwks = serde_json::from_slice(&document.body);
+        let keys = jwks.map(|jwks| KeySet::from_jwks(&jwks)).unwrap_or_default();
+        if keys.is_empty() {
+            return Err(DocumentFault::NoKeys);
+        }
+        self.hold(client, Held { keys: keys.clone(), fetched_at: now, sought_at: now });
+        Ok(keys)
+    }
+
+    fn hold(&self, client: &ClientId, new: Held) {
+        self.held(|held| {
+            if held.len() >= MOST && !held.contains_key(client) {
+                let oldest = held.iter().min_by_key(|(_, held)| held.fetched_at).map(|(id, _)| id.clone());
+                oldest.and_then(|oldest| held.remove(&oldest));
+            }
+            held.insert(client.clone(), new);
+        });
+    }
+
+    fn held<T>(&self, look: impl FnOnce(&mut HashMap<ClientId, Held>) -> T) -> T {
+        look(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,279 @@
+//! Clients whose identifier is a URL (draft-ietf-oauth-client-id-metadata-document): what stands
+//! there is fetched, checked, and kept for as long as its server and our own bounds say.
+//!
+//! A fetch that fails is no verdict on the client (INT-43): the last good document serves on, from
+//! memory or from the store, and only errors are forgotten at once (SEC-126). Whoever comes while a
+//! fetch is under way shares its outcome.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::clock::{Clock, Timestamp};
+use crate::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin, DomainName};
+use crate::outbound::documents::{DocumentError, Documents};
+use crate::protocol::client_document::{ClientDocument, ClientKeys, InvalidClientDocument};
+use crate::protocol::{ClientIdUrl, InvalidClientIdUrl, KeySet};
+use crate::store::Store;
+
+use super::FindClientError;
+use super::client_keys::KeyDirectory;
+use super::rate::PerMinute;
+use super::single_flight::SingleFlight;
+
+/// How long a document is used whose server says nothing, and at least and at most.
+const USUALLY: Duration = Duration::from_secs(3600);
+const AT_LEAST: Duration = Duration::from_secs(5 * 60);
+const AT_MOST: Duration = Duration::from_secs(24 * 3600);
+
+/// Until the next attempt at a document whose last good state serves.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// How many documents are held in memory (SEC-113); the one that was fetched first makes room.
+const MOST: usize = 1000;
+
+/// Largest document (SEC-121).
+const LARGEST: usize = 5 * 1024;
+
+/// Fetches of documents that were never good: from one host in a minute, and under way at once
+/// (SEC-128).
+const NEW_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
+const AT_ONCE: usize = 32;
+
+/// Whose documents are looked at, and for how long they are remembered.
+#[derive(Debug, Clone)]
+pub struct DocumentRules {
+    /// Are there such clients beside those whose documents are pinned?
+    pub enabled: bool,
+    /// Only clients of these hosts, if any are named; a name means its subdomains, too.
+    pub allowed_hosts: Vec<DomainName>,
+    /// No clients of these hosts.
+    pub denied_hosts: Vec<DomainName>,
+    /// How long the last good document outlives its last fetch (INT-36).
+    pub keep: Duration,
+}
+
+/// Why a client's document does not make a client.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DocumentFault {
+    /// The operator wants none, or none of this host.
+    #[error("clients of this host are not admitted here")]
+    NotAdmitted,
+    /// The URL is none that may be a client identifier.
+    #[error(transparent)]
+    Url(#[from] InvalidClientIdUrl),
+    /// Its host answers, and not with a document.
+    #[error("the host {0}")]
+    NoDocument(&'static str),
+    /// There are no keys where the document says so.
+    #[error("its jwks_uri leads to no key that can be used")]
+    NoKeys,
+    /// The document is not as it must be.
+    #[error(transparent)]
+    Document(#[from] InvalidClientDocument),
+    /// It cannot be had now.
+    #[error(transparent)]
+    Unreachable(DocumentError),
+    /// Too much is being fetched; try again.
+    #[error("too many documents are being fetched")]
+    Busy,
+}
+
+impl From<DocumentError> for DocumentFault {
+    fn from(error: DocumentError) -> Self {
+        match error {
+            DocumentError::Unreachable { .. } => Self::Unreachable(error),
+            DocumentError::Refused { what, .. } => Self::NoDocument(what),
+        }
+    }
+}
+
+type Fetched = Result<Arc<Held>, DocumentFault>;
+
+/// A good document.
+#[derive(Debug)]
+struct Held {
+    client: Client,
+    fetched_at: Timestamp,
+    renew_at: Timestamp,
+}
+
+/// What is known of the clients behind URLs. Cheap to clone.
+#[derive(Clone)]
+pub struct MetadataDocuments {
+    rules: Arc<DocumentRules>,
+    fetcher: Documents,
+    pinned: Arc<HashMap<ClientId, Client>>,
+    store: Arc<dyn Store>,
+    held: Arc<Mutex<HashMap<ClientId, Arc<Held>>>>,
+    flights: SingleFlight<Fetched>,
+    keys: KeyDirectory,
+    budget: Arc<PerMinute<String>>,
+    places: Arc<Semaphore>,
+}
+
+impl fmt::Debug for MetadataDocuments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetadataDocuments").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl MetadataDocuments {
+    /// Nothing is known yet but the documents that the operator has pinned.
+    #[must_use]
+    pub fn new(
+        rules: DocumentRules,
+        fetcher: Documents,
+        pinned: HashMap<ClientId, Client>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let keys = KeyDirectory::new(fetcher.clone());
+        Self {
+            rules: Arc::new(rules),
+            fetcher,
+            pinned: Arc::new(pinned),
+            store,
+            held: Arc::default(),
+            flights: SingleFlight::default(),
+            keys,
+            budget: Arc::new(PerMinute::new(NEW_PER_MINUTE, clock)),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// Can a client name itself by URL here?
+    #[must_use]
+    pub fn are_taken(&self) -> bool {
+        self.rules.enabled || !self.pinned.is_empty()
+    }
+
+    /// The client of this URL.
+    pub async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Client, DocumentFault> {
+        if let Some(pinned) = self.pinned.get(id) {
+            return Ok(pinned.clone());
+        }
+        let url = ClientIdUrl::parse(id.as_str())?;
+        if !self.admits(url.host()) {
+            return Err(DocumentFault::NotAdmitted);
+        }
+        let held = self.held().get(id).cloned();
+        if let Some(fresh) = held.as_ref().filter(|held| now < held.renew_at) {
+            return Ok(fresh.client.clone());
+        }
+        match self.fetched(id, url, held.is_some(), now).await {
+            Ok(new) => Ok(new.client.clone()),
+            Err(fault @ (DocumentFault::Unreachable(_) | DocumentFault::Busy)) => {
+                self.last_good(id, held, now).await.ok_or(fault)
+            }
+            Err(fault) => {
+                tracing::info!(client = %id, %fault, "a client's metadata document is refused");
+                Err(fault)
+            }
+        }
+    }
+
+    /// The keys of a client that signs, this one among them if it can be had.
+    pub(super) async fn keys_knowing(
+        &self,
+        client: &ClientId,
+        keys: &ClientKeys,
+        kid: Option<&str>,
+        now: Timestamp,
+    ) -> Result<KeySet, FindClientError> {
+        Ok(self.keys.knowing(client, keys, kid, now).await?)
+    }
+
+    /// What serves while nothing newer can be had.
+    async fn last_good(&self, id: &ClientId, held: Option<Arc<Held>>, now: Timestamp) -> Option<Client> {
+        let client = match held {
+            Some(held) if now.since(held.fetched_at) < self.rules.keep => held.client.clone(),
+            // A fault of the store's changes nothing: there is no document either way.
+            _ => self.store.client(id, now).await.ok().flatten()?,
+        };
+        tracing::warn!(client = %id, "a client's metadata document cannot be fetched; the last good one serves");
+        let again = Held { client: client.clone(), fetched_at: client.created_at, renew_at: now.plus(RETRY) };
+        self.hold(id, Arc::new(again));
+        Some(client)
+    }
+
+    /// The document as it is now; one fetch for all who ask at the same moment.
+    async fn fetched(&self, id: &ClientId, url: ClientIdUrl, was_good: bool, now: Timestamp) -> Fetched {
+        let flight = self.flights.join(id.as_str(), || {
+            let may_begin = was_good || self.budget.allows(&url.host().to_owned());
+            let (this, id) = (self.clone(), id.clone());
+            may_begin.then_some(async move { this.fetch(&id, &url, now).await })
+        });
+        flight.await.unwrap_or(Err(DocumentFault::Busy))
+    }
+
+    async fn fetch(&self, id: &ClientId, url: &ClientIdUrl, now: Timestamp) -> Fetched {
+        let _place = self.places.try_acquire().map_err(|_| DocumentFault::Busy)?;
+        let document = self.fetcher.get(url.as_url(), LARGEST).await?;
+        let fresh_for = document.fresh_for.unwrap_or(USUALLY).clamp(AT_LEAST, AT_MOST);
+        let document = ClientDocument::read(url.as_str(), &document.body)?;
+        let client = described(id.clone(), document, now.plus(self.rules.keep), now);
+        let new = Arc::new(Held { client, fetched_at: now, renew_at: now.plus(fresh_for) });
+        // For the time when neither its host nor this process's memory has it.
+        if let Err(fault) = self.store.register_client(&new.client).await {
+            tracing::warn!(client = %id, %fault, "a client's metadata document could not be kept");
+        }
+        self.hold(id, Arc::clone(&new));
+        Ok(new)
+    }
+
+    fn hold(&self, id: &ClientId, new: Arc<Held>) {
+        let mut held = self.held();
+        if held.len() >= MOST && !held.contains_key(id) {
+            let oldest = held.iter().min_by_key(|(_, held)| held.renew_at).map(|(id, _)| id.clone());
+            if let Some(oldest) = oldest {
+                held.remove(&oldest);
+            }
+        }
+        held.insert(id.clone(), new);
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<ClientId, Arc<Held>>> {
+        // Every change is one insertion or removal: there is no half of one.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whole labels: `example.com` admits `apps.example.com` and not `badexample.com` (SEC-128).
+    fn admits(&self, host: &str) -> bool {
+        let is_one = |named: &DomainName| {
+            host.strip_suffix(named.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        let DocumentRules { enabled, allowed_hosts, denied_hosts, .. } = self.rules.as_ref();
+        let is_allowed = allowed_hosts.is_empty() || allowed_hosts.iter().any(is_one);
+        *enabled && is_allowed && !denied_hosts.iter().any(is_one)
+    }
+
+    /// Forgets the counters of hosts that nobody asked for lately.
+    pub(super) fn collect_garbage(&self) {
+        self.budget.collect_garbage();
+    }
+}
+
+/// The client that a document is about.
+#[must_use]
+pub fn described(id: ClientId, document: ClientDocument, until: Timestamp, now: Timestamp) -> Client {
+    let ClientDocument { name, redirect_uris, keys, may_be_public } = document;
+    Client {
+        id,
+        name: Some(name),
+        redirect_uris,
+        auth: match keys {
+            Some(keys) => ClientAuthMethod::PrivateKeyJwt { keys, required: !may_be_public },
+            None => ClientAuthMethod::None,
+        },
+        origin: ClientOrigin::MetadataDocument,
+        // Also where the document does not list it (INT-41).
+        may_refresh: true,
+        created_at: now,
+        expires_at: Some(until),
+    }
+}

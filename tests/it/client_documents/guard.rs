@@ -1,0 +1,216 @@
+//! Where a stranger's URL may not lead, and what its answer may not be.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::broker::{Setup, TestBroker};
+use crate::harness::client::authorize_url;
+use crate::harness::document_host::{Answer, DocumentHost, HOST, document};
+
+use super::{assert_refused, broker_for, client, shown};
+
+/// SEC-117, SEC-124: a URL that could be read in two ways is refused before a name is looked up.
+#[tokio::test]
+async fn sec_117_an_odd_url_is_refused_unseen() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    for odd in [
+        "https://app.example/",
+        "https://app.example",
+        "https://app.example/a/../client.json",
+        "https://app.example/%2e%2e/client.json",
+        "https://app.example/client.json#x",
+        "https://user@app.example/client.json",
+        "https://app.example:443/client.json",
+        "https://APP.example/client.json",
+        "https://app.example./client.json",
+        "https:\\\\app.example\\client.json",
+        "https:/app.example/client.json",
+        "https://127.0.0.1/client.json",
+        "https://0x7f.1/client.json",
+        "https://2130706433/client.json",
+        "https://[::1]/client.json",
+        "https://localhost/client.json",
+    ] {
+        assert_refused(&broker, odd, 400, "").await;
+    }
+    assert!(host.lookup.asked().is_empty() && host.requests().is_empty());
+    // Another scheme is no URL of ours: a client that nobody knows.
+    assert_refused(&broker, "http://app.example/client.json", 400, "not known").await;
+}
+
+/// SEC-122, SEC-123: one address among several that is not public is enough: nobody is called.
+#[tokio::test]
+async fn sec_122_no_name_leads_into_our_network() {
+    let host = DocumentHost::start().await;
+    // As in production: no host may lead into the network.
+    let setup = Setup { documents: Some(host.fetcher(&[])), ..Setup::default() };
+    let broker = TestBroker::with(setup).await;
+    let url = host.publishes("/client.json", &json!({}));
+    let inner: [&[&str]; 11] = [
+        &["127.0.0.1"],
+        &["10.0.0.7"],
+        &["169.254.169.254"],
+        &["100.64.0.1"],
+        &["::1"],
+        &["::ffff:127.0.0.1"],
+        &["64:ff9b::7f00:1"],
+        &["2002:7f00:1::1"],
+        &["fec0::1"],
+        &["1.1.1.1", "127.0.0.1"],
+        &["127.0.0.1", "2606:4700::1111"],
+    ];
+    for addresses in inner {
+        host.lookup.leads(HOST, &[addresses]);
+        assert_refused(&broker, &url, 503, "does not answer").await;
+    }
+    assert!(host.requests().is_empty());
+}
+
+/// SEC-123: the name is looked up once, and the connection goes where that look-up said. A name that
+/// turns round after it was looked at leads nowhere.
+#[tokio::test]
+async fn sec_123_the_connection_goes_where_was_looked() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    // This name may not lead inside; the second look-up would.
+    let url = host.url_of("rebound.example", "/client.json");
+    host.answers("/client.json", Answer::json(&document(&url, &json!({}))));
+    host.lookup.leads("rebound.example", &[&["192.0.2.1"], &["127.0.0.1"]]);
+    assert_refused(&broker, &url, 503, "").await;
+    host.lookup.leads("rebound.example", &[&["127.0.0.1"]]);
+    assert_refused(&broker, &url, 503, "").await;
+    assert!(host.requests().is_empty());
+    // One look-up for each attempt, and one for a document that is fetched.
+    let good = host.publishes("/good.json", &json!({}));
+    let before = host.lookup.asked().len();
+    assert_eq!(shown(&broker, &good).await.status, 200);
+    assert_eq!(host.lookup.asked()[before..], [HOST]);
+}
+
+/// SEC-118, SEC-120: 200 with JSON and nothing else; a redirect to a good document is not followed.
+#[tokio::test]
+async fn sec_118_only_200_with_json_counts() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    let good = host.publishes("/good.json", &json!({}));
+    for (line, status) in [
+        ("301 Moved Permanently\r\nLocation: {good}", 400),
+        ("302 Found\r\nLocation: {good}", 400),
+        ("307 Temporary Redirect\r\nLocation: {good}", 400),
+        ("201 Created", 400),
+        ("204 No Content", 400),
+        ("206 Partial Content", 400),
+        ("304 Not Modified", 400),
+        ("401 Unauthorized", 400),
+        ("404 Not Found", 400),
+        ("410 Gone", 400),
+        // Their fault, and another time it may go.
+        ("429 Too Many Requests", 503),
+        ("500 Internal Server Error", 503),
+        ("503 Service Unavailable", 503),
+    ] {
+        host.answers("/client.json", Answer::status(&line.replace("{good}", &good)));
+        assert_refused(&broker, &host.url("/client.json"), status, "").await;
+    }
+    assert!(!host.requests().iter().any(|head| head.starts_with("GET /good.json")));
+    let own = |path: &str| document(&host.url(path), &json!({})).to_string().into_bytes();
+    for (kind, good) in [
+        ("application/json", true),
+        ("application/JSON; charset=utf-8", true),
+        ("application/client-metadata+json", true),
+        ("text/html", false),
+        ("text/plain", false),
+        ("text/json", false),
+        ("", false),
+    ] {
+        let path = format!("/{}", kind.replace(['/', ';', ' ', '='], "-"));
+        host.answers(&path, Answer::Said(format!("200 OK\r\nContent-Type: {kind}\r\n"), own(&path)));
+        let page = shown(&broker, &host.url(&path)).await;
+        assert_eq!(page.status, if good { 200 } else { 400 }, "{kind}: {}", page.body);
+    }
+}
+
+/// SEC-121: more than 5 KiB, an endless answer, and a body that claims to be compressed are not read on.
+#[tokio::test]
+async fn sec_121_a_document_is_small() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    let long = host.publishes("/long.json", &json!({"padding": "x".repeat(5 * 1024)}));
+    assert_refused(&broker, &long, 400, "more than is read").await;
+    let fits = host.publishes("/fits.json", &json!({"padding": "x".repeat(4 * 1024)}));
+    assert_eq!(shown(&broker, &fits).await.status, 200);
+    host.answers("/endless.json", Answer::Endless);
+    assert_refused(&broker, &host.url("/endless.json"), 400, "more than is read").await;
+    // Nothing is decompressed, so a bomb is noise.
+    let head = "200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n";
+    host.answers("/bomb.json", Answer::Said(head.into(), vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]));
+    assert_refused(&broker, &host.url("/bomb.json"), 400, "not JSON").await;
+}
+
+/// SEC-121: a host that says nothing is left in time. The patience is short here; the real one is 5 s.
+#[tokio::test]
+async fn sec_121_a_host_that_is_silent_is_left() {
+    assert_eq!(gatelodge::outbound::documents::PATIENCE, Duration::from_secs(5));
+    let host = DocumentHost::start().await;
+    let documents = Some(host.fetcher_within(&[HOST], Duration::from_millis(200)));
+    let broker = TestBroker::with(Setup { documents, ..Setup::default() }).await;
+    host.answers("/client.json", Answer::Silence);
+    assert_refused(&broker, &host.url("/client.json"), 503, "does not answer").await;
+}
+
+/// SEC-119, SEC-125: the document is about its own URL and holds no secret.
+#[tokio::test]
+async fn sec_119_a_document_for_another_url_is_refused() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    for (path, more) in [
+        ("/a.json", json!({"client_id": host.url("/b.json")})),
+        ("/c.json", json!({"client_id": null})),
+        ("/d.json", json!({"token_endpoint_auth_method": "client_secret_basic"})),
+        ("/e.json", json!({"client_secret": "everybody reads this"})),
+        ("/f.json", json!({"client_name": null})),
+        ("/g.json", json!({"redirect_uris": []})),
+    ] {
+        let url = host.publishes(path, &more);
+        assert_refused(&broker, &url, 400, "").await;
+    }
+}
+
+/// SEC-127, SEC-129, SEC-112: nothing but the document is fetched, and nothing of ours goes along.
+#[tokio::test]
+async fn sec_129_nothing_of_ours_goes_along() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    let [logo, policy, keys] = ["/logo.png", "/policy", "/jwks.json"].map(|path| host.url(path));
+    let more = json!({"logo_uri": logo, "policy_uri": policy, "tos_uri": policy, "client_uri": policy, "jwks_uri": keys});
+    let url = host.publishes("/client.json", &more);
+    client(&url).tokens(&broker).await;
+    let requests = host.requests();
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    let head = requests[0].to_ascii_lowercase();
+    for header in ["cookie", "authorization", "referer", "accept-encoding", "x-forwarded", "origin"] {
+        assert!(!head.contains(&format!("\r\n{header}")), "{head}");
+    }
+}
+
+/// SEC-128: whoever makes up URLs at one host soon costs that host nothing more; known ones go on.
+#[tokio::test]
+async fn sec_128_a_host_is_asked_for_few_unknown_documents() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    let good = host.publishes("/good.json", &json!({}));
+    assert_eq!(shown(&broker, &good).await.status, 200);
+    for n in 0..60 {
+        let page = shown(&broker, &host.url(&format!("/made-up-{n}"))).await;
+        assert!([400, 503].contains(&page.status), "{}", page.status);
+    }
+    assert!(host.requests().len() <= 21, "{}", host.requests().len());
+    // What was good is renewed all the same.
+    broker.clock.advance(Duration::from_secs(3601));
+    let before = host.requests().len();
+    let url = authorize_url(&broker, &client(&good).request());
+    assert_eq!(broker.browser().get(&url).await.status, 200);
+    assert_eq!(host.requests().len(), before + 1);
+}
