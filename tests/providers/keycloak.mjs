@@ -4,6 +4,8 @@ import { brokerAddress, plainAccess, startBroker } from './broker.mjs';
 import { keys } from './keycloak_keys.mjs';
 import { logout } from './keycloak_logout.mjs';
 import { policy } from './keycloak_policy.mjs';
+import { recheck } from './keycloak_recheck.mjs';
+import { signOuts } from './keycloak_sign_out.mjs';
 import { Realm } from './keycloak_realm.mjs';
 import { Admin, form, needs, startKeycloak, version } from './keycloak_server.mjs';
 import { publishedKeys, sendPassword, sendWrongPassword } from './pages.mjs';
@@ -26,7 +28,7 @@ export const keycloak = {
   name: 'keycloak',
   needs,
   version: () => `Keycloak ${version}`,
-  scenarios: [...scenarios, ...policy, ...logout, ...keys],
+  scenarios: [...scenarios, ...policy, ...logout, ...recheck, ...signOuts, ...keys],
   async start(binary) {
     const address = await brokerAddress();
     const server = await startKeycloak(address.issuer);

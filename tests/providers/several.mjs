@@ -5,6 +5,7 @@ import { looks } from '../clients/browser.mjs';
 import { brokerAddress, startBroker } from './broker.mjs';
 import { Client } from './client.mjs';
 import { OpenIdServer, allow, form, version } from './openid_server.mjs';
+import { sessions } from './sessions.mjs';
 import { approve, noAccess, withBrowser } from './visit.mjs';
 
 const tenant = '8f14e45f-ceea-467f-9575-0a1b2c3d4e5f';
@@ -213,7 +214,7 @@ export const several = {
   name: 'several-upstreams',
   needs: [],
   version: () => `four times ${version}`,
-  scenarios: page,
+  scenarios: [...page, ...sessions],
   async start(binary) {
     const address = await brokerAddress();
     const servers = await Promise.all(
