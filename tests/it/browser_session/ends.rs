@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use gatelodge::domain::Revoked;
-use gatelodge::store::Store as _;
 use gatelodge::store::faulty::Operation;
 use serde_json::json;
 
