@@ -32,9 +32,9 @@ pub use schema::schema;
 
 pub use settings::{
     AccessConfig, BrowserSessionConfig, ClientAuth, ClientConfig, ClientDocumentsConfig, Config,
-    LONGEST_GRANT, LogConfig, LogFormat, PinnedDocument, Preset, RedisAccount, RedisConfig, RedisServers,
-    RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SigningAlgorithm, SigningConfig, StoreConfig,
-    TokenConfig, UpstreamConfig,
+    LONGEST_GRANT, LogConfig, LogFormat, PinnedDocument, Preset, RecheckConfig, RedisAccount, RedisConfig,
+    RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SigningAlgorithm,
+    SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
 };
 
 /// Reads and checks a configuration file.

@@ -6,7 +6,7 @@
 //! 1. read what the request presents: `authorization_code`, `refresh_token`; its MAC tells the grant
 //! 2. authenticate the client (before anything is consumed: INT-52), and look the grant up
 //! 3. it is this client's, and for this resource
-//! 4. ask policy again, and narrow the scopes
+//! 4. at a refresh: ask the upstream again; ask policy again, and narrow the scopes
 //! 5. one atomic write: redeem or rotate
 //! 6. mint from the [`Authorization`] that the write proved
 //! 7. audit, answer
@@ -25,6 +25,7 @@ use serde::Serialize;
 use crate::clients::{AuthenticatedClient, Authenticator, Credentials};
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, NotBefore, Resources, RotationRules};
+use crate::people::People;
 use crate::policy::{Asked, Policy, Verdict};
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, ScopeSet};
 use crate::store::Store;
@@ -46,6 +47,8 @@ pub struct GrantRules {
 pub struct TokenEndpoint {
     /// Who is calling.
     pub authenticator: Arc<Authenticator>,
+    /// What upstreams say of people.
+    pub people: People,
     /// What is remembered.
     pub store: Arc<dyn Store>,
     /// What happened.
@@ -111,13 +114,19 @@ impl TokenEndpoint {
                 Err(_) => Ok(None),
             }
         };
+        let known = self.known(presented.as_ref().ok(), now);
         let client = self.authenticator.authenticate(credentials, now);
-        let (client, found, revoked) = tokio::join!(client, found, self.revocations.current(now));
+        let revoked = self.revocations.current(now);
+        let (client, found, revoked, known) = tokio::join!(client, found, revoked, known);
         let (client, presented) = (client?, presented?);
         let found = found.map_err(OAuthError::unavailable)?;
         let revoked = revoked.map_err(OAuthError::unavailable)?;
-        let grant = self.own_grant(&client, found, &revoked, now)?;
+        let known = known.map_err(OAuthError::unavailable)?;
+        let mut grant = self.own_grant(&client, found, &revoked, now)?;
         check_resource(&grant, form)?;
+        if let Transition::Rotate(_) = presented.transition {
+            grant = self.with_current_facts(grant, known, now).await?;
+        }
         let scopes = self.scopes_now(&grant, presented.asked.as_ref(), now)?;
         let authorization = match presented.transition {
             Transition::Redeem => self.redeem(&client, grant, &scopes, now).await?,

@@ -298,7 +298,7 @@ async fn sec_116_a_closed_broker_lets_clients_go() {
     broker.stop().await;
     clock.advance(Duration::from_secs(60));
     let extra = "registration: { open: false }\n".to_owned();
-    let closed = TestBroker::replica(Setup { store, extra, ..Setup::default() }, clock, provider).await;
+    let closed = TestBroker::replica(Setup { extra, store, ..Setup::default() }, clock, provider).await;
     let url = closed.url(&format!("/oauth/register/{}", managed.client.id));
     let body = json!({ "client_id": managed.client.id, "redirect_uris": [OTHER] });
     let page = ask("PUT", &url, Some(managed.token()), Some(body)).await;

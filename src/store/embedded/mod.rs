@@ -8,20 +8,24 @@
 //! - `writer`: the one writing thread; every change is on disk before it is acknowledged.
 //! - `operations`: the store's sentences, each one transaction around the pure transitions of
 //!   [`crate::domain`].
+//! - `logins`: sign-ins under way.
 //! - `pins`: to whom the addresses of admins are pinned.
 //! - `revocations`: moments before which nothing counts any more.
+//! - `upstream_grants`: what upstreams have said of people.
 //! - `purge`: garbage collection, which the app calls now and then.
 
 mod browser_sessions;
 mod clients;
 mod grants;
 mod held;
+mod logins;
 mod operations;
 mod pins;
 mod purge;
 mod revocations;
 mod tables;
 mod unused_clients;
+mod upstream_grants;
 mod writer;
 
 use std::fmt;

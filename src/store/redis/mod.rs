@@ -8,8 +8,10 @@
 //! - `grants`: a person's grants, as the scripts keep them.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `clients`: client applications, and which of them nobody has used.
+//! - `logins`: sign-ins under way.
 //! - `pins`: to whom the addresses of admins are pinned.
 //! - `revocations`: moments before which nothing counts any more.
+//! - `upstream_grants`: what upstreams have said of people.
 //! - `operations`: the store's sentences; they know no shape.
 //!
 //! | record | type | fields |
@@ -21,6 +23,7 @@
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
 //! | a person's browser sessions | hash | `MessagePack` by name: `over`, `ends`; `body` (sealed) |
 //! | remembered consent | hash | `exp`; `body` (sealed) |
+//! | what upstreams said of a person | hash | for each `name`, upstream and person: `name` (sealed), `name:at` (version and end) |
 //! | signing keys | hash | `version`; `ring` (sealed); of older brokers one sealed key for each algorithm |
 //! | revocations | hash | `version`; one moment and its keeping time for each name |
 //! | pin of an admin's address | string | the person |
@@ -36,12 +39,14 @@ mod clients;
 mod connections;
 mod grants;
 mod keys;
+mod logins;
 mod memory;
 mod operations;
 mod pins;
 mod revocations;
 mod scripts;
 mod servers;
+mod upstream_grants;
 
 use std::fmt;
 
