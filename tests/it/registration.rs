@@ -107,6 +107,23 @@ async fn int_28_to_35_real_clients_register() {
     }
 }
 
+/// SEC-108 (RFC 7591 section 3.2.1): 201, kept by nobody, and what holds rather than what was asked for.
+#[tokio::test]
+async fn sec_108_the_answer_says_what_holds() {
+    let broker = TestBroker::start().await;
+    let sent = json!({ "redirect_uris": ["https://a.example/cb"], "client_name": "x".repeat(300),
+        "grant_types": ["authorization_code", "implicit"], "scope": "mcp:read openid" });
+    let page = register(&broker, &sent).await;
+    assert_eq!((page.status, page.header("cache-control")), (201, "no-store"));
+    let answer = page.json();
+    assert_eq!(answer["grant_types"], json!(["authorization_code"]), "SEC-111: what we have of it");
+    assert_eq!(answer["scope"], "mcp:read");
+    assert_eq!(answer["client_name"].as_str().unwrap().len(), 256);
+    let id = answer["client_id"].as_str().unwrap();
+    assert_eq!(answer["registration_client_uri"], broker.url(&format!("/oauth/register/{id}")));
+    assert_eq!(answer["registration_access_token"].as_str().unwrap().len(), 43);
+}
+
 /// INT-34: what is left of the scopes is echoed.
 #[tokio::test]
 async fn int_34_unknown_scopes_are_dropped() {
