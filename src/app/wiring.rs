@@ -6,11 +6,11 @@ use crate::access::Introspection;
 use crate::broker::Broker;
 use crate::clients::{Authenticator, Registration, RegistrationRules};
 use crate::clock::Clock;
-use crate::config::{AccessConfig, Config, SigningConfig};
+use crate::config::{AccessConfig, BrowserSessionConfig, Config, SigningConfig};
 use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
 use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
-use crate::login::{Login, LoginRules};
+use crate::login::{Login, LoginRules, SessionRules};
 use crate::outbound::Outbound;
 use crate::people::People;
 use crate::policy::{Hierarchy, Policy};
@@ -22,6 +22,17 @@ use crate::upstream::{Upstream, Upstreams};
 
 use super::{StartError, State, clients, upstreams};
 
+fn login_rules(config: &Config) -> LoginRules {
+    let BrowserSessionConfig { ends, remember_consent } = config.browser_sessions;
+    LoginRules {
+        login: config.tokens.login_lifetime,
+        code: config.tokens.code_lifetime,
+        grant: config.tokens.refresh_absolute,
+        session: ends.map(|(idle, absolute)| SessionRules { idle, absolute }),
+        remember_consent,
+    }
+}
+
 /// Wires a broker.
 pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Broker, StartError> {
     let store = Arc::clone(&state.store);
@@ -32,27 +43,24 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
     let upstreams = providers(config, &policy)?;
     let people = People { upstreams: upstreams.clone(), store: Arc::clone(&store) };
+    let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
     let login = Login {
         issuer: config.issuer.clone(),
         clients: clients.clone(),
         store: Arc::clone(&store),
         journal: journal.clone(),
+        revocations: Arc::clone(&revocations),
         upstreams,
         people: people.clone(),
         policy: Arc::clone(&policy),
         resources: Arc::clone(&resources),
         codes: AuthorizationCodes::new(&state.secret),
         key: state.secret.mac_key("gatelodge login v1"),
-        rules: LoginRules {
-            login: config.tokens.login_lifetime,
-            code: config.tokens.code_lifetime,
-            grant: config.tokens.refresh_absolute,
-        },
+        rules: login_rules(config),
         clock: Arc::clone(&clock),
     };
     let authenticator =
         Arc::new(Authenticator::new(config.issuer.clone(), clients, Arc::clone(&store), Arc::clone(&clock)));
-    let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
         servers: clients::introspecting(&config.clients),

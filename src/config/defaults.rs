@@ -24,6 +24,10 @@ pub(super) const REFRESH_GRACE: &str = "120s";
 pub(super) const CODE_LIFETIME: &str = "60s";
 pub(super) const LOGIN_LIFETIME: &str = "10m";
 
+pub(super) const SESSION_IDLE: &str = "1h";
+pub(super) const SESSION_ABSOLUTE: &str = "12h";
+pub(super) const REMEMBER_CONSENT: &str = "90d";
+
 pub(super) const ALGORITHM: &str = "ES256";
 pub(super) const ROTATE_EVERY: &str = "90d";
 

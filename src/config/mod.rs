@@ -31,10 +31,10 @@ use raw::RawConfig;
 pub use schema::schema;
 
 pub use settings::{
-    AccessConfig, ClientAuth, ClientConfig, ClientDocumentsConfig, Config, LONGEST_GRANT, LogConfig,
-    LogFormat, PinnedDocument, Preset, RecheckConfig, RedisAccount, RedisConfig, RedisServers, RedisTls,
-    RegistrationConfig, ResourceConfig, SecretSource, SigningAlgorithm, SigningConfig, StoreConfig,
-    TokenConfig, UpstreamConfig,
+    AccessConfig, BrowserSessionConfig, ClientAuth, ClientConfig, ClientDocumentsConfig, Config,
+    LONGEST_GRANT, LogConfig, LogFormat, PinnedDocument, Preset, RecheckConfig, RedisAccount, RedisConfig,
+    RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SigningAlgorithm,
+    SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
 };
 
 /// Reads and checks a configuration file.

@@ -56,6 +56,9 @@ pub(super) struct RawConfig {
     /// How long things live.
     #[serde(default)]
     pub(super) tokens: RawTokens,
+    /// How long people stay signed in in their browsers, and what is not asked again meanwhile.
+    #[serde(default)]
+    pub(super) browser_sessions: RawBrowserSessions,
     /// How tokens are signed.
     #[serde(default)]
     pub(super) signing: RawSigning,
@@ -218,6 +221,25 @@ pub(super) struct RawTokens {
     #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::LOGIN_LIFETIME))]
     pub(super) login_lifetime: Option<Text>,
+}
+
+/// How long people stay signed in in their browsers: a number and s, m, h or d.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawBrowserSessions {
+    /// A browser that nobody uses; 1m to 30d.
+    #[serde(default)]
+    #[schemars(schema_with = "duration", extend("default" = defaults::SESSION_IDLE))]
+    pub(super) idle: Option<Text>,
+    /// A browser, however often it is used; at least `idle`, at most 30d. `0s`: no sessions, every
+    /// request is a sign-in at the identity provider.
+    #[serde(default)]
+    #[schemars(schema_with = "duration", extend("default" = defaults::SESSION_ABSOLUTE))]
+    pub(super) absolute: Option<Text>,
+    /// How long somebody who approved a client is not asked again; at most 365d. `0s`: always asked.
+    #[serde(default)]
+    #[schemars(schema_with = "duration", extend("default" = defaults::REMEMBER_CONSENT))]
+    pub(super) remember_consent: Option<Text>,
 }
 
 /// How tokens are signed.

@@ -37,6 +37,8 @@ pub struct Config {
     pub access: AccessConfig,
     /// How long things live.
     pub tokens: TokenConfig,
+    /// How long browsers stay signed in.
+    pub browser_sessions: BrowserSessionConfig,
     /// How tokens are signed.
     pub signing: SigningConfig,
     /// How clients register themselves.
@@ -266,6 +268,15 @@ pub struct TokenConfig {
     pub code_lifetime: Duration,
     /// A sign-in under way.
     pub login_lifetime: Duration,
+}
+
+/// How long browsers stay signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrowserSessionConfig {
+    /// Unused, and whatever happens; none: there are no sessions.
+    pub ends: Option<(Duration, Duration)>,
+    /// How long a consent is remembered; zero: not at all.
+    pub remember_consent: Duration,
 }
 
 /// How tokens are signed.

@@ -16,8 +16,16 @@ pub enum AuditKind {
     ConsentGiven,
     /// A person declined.
     ConsentDenied,
+    /// A person approved a client on our page, and the answer is remembered.
+    ConsentRemembered,
+    /// A remembered approval stood in for the page.
+    ConsentUsed,
     /// An identity provider vouched for a person.
     SignedIn,
+    /// A person was signed in here already: a grant came of the browser's session.
+    SignedInBySession,
+    /// A person signed out here.
+    SignedOut,
     /// A sign-in was refused: the upstream's answer did not hold, or policy grants nothing.
     SignInDenied,
     /// An address of `admin_users` is pinned to another account: it makes nobody else an admin.
@@ -53,7 +61,11 @@ impl AuditKind {
             Self::ClientRegistered => "client_registered",
             Self::ConsentGiven => "consent_given",
             Self::ConsentDenied => "consent_denied",
+            Self::ConsentRemembered => "consent_remembered",
+            Self::ConsentUsed => "consent_used",
             Self::SignedIn => "signed_in",
+            Self::SignedInBySession => "signed_in_by_session",
+            Self::SignedOut => "signed_out",
             Self::SignInDenied => "sign_in_denied",
             Self::AdminRefused => "admin_refused",
             Self::AdminUnpinned => "admin_unpinned",

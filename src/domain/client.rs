@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::protocol::RedirectUri;
 use crate::protocol::client_document::ClientKeys;
-use crate::secret::Digest;
+use crate::secret::{Digest, random};
 
 /// A client identifier.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -108,6 +108,21 @@ impl Client {
         self.origin != ClientOrigin::Configured
     }
 
+    /// A digest of what a person is shown of it, or relies on. Another one is another client to
+    /// whoever approved this one (SEC-037).
+    #[must_use]
+    pub fn as_shown(&self) -> Digest {
+        let keys = match &self.auth {
+            ClientAuthMethod::PrivateKeyJwt { keys, .. } => Some(keys),
+            ClientAuthMethod::None
+            | ClientAuthMethod::ClientSecretBasic(_)
+            | ClientAuthMethod::ClientSecretPost(_) => None,
+        };
+        let told = (&self.name, &self.redirect_uris, self.auth.as_str(), self.origin, keys);
+        // These always become text; if they did not, nothing would be remembered of such a client.
+        Digest::of(&serde_json::to_string(&told).unwrap_or_else(|_| random::token()))
+    }
+
     /// Proves that an answer may go to `requested` (SEC-001 to SEC-004). Without a request,
     /// the only registered URI is meant.
     pub fn trusted_return(&self, requested: Option<&str>) -> Result<TrustedReturn, RedirectMismatch> {
@@ -154,6 +169,13 @@ impl TrustedReturn {
     #[must_use]
     pub fn uri(&self) -> &RedirectUri {
         &self.uri
+    }
+
+    /// Can any program on the person's machine take the answer? Then each one is approved by hand
+    /// (RFC 8252 section 8.6, SEC-038).
+    #[must_use]
+    pub fn is_for_any_local_program(&self) -> bool {
+        self.uri.is_loopback() || self.uri.is_private_use()
     }
 
     /// May the browser be sent there before the person has done anything here (SEC-019)?

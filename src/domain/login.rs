@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet};
 use crate::secret::{Digest, random};
 
-use super::{ClientId, UpstreamId};
+use super::{ClientId, GrantId, UpstreamId};
 
 /// Names a pending login. Not a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,6 +60,10 @@ pub struct AuthorizationRequest {
     pub scopes: ScopeSet,
     /// Whom the client expects to sign in; passed on to the upstream.
     pub login_hint: Option<String>,
+    /// Must somebody sign in at an upstream, whoever is signed in there? The client asked for it
+    /// (OpenID Connect Core section 3.1.2.1: `prompt`, `max_age`).
+    #[serde(default)]
+    pub sign_in_anew: bool,
 }
 
 /// What proves that a form was sent from our page, in the browser that it was shown in.
@@ -79,6 +83,15 @@ impl FormProof {
     }
 }
 
+/// Whose session a page was shown for: Allow counts for that session and no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownTo {
+    /// What tells the session from the person's others.
+    pub session: Digest,
+    /// The grant that Allow opens: both halves of a double click open the same one (SEC-039).
+    pub grant: GrantId,
+}
+
 /// How far a sign-in has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "at", rename_all = "snake_case")]
@@ -87,6 +100,9 @@ pub enum LoginStep {
     AwaitingConsent {
         /// What the page's form must bring.
         form: FormProof,
+        /// The session that the page offers to go on with.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        shown_to: Option<ShownTo>,
     },
     /// The person approved and is at the identity provider.
     AwaitingUpstream {
@@ -105,6 +121,15 @@ pub enum LoginStep {
         /// Our PKCE verifier towards the upstream (SEC-044).
         verifier: String,
     },
+    /// The person was signed in here already and approved. There is nothing left to do.
+    Allowed {
+        /// What the form brought, to recognise the second half of a double click (SEC-039).
+        form: FormProof,
+        /// When the person approved.
+        approved_at: Timestamp,
+        /// What came of it, and in which session.
+        shown_to: ShownTo,
+    },
 }
 
 impl LoginStep {
@@ -114,6 +139,7 @@ impl LoginStep {
         match self {
             Self::AwaitingConsent { .. } => 0,
             Self::AwaitingUpstream { .. } => 1,
+            Self::Allowed { .. } => 2,
         }
     }
 }

@@ -7,6 +7,8 @@
 //! | [`Identity`] | who the identity provider says a person is, and which facts may decide |
 //! | [`UpstreamGrant`] | what an upstream has said of a person, and what it is asked again with |
 //! | [`Grant`] | person, client, resource and scopes; its refresh tokens are one family |
+//! | [`BrowserSession`] | a browser in which somebody is signed in |
+//! | [`RememberedConsent`] | what a person has approved, and need not be asked again |
 //! | [`Resource`] | a protected MCP server and its scopes |
 //! | [`Rule`] | who gets which scopes, or is denied |
 //! | [`KeyRing`] | the broker's signing keys over time |
@@ -14,7 +16,9 @@
 //! | [`AuditEvent`] | what happened, for the log and the audit stream |
 
 mod audit;
+mod browser_session;
 mod client;
+mod consent;
 mod email;
 mod grant;
 mod identity;
@@ -26,7 +30,9 @@ mod rule;
 mod upstream_grant;
 
 pub use audit::{AuditEvent, AuditKind};
+pub use browser_session::{BrowserSession, BrowserSessionId, MOST_BROWSER_SESSIONS, living_of};
 pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, RedirectMismatch, TrustedReturn};
+pub use consent::{ConsentKey, RememberedConsent};
 pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
 pub use grant::{
     Grant, GrantId, GrantState, LAST_GENERATION, MOST_GRANTS, Redemption, Rotation, RotationRules, alive_of,
@@ -35,7 +41,7 @@ pub use identity::{Account, Identity, InvalidAccount, PersonId, PersonTag, Upstr
 pub use key_ring::{
     Haste, KeyRing, KeyState, KeysNow, NOTICED, NewKey, PUBLISHED_AFTER, PUBLISHED_AHEAD, RingKey,
 };
-pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin};
+pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin, ShownTo};
 pub use resource::{Resource, Resources};
 pub use revocation::{NotBefore, Revoked};
 pub use rule::{Conditions, Effect, Rule};

@@ -61,9 +61,17 @@ impl NotBefore {
     /// together (SEC-132).
     #[must_use]
     pub fn revokes(&self, person: &PersonId, client: &ClientId, opened_at: Timestamp) -> bool {
-        let subjects =
-            [Revoked::Everything, Revoked::Person(person.clone()), Revoked::Client(client.clone())];
-        subjects.iter().filter_map(|what| self.moments.get(&what.name())).any(|moment| opened_at <= *moment)
+        self.revokes_person(person, opened_at) || self.is_of(&Revoked::Client(client.clone()), opened_at)
+    }
+
+    /// Is what this person began at `at` revoked, whatever the client?
+    #[must_use]
+    pub fn revokes_person(&self, person: &PersonId, at: Timestamp) -> bool {
+        self.is_of(&Revoked::Everything, at) || self.is_of(&Revoked::Person(person.clone()), at)
+    }
+
+    fn is_of(&self, what: &Revoked, at: Timestamp) -> bool {
+        self.moments.get(&what.name()).is_some_and(|moment| at <= *moment)
     }
 }
 

@@ -70,7 +70,8 @@ impl IntoResponse for Failure {
             | ErrorCode::InvalidClientMetadata
             | ErrorCode::RequestNotSupported
             | ErrorCode::RequestUriNotSupported
-            | ErrorCode::LoginRequired => StatusCode::BAD_REQUEST,
+            | ErrorCode::LoginRequired
+            | ErrorCode::ConsentRequired => StatusCode::BAD_REQUEST,
         });
         match error.cause() {
             Some(cause) => tracing::error!(code = error.code().as_str(), %cause, "{}", error.description()),

@@ -12,11 +12,11 @@ use crate::broker::Broker;
 use crate::domain::LoginId;
 use crate::login::{
     AuthorizeError, Choice, ConsentAsked, ConsentForm, NoAccess, NoAccessReason, Notice, PageError, Returned,
-    Step, UpstreamAnswer,
+    Step, UpstreamAnswer, Visitor,
 };
 use crate::pages::{
     ClientView, ConsentPage, FindProblem, FindView, NoAccessPage, ReturnPage, ScopeView, ServerView,
-    UpstreamView, csp,
+    SessionNews, SignedInView, UpstreamView, csp,
 };
 use crate::protocol::Params;
 
@@ -30,8 +30,9 @@ pub(super) async fn authorize(
     headers: HeaderMap,
     QueryParams(params): QueryParams,
 ) -> Response {
-    let browser = cookies::read(&headers, &cookies::form_name(&broker.issuer));
-    match broker.login.begin(&params, browser.as_deref()).await {
+    let [form, session] = visitor(&broker, &headers);
+    let visitor = Visitor { form: form.as_deref(), session: session.as_deref() };
+    match broker.login.begin(&params, visitor).await {
         Ok(step) => follow(&broker, step),
         Err(AuthorizeError::Show(error)) => answer::problem(&broker, &error, &request),
         // A client that anyone can register must not be able to bounce people (SEC-019).
@@ -46,6 +47,12 @@ pub(super) async fn authorize(
         }
         Err(AuthorizeError::Return { back, .. }) => answer::go(&back.url()),
     }
+}
+
+/// The cookies of the form and of the session.
+fn visitor(broker: &Broker, headers: &HeaderMap) -> [Option<String>; 2] {
+    let names = [cookies::form_name(&broker.issuer), cookies::session_name(&broker.issuer)];
+    names.map(|name| cookies::read(headers, &name))
 }
 
 /// `HEAD` looks and changes nothing (SEC-026).
@@ -64,9 +71,10 @@ pub(super) async fn consent(
         Ok(form) => form,
         Err(failure) => return failure.into_response(),
     };
-    let browser = cookies::read(&headers, &cookies::form_name(&broker.issuer));
+    let [form, session] = visitor(&broker, &headers);
+    let visitor = Visitor { form: form.as_deref(), session: session.as_deref() };
     let from_our_page = host::is_from_our_page(&broker.issuer, &headers);
-    let step = match read_consent(&params, browser.as_deref()).filter(|_| from_our_page) {
+    let step = match read_consent(&params, visitor).filter(|_| from_our_page) {
         Some(form) => broker.login.consent(form).await,
         None => Err(PageError::FormNotValid),
     };
@@ -74,17 +82,18 @@ pub(super) async fn consent(
 }
 
 /// The form as our page sends it: one button, the rest once each.
-fn read_consent<'a>(params: &'a Params, browser: Option<&'a str>) -> Option<ConsentForm<'a>> {
+fn read_consent<'a>(params: &'a Params, visitor: Visitor<'a>) -> Option<ConsentForm<'a>> {
     let one = |name| params.one(name).ok().flatten();
     params.check_repeats().ok()?;
     let choice = match (one("upstream"), one("action")) {
         (Some(upstream), None) => Choice::Upstream(upstream),
         (None, Some("find")) => Choice::Find,
+        (None, Some("allow")) => Choice::Allow,
         (None, Some("deny")) => Choice::Deny,
         _ => return None,
     };
     let [login, form_token] = [one("login")?, one("form_token")?];
-    Some(ConsentForm { login, form_token, browser, choice, email: one("email") })
+    Some(ConsentForm { login, form_token, visitor, choice, email: one("email") })
 }
 
 /// `GET /oauth/callback/{upstream}`.
@@ -96,7 +105,9 @@ pub(super) async fn callback(
     QueryParams(params): QueryParams,
 ) -> Response {
     let cookie = |login: &LoginId| cookies::read(&headers, &cookies::login_name(&broker.issuer, login));
-    let arrived = UpstreamAnswer { upstream: &upstream, params: &params, cookie: &cookie };
+    let [_, session] = visitor(&broker, &headers);
+    let session = session.as_deref();
+    let arrived = UpstreamAnswer { upstream: &upstream, params: &params, cookie: &cookie, session };
     let Returned { used_up, step } = broker.login.upstream_return(arrived).await;
     let mut response =
         step.map_or_else(|error| answer::problem(&broker, &error, &request), |step| follow(&broker, step));
@@ -118,7 +129,14 @@ fn follow(broker: &Broker, step: Step) -> Response {
             }
             response
         }
-        Step::ReturnToClient(back) => answer::go(&back.url()),
+        Step::ReturnToClient { back, session } => {
+            let mut response = answer::go(&back.url());
+            let name = cookies::session_name(&broker.issuer);
+            if let Some(value) = session.and_then(|session| cookies::set(&broker.issuer, &name, &session)) {
+                response.headers_mut().append(SET_COOKIE, value);
+            }
+            response
+        }
         Step::ShowNoAccess(no_access) => show_no_access(broker, &no_access),
     }
 }
@@ -151,13 +169,24 @@ fn show_consent(broker: &Broker, asked: &ConsentAsked) -> Response {
             .collect(),
         find: broker.login.upstreams.can_be_found().then(|| FindView {
             email: request.login_hint.as_deref(),
-            problem: asked.notice.map(|notice| match notice {
-                Notice::NoAddress => FindProblem::NoAddress,
-                Notice::UnknownDomain => FindProblem::UnknownDomain,
+            problem: asked.notice.and_then(|notice| match notice {
+                Notice::NoAddress => Some(FindProblem::NoAddress),
+                Notice::UnknownDomain => Some(FindProblem::UnknownDomain),
+                Notice::SessionOver | Notice::AnotherPerson | Notice::SignInAgain => None,
             }),
         }),
+        signed_in: asked
+            .signed_in
+            .as_ref()
+            .map(|who| SignedInView { person: &who.person, provider: &who.upstream }),
+        news: asked.notice.and_then(|notice| match notice {
+            Notice::SessionOver => Some(SessionNews::Over),
+            Notice::AnotherPerson => Some(SessionNews::AnotherPerson),
+            Notice::SignInAgain => Some(SessionNews::SignInAgain),
+            Notice::NoAddress | Notice::UnknownDomain => None,
+        }),
     };
-    let mut response = answer::page(StatusCode::OK, csp::CONSENT, page.render());
+    let mut response = answer::page(StatusCode::OK, csp::FORM, page.render());
     let name = cookies::form_name(&broker.issuer);
     if let Some(value) = cookies::set(&broker.issuer, &name, &asked.browser) {
         response.headers_mut().append(SET_COOKIE, value);
@@ -181,6 +210,7 @@ fn show_no_access(broker: &Broker, no_access: &NoAccess) -> Response {
         server: ServerView { name: &no_access.resource, url: no_access.resource_url.as_str() },
         reasons,
         contact: broker.contact.as_deref(),
+        another_account: Some(&no_access.another_account),
         return_to: Some(answer::link(&no_access.return_to, no_access.client_name.as_deref())),
     };
     answer::page(StatusCode::FORBIDDEN, csp::PLAIN, page.render())

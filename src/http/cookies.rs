@@ -1,4 +1,4 @@
-//! The two cookies of a sign-in: `gl_form` binds our page to the browser (SEC-033), and
+//! The cookies: `gl_session` is who is signed in here, and a sign-in has two: `gl_form` binds our page to the browser (SEC-033), and
 //! `gl_login_…`, one per login and set only after approval, binds the upstream's answer to it
 //! (SEC-028, SEC-029).
 //!
@@ -19,6 +19,11 @@ const LONGEST: usize = 64;
 /// The name of the form's cookie.
 pub(super) fn form_name(issuer: &Issuer) -> String {
     prefixed(issuer, "gl_form")
+}
+
+/// The name of the browser session's cookie.
+pub(super) fn session_name(issuer: &Issuer) -> String {
+    prefixed(issuer, "gl_session")
 }
 
 /// The name of a login's cookie: two tabs do not disturb each other (SEC-026).

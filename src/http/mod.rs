@@ -1,8 +1,8 @@
 //! Extract, call, map. Decides nothing.
 //!
 //! - `router`: every route with its CORS and limits, on one screen.
-//! - `authorize`, `backchannel_logout`, `token`, `register`, `revoke`, `introspect`, `discovery`, `site`: the handlers.
-//! - `params`: queries and forms; `cookies`: the two cookies of a sign-in.
+//! - `authorize`, `backchannel_logout`, `token`, `register`, `revoke`, `introspect`, `logout`, `discovery`, `site`: the handlers.
+//! - `params`: queries and forms; `cookies`: those of a sign-in and of the session.
 //! - `answer`: errors by kind: page, redirect, JSON.
 //! - `door`: what holds for every request: `request_log`, `headers`, `body`, `host`. `cors`: for
 //!   programs in a browser.
@@ -18,6 +18,7 @@ mod door;
 mod headers;
 mod host;
 mod introspect;
+mod logout;
 mod params;
 mod register;
 mod request_log;

@@ -9,7 +9,8 @@ use axum::routing::{get, post};
 use crate::broker::Broker;
 
 use super::{
-    answer, authorize, backchannel_logout, cors, discovery, door, introspect, register, revoke, site, token,
+    answer, authorize, backchannel_logout, cors, discovery, door, introspect, logout, register, revoke, site,
+    token,
 };
 
 const AS_METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -82,6 +83,8 @@ fn browser_endpoints() -> Router<Arc<Broker>> {
         .route("/authorize", authorize)
         .route("/oauth/consent", post(authorize::consent))
         .route("/oauth/callback/{upstream}", get(authorize::callback).head(authorize::head))
+        .route("/oauth/logout", get(logout::ask).post(logout::sign_out))
+        .route("/oauth/logout/done", get(logout::done))
         .route("/", get(site::index))
         .route("/assets/{file}", get(site::asset))
         .route("/healthz", get(site::healthz))

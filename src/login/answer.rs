@@ -24,7 +24,12 @@ pub enum Step {
         cookie: Secret,
     },
     /// Go back to the client.
-    ReturnToClient(ClientReturn),
+    ReturnToClient {
+        /// With this answer.
+        back: ClientReturn,
+        /// With a new session's cookie.
+        session: Option<Secret>,
+    },
     /// Policy grants nothing: say why, and whom to ask.
     ShowNoAccess(Box<NoAccess>),
 }
@@ -44,13 +49,30 @@ pub struct ConsentAsked {
     pub client_name: Option<String>,
     /// May anyone claim to be this client?
     pub self_registered: bool,
+    /// Who may go on without signing in.
+    pub signed_in: Option<SignedInAs>,
     /// Why the page is shown once more.
     pub notice: Option<Notice>,
+}
+
+/// Who is signed in in this browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedInAs {
+    /// The person.
+    pub person: String,
+    /// Where: the name on the button.
+    pub upstream: String,
 }
 
 /// Why the page is shown once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
+    /// Whoever was signed in is so no longer.
+    SessionOver,
+    /// Somebody else is signed in now than when the page was shown.
+    AnotherPerson,
+    /// Policy wants a newer sign-in for this.
+    SignInAgain,
     /// What was typed is no address.
     NoAddress,
     /// No upstream is found by that address.
@@ -74,6 +96,8 @@ pub struct NoAccess {
     pub return_to: ClientReturn,
     /// The client.
     pub client_name: Option<String>,
+    /// The same request once more, for another account.
+    pub another_account: String,
 }
 
 /// What policy said.

@@ -1,13 +1,18 @@
-//! `GET /oauth/authorize`: is this a request that we can serve? No upstream learns of it yet.
+//! `GET /oauth/authorize`: is this a request that we can serve? No upstream learns of it yet. Nor does
+//! the client: it is answered at once only by somebody who is signed in here and has approved the same
+//! before.
 
 use crate::domain::{
-    AuthorizationRequest, Client, ClientId, FormProof, LoginId, LoginStep, PendingLogin, Resource,
-    TrustedReturn,
+    AuditEvent, AuditKind, AuthorizationRequest, Client, ClientId, EmailAddress, FormProof, GrantId, LoginId,
+    LoginStep, PendingLogin, Resource, TrustedReturn,
 };
-use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, S256Challenge, ScopeSet};
+use crate::protocol::{ErrorCode, Issuer, OAuthError, Params, ResourceUri, S256Challenge, ScopeSet};
 use crate::secret::{Digest, Secret, random};
 
-use super::{AuthorizeError, ClientReturn, ConsentAsked, Login, PageError, Step};
+use super::finish::{Asking, BySession};
+use super::session::Live;
+use super::wishes::Wishes;
+use super::{AuthorizeError, ClientReturn, ConsentAsked, Login, Notice, PageError, Step, Visitor};
 
 /// Longest `state` that is kept; beyond it a page, since a cut state is worse than none.
 const LONGEST_STATE: usize = 4096;
@@ -15,7 +20,7 @@ const LONGEST_STATE: usize = 4096;
 impl Login {
     /// Checks an authorization request. First what decides whether the client may be answered at
     /// all (SEC-003), then everything that the client is told about.
-    pub async fn begin(&self, params: &Params, browser: Option<&str>) -> Result<Step, AuthorizeError> {
+    pub async fn begin(&self, params: &Params, visitor: Visitor<'_>) -> Result<Step, AuthorizeError> {
         let now = self.clock.now();
         let bad = |repeated: crate::protocol::Repeated| {
             AuthorizeError::Show(PageError::BadRequest(repeated.to_string()))
@@ -33,7 +38,10 @@ impl Login {
             return Err(AuthorizeError::Show(PageError::BadRequest(text)));
         }
         match self.check(&client, &to, params) {
-            Ok(request) => self.show_consent(client, request, browser, now).await,
+            Ok((request, wishes)) => {
+                let asking = Asking { request: &request, client: &client, to: &to, now };
+                self.meet(asking, wishes, visitor).await
+            }
             Err(error) => {
                 let back = Box::new(ClientReturn::error(to, &self.issuer, state, &error));
                 Err(AuthorizeError::Return { back, client_name: client.name, error })
@@ -46,17 +54,14 @@ impl Login {
         client: &Client,
         to: &TrustedReturn,
         params: &Params,
-    ) -> Result<AuthorizationRequest, OAuthError> {
+    ) -> Result<(AuthorizationRequest, Wishes), OAuthError> {
         params.check_repeats()?;
         check_kind(params)?;
         let challenge = challenge(params)?;
         let resource = self.resource(params)?;
         let scopes = scopes(params, resource)?;
-        if params.one("prompt")?.is_some_and(|prompt| prompt.split(' ').any(|word| word == "none")) {
-            let text = "a person has to sign in, and prompt=none forbids asking";
-            return Err(OAuthError::new(ErrorCode::LoginRequired, text));
-        }
-        Ok(AuthorizationRequest {
+        let wishes = Wishes::read(params)?;
+        let request = AuthorizationRequest {
             client_id: client.id.clone(),
             redirect_uri: to.uri().clone(),
             state: params.one("state")?.map(str::to_owned),
@@ -64,7 +69,9 @@ impl Login {
             resource: resource.url.clone(),
             scopes,
             login_hint: params.one("login_hint")?.filter(|hint| hint.len() <= 320).map(str::to_owned),
-        })
+            sign_in_anew: false,
+        };
+        Ok((request, wishes))
     }
 
     /// The one server that is asked for (RFC 8707, SEC-015 to SEC-017).
@@ -83,13 +90,69 @@ impl Login {
         self.resources.find(&first).ok_or_else(unknown)
     }
 
+    /// Straight to the code where nothing has to be asked; else our page.
+    async fn meet(
+        &self,
+        asking: Asking<'_>,
+        wishes: Wishes,
+        visitor: Visitor<'_>,
+    ) -> Result<Step, AuthorizeError> {
+        let live = self.live_session(visitor.session, asking.now).await?;
+        let mut live = live.filter(|live| wishes.accept(&live.session, asking.now));
+        let mut sign_in_anew = live.is_none() && wishes.want_sign_in();
+        let mut notice = None;
+        if wishes.no_page && live.is_none() {
+            let text = "a person has to sign in, and prompt=none forbids asking";
+            return Err(refused(asking, &self.issuer, ErrorCode::LoginRequired, text));
+        }
+        if let Some(known) = &live {
+            let person = known.session.identity.person();
+            if !wishes.consent && is_expected(asking, known) && self.is_remembered(asking, &person).await? {
+                match self.go_straight(asking, known).await.map_err(AuthorizeError::Show)? {
+                    BySession::Opened(opened) => {
+                        return Ok(Step::ReturnToClient { back: opened.back, session: None });
+                    }
+                    BySession::Denied(no_access) if wishes.no_page => {
+                        let text = "the organisation's policy grants this person nothing of what was asked";
+                        drop(no_access);
+                        return Err(refused(asking, &self.issuer, ErrorCode::AccessDenied, text));
+                    }
+                    BySession::Denied(no_access) => return Ok(Step::ShowNoAccess(no_access)),
+                    BySession::TooOld if wishes.no_page => {
+                        let text = "policy wants a newer sign-in, and prompt=none forbids asking";
+                        return Err(refused(asking, &self.issuer, ErrorCode::LoginRequired, text));
+                    }
+                    BySession::TooOld => {
+                        (live, sign_in_anew, notice) = (None, true, Some(Notice::SignInAgain));
+                    }
+                }
+            } else if wishes.no_page {
+                let text = "a person has to approve this, and prompt=none forbids asking";
+                return Err(refused(asking, &self.issuer, ErrorCode::ConsentRequired, text));
+            }
+        }
+        let request = AuthorizationRequest { sign_in_anew, ..asking.request.clone() };
+        self.show_consent(asking, (request, notice), live, visitor.form).await
+    }
+
+    async fn go_straight(&self, asking: Asking<'_>, live: &Live) -> Result<BySession, PageError> {
+        let grant = GrantId::generate(&live.session.identity.person());
+        let outcome = self.finish_by_session(asking, live, grant).await?;
+        if let BySession::Opened(opened) = &outcome {
+            self.journal.record(AuditEvent { kind: AuditKind::ConsentUsed, ..opened.event.clone() });
+            self.journal.record(opened.event.clone());
+        }
+        Ok(outcome)
+    }
+
     async fn show_consent(
         &self,
-        client: Client,
-        request: AuthorizationRequest,
+        asking: Asking<'_>,
+        (request, notice): (AuthorizationRequest, Option<Notice>),
+        live: Option<Live>,
         browser: Option<&str>,
-        now: crate::clock::Timestamp,
     ) -> Result<Step, AuthorizeError> {
+        let Asking { client, now, .. } = asking;
         let browser = Secret::new(browser.map_or_else(random::token, str::to_owned));
         let form_token = Secret::new(random::token());
         let login = PendingLogin {
@@ -100,20 +163,37 @@ impl Login {
                     token: Digest::of(form_token.expose()),
                     browser: Digest::of(browser.expose()),
                 },
+                shown_to: live.as_ref().map(Live::shown_to),
             },
             expires_at: now.plus(self.rules.login),
         };
         self.store.begin_login(&login, now).await?;
+        if let Some(live) = &live {
+            self.keep_session(live, now).await?;
+        }
         Ok(Step::ShowConsent(Box::new(ConsentAsked {
             login: login.id,
             form_token,
             browser,
             request,
             self_registered: client.is_self_registered(),
-            client_name: client.name,
-            notice: None,
+            client_name: client.name.clone(),
+            signed_in: live.as_ref().map(Live::shown),
+            notice,
         })))
     }
+}
+
+/// Is it who the client expects? Another one is shown the page first.
+fn is_expected(asking: Asking<'_>, live: &Live) -> bool {
+    let expected = asking.request.login_hint.as_deref().and_then(|hint| hint.parse::<EmailAddress>().ok());
+    expected.is_none_or(|expected| live.session.identity.email.as_ref() == Some(&expected))
+}
+
+fn refused(asking: Asking<'_>, issuer: &Issuer, code: ErrorCode, text: &str) -> AuthorizeError {
+    let error = OAuthError::new(code, text);
+    let back = ClientReturn::error(asking.to.clone(), issuer, asking.request.state.as_deref(), &error);
+    AuthorizeError::Return { back: Box::new(back), client_name: asking.client.name.clone(), error }
 }
 
 /// The code flow, answered in the query, and no request objects (SEC-005, SEC-006, SEC-025).

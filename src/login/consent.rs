@@ -7,15 +7,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::clock::Timestamp;
-use crate::domain::{AuditKind, EmailAddress, LoginId, LoginStep, PendingLogin, UpstreamId};
+use crate::domain::{AuditKind, EmailAddress, FormProof, LoginId, LoginStep, PendingLogin, UpstreamId};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::secret::{Digest, MacKey, Secret};
 use crate::upstream::Hints;
 
+use super::session::{Live, Visitor};
 use super::{ClientReturn, ConsentAsked, Login, Notice, PageError, Step};
 
 /// The same button within this time is a double click.
-const DOUBLE_CLICK: Duration = Duration::from_secs(5);
+pub(super) const DOUBLE_CLICK: Duration = Duration::from_secs(5);
 
 /// The secrets of one login towards its upstream and its browser.
 struct Secrets {
@@ -26,14 +27,14 @@ struct Secrets {
 }
 
 /// What the form and the browser bring.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ConsentForm<'a> {
     /// Which login.
     pub login: &'a str,
     /// The form's one-time token.
     pub form_token: &'a str,
-    /// The browser's cookie.
-    pub browser: Option<&'a str>,
+    /// The browser's cookies.
+    pub visitor: Visitor<'a>,
     /// The button.
     pub choice: Choice<'a>,
     /// The address in the page's field, as it was typed.
@@ -47,11 +48,18 @@ pub enum Choice<'a> {
     Upstream(&'a str),
     /// Continue with the one where the typed address signs in.
     Find,
+    /// Allow, as whoever is signed in here.
+    Allow,
     /// Deny.
     Deny,
 }
 
 impl ConsentForm<'_> {
+    /// Is it from the page that this proves?
+    pub(super) fn fits(&self, proof: &FormProof) -> bool {
+        proof.holds(self.form_token, self.visitor.form)
+    }
+
     fn address(&self) -> Option<EmailAddress> {
         self.email?.trim().parse().ok()
     }
@@ -77,10 +85,10 @@ impl Login {
         let chosen = match form.choice {
             Choice::Upstream(name) => self.upstreams.find(name),
             Choice::Find => form.address().and_then(|email| self.upstreams.of_domain(email.domain())),
-            Choice::Deny => None,
+            Choice::Allow | Choice::Deny => None,
         };
         let (proof, sent) = match &login.step {
-            LoginStep::AwaitingConsent { form } => (form, None),
+            LoginStep::AwaitingConsent { form, .. } => (form, None),
             LoginStep::AwaitingUpstream { form: answered, approved_at, upstream, state, .. } => {
                 // The browser throws the first click's answer away; without this the person
                 // would be stuck (SEC-039). Anything else is a replay.
@@ -90,14 +98,16 @@ impl Login {
                 }
                 (answered, Some(state))
             }
+            LoginStep::Allowed { .. } => return self.allowed_again(&login, form, now).await.map(Some),
         };
-        if !proof.holds(form.form_token, form.browser) {
+        if !form.fits(proof) {
             return Err(not_valid());
         }
         let upstream = match (chosen, form.choice) {
             (Some(upstream), _) => upstream,
             (None, Choice::Upstream(_)) => return Err(PageError::UnknownUpstream),
             (None, Choice::Find) => return self.ask_again(login, form, now).await.map(Some),
+            (None, Choice::Allow) => return self.allow(login, form, now).await,
             (None, Choice::Deny) => return self.deny(&login, now).await.map(Some),
         };
         let mut candidates = self.key.each().map(|key| secrets_of(&key, &login.id, form.form_token));
@@ -107,7 +117,10 @@ impl Login {
         // Before the login moves on: an upstream that is down leaves the page as it is, and the
         // person can choose another.
         let typed = form.address().map(|email| email.to_string());
-        let hints = Hints { login: typed.as_deref().or(login.request.login_hint.as_deref()) };
+        let hints = Hints {
+            login: typed.as_deref().or(login.request.login_hint.as_deref()),
+            another_account: wants_another(&login),
+        };
         let proofs = (secrets.nonce.as_str(), secrets.verifier.as_str());
         let url = upstream.authorization_url(secrets.state.expose(), proofs, hints, now).await;
         let url = url.map_err(|error| PageError::UpstreamUnavailable(None, error))?;
@@ -127,7 +140,8 @@ impl Login {
         now: Timestamp,
     ) -> Result<bool, PageError> {
         let from = login.step.ordinal();
-        let LoginStep::AwaitingConsent { form } = login.step else { return Ok(false) };
+        login.request.sign_in_anew = wants_another(&login);
+        let LoginStep::AwaitingConsent { form, .. } = login.step else { return Ok(false) };
         login.step = LoginStep::AwaitingUpstream {
             form,
             approved_at: now,
@@ -152,30 +166,52 @@ impl Login {
         form: ConsentForm<'_>,
         now: Timestamp,
     ) -> Result<Step, PageError> {
+        let notice = if form.address().is_some() { Notice::UnknownDomain } else { Notice::NoAddress };
+        let live = self.live_session(form.visitor.session, now).await?;
+        let live = live.filter(|live| live.was_shown(&login.step));
+        self.show_again(login, form, (live.as_ref(), notice), now).await
+    }
+
+    /// The page once more, for whoever is signed in.
+    pub(super) async fn show_again(
+        &self,
+        login: PendingLogin,
+        form: ConsentForm<'_>,
+        (live, notice): (Option<&Live>, Notice),
+        now: Timestamp,
+    ) -> Result<Step, PageError> {
         let client = self.clients.find(&login.request.client_id, now).await?;
         let client = client.ok_or(PageError::UnknownClient)?;
-        let notice = if form.address().is_some() { Notice::UnknownDomain } else { Notice::NoAddress };
         Ok(Step::ShowConsent(Box::new(ConsentAsked {
             login: login.id,
             form_token: Secret::new(form.form_token.to_owned()),
-            browser: Secret::new(form.browser.unwrap_or_default().to_owned()),
+            browser: Secret::new(form.visitor.form.unwrap_or_default().to_owned()),
             request: login.request,
             self_registered: client.is_self_registered(),
             client_name: client.name,
+            signed_in: live.map(Live::shown),
             notice: Some(notice),
         })))
     }
 
     async fn deny(&self, login: &PendingLogin, now: Timestamp) -> Result<Step, PageError> {
-        let to = self.way_back(login, now).await?;
+        let (_, to) = self.way_back(login, now).await?;
         if self.store.take_login(&login.id, now).await?.is_none() {
             return Err(PageError::FormNotValid);
         }
         self.record(AuditKind::ConsentDenied, login, None, now);
         let state = login.request.state.as_deref();
         let error = OAuthError::new(ErrorCode::AccessDenied, "the person declined");
-        Ok(Step::ReturnToClient(ClientReturn::error(to, &self.issuer, state, &error)))
+        let back = ClientReturn::error(to, &self.issuer, state, &error);
+        Ok(Step::ReturnToClient { back, session: None })
     }
+}
+
+/// Must the upstream ask who signs in? Also where the page offered to go on with a session: whoever
+/// chooses an upstream there means another account.
+fn wants_another(login: &PendingLogin) -> bool {
+    let offered = matches!(&login.step, LoginStep::AwaitingConsent { shown_to: Some(_), .. });
+    login.request.sign_in_anew || offered
 }
 
 /// The secrets towards the upstream follow from the page's one-time token, which is random, and a

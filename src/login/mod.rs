@@ -2,45 +2,59 @@
 //!
 //! ```text
 //! begin ──▶ our page ──▶ consent ──▶ the upstream ──▶ upstream_return ──▶ finish ──▶ the client
+//!   │          └──▶ allow: somebody is signed in here already ──────────────▲
+//!   └──▶ and has approved this before ──────────────────────────────────────┘
 //! ```
 //!
 //! - `begin`: checks the request, stores a pending login, shows the consent page.
 //! - `consent`: the answer to that page; only now does an upstream learn of the login.
+//! - `allow`: the same from somebody who is signed in in this browser.
 //! - `upstream_return`: the upstream's answer, believed after every check.
 //! - `upstream_logout`: an upstream says that somebody has signed out there.
+//! - `session`: the browser's session; `remembered`: what was approved before; `wishes`: `prompt`.
+//! - `sign_out`: the end of a session, here and at its upstream; `ending`: of all that a person has.
 //! - `verdict`: policy, and whose an admin's address is.
 //! - `finish`: the verdict, then a grant and its code.
 //! - `answer`: the ways back: [`Step`], [`PageError`], and the client's redirect with `iss`.
 //!
 //! Every step is read back from the store; what the browser brings is compared with digests.
 
+mod allow;
 mod answer;
 mod begin;
 mod consent;
+mod ending;
 mod finish;
+mod remembered;
+mod session;
+mod sign_out;
 mod upstream_logout;
 mod upstream_return;
 mod verdict;
+mod wishes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clients::Clients;
 use crate::clock::{Clock, Timestamp};
-use crate::domain::{AuditEvent, AuditKind, PendingLogin, Resources, TrustedReturn};
+use crate::domain::{AuditEvent, AuditKind, Client, PendingLogin, Resources, TrustedReturn};
 use crate::people::People;
 use crate::policy::Policy;
 use crate::protocol::Issuer;
 use crate::secret::MacKey;
 use crate::store::Store;
 use crate::store::audit::Journal;
+use crate::store::revocations::Revocations;
 use crate::tokens::AuthorizationCodes;
 use crate::upstream::Upstreams;
 
 pub use answer::{
-    AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, Notice, PageError, Step,
+    AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, Notice, PageError, SignedInAs, Step,
 };
 pub use consent::{Choice, ConsentForm};
+pub use session::{SessionRules, Visitor};
+pub use sign_out::{SignOut, SignOutForm};
 pub use upstream_return::{Returned, UpstreamAnswer};
 
 /// The durations that a sign-in obeys.
@@ -52,6 +66,10 @@ pub struct LoginRules {
     pub code: Duration,
     /// When a grant ends whatever happens (SEC-089).
     pub grant: Duration,
+    /// How long browsers stay signed in; none: not at all.
+    pub session: Option<SessionRules>,
+    /// How long a consent is remembered; zero: not at all.
+    pub remember_consent: Duration,
 }
 
 /// Everything that a sign-in asks.
@@ -65,6 +83,8 @@ pub struct Login {
     pub store: Arc<dyn Store>,
     /// What happened.
     pub journal: Journal,
+    /// What the operator has ended.
+    pub revocations: Arc<Revocations>,
     /// Where people sign in.
     pub upstreams: Upstreams,
     /// What they say of people.
@@ -85,12 +105,17 @@ pub struct Login {
 
 impl Login {
     /// The client of a login and its redirect, checked again: it may have changed since.
-    async fn way_back(&self, login: &PendingLogin, now: Timestamp) -> Result<TrustedReturn, PageError> {
+    async fn way_back(
+        &self,
+        login: &PendingLogin,
+        now: Timestamp,
+    ) -> Result<(Client, TrustedReturn), PageError> {
         let request = &login.request;
         let client = self.clients.find(&request.client_id, now).await?;
         let client = client.ok_or(PageError::UnknownClient)?;
         let trusted = client.trusted_return(Some(request.redirect_uri.as_str()));
-        trusted.map_err(PageError::BadRedirect)
+        let trusted = trusted.map_err(PageError::BadRedirect)?;
+        Ok((client, trusted))
     }
 
     fn record(&self, kind: AuditKind, login: &PendingLogin, reason: Option<&str>, now: Timestamp) {

@@ -1,17 +1,16 @@
 //! Back-channel logout: an upstream says that somebody has signed out there, and what they granted
 //! after that sign-in ends here (OpenID Connect Back-Channel Logout 1.0 section 2.7, SEC-060).
 
-use crate::clock::Timestamp;
-use crate::domain::{AuditEvent, AuditKind, PersonId, UpstreamId, UpstreamSession};
+use crate::domain::{AuditEvent, AuditKind, UpstreamSession};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::store::StoreError;
 use crate::upstream::{LoggedOut, UpstreamError};
 
 use super::Login;
+use super::ending::Extent;
 
 impl Login {
-    /// Ends the grants that a logout token is about: those of one session where it names one, else all
-    /// of the person's through this upstream.
+    /// Ends the browser sessions and the grants that a logout token is about: those of one session
+    /// where it names one, else all of the person's through this upstream.
     pub async fn upstream_logout(&self, upstream: &str, token: &str) -> Result<(), OAuthError> {
         let invalid = |text: &str| OAuthError::new(ErrorCode::InvalidRequest, text);
         let now = self.clock.now();
@@ -31,26 +30,13 @@ impl Login {
         };
         // Nobody of ours: the provider has been heard, and that is all that it asks.
         let Some(person) = person else { return Ok(()) };
-        let ended = self.end_grants((&person, upstream.id(), session), now).await;
-        let ended = ended.map_err(OAuthError::unavailable)?;
+        let extent =
+            session.map_or(Extent::Through(upstream.id()), |session| Extent::Session(upstream.id(), session));
+        // The sessions first: from then on no grant comes of them.
+        let browsers = self.end_sessions(&person, extent, now).await.map_err(OAuthError::unavailable)?;
+        let grants = self.end_grants(&person, extent, now).await.map_err(OAuthError::unavailable)?;
         let event = AuditEvent::new(AuditKind::UpstreamLogout, now).person(person).upstream(upstream.id());
-        self.journal.record(event.because(format!("{ended} sessions ended")));
+        self.journal.record(event.because(format!("{grants} grants and {browsers} browser sessions ended")));
         Ok(())
-    }
-
-    async fn end_grants(
-        &self,
-        (person, upstream, session): (&PersonId, &UpstreamId, Option<UpstreamSession>),
-        now: Timestamp,
-    ) -> Result<usize, StoreError> {
-        let mut ended = 0;
-        for grant in self.store.grants_of(person, now).await? {
-            let identity = &grant.identity;
-            let is_meant = session.is_none_or(|session| identity.session == Some(session));
-            if identity.upstream == *upstream && is_meant && self.store.end_grant(&grant.id).await? {
-                ended += 1;
-            }
-        }
-        Ok(ended)
     }
 }

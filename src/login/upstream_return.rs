@@ -2,10 +2,11 @@
 //! they are all passed, the upstream's token endpoint is not called (SEC-042).
 
 use crate::clock::Timestamp;
-use crate::domain::{AuditKind, LoginId, LoginStep, PendingLogin, TrustedReturn};
+use crate::domain::{AuditKind, Client, LoginId, LoginStep, PendingLogin, TrustedReturn};
 use crate::protocol::{ErrorCode, OAuthError, Params, Repeated};
 use crate::upstream::{Upstream, UpstreamError};
 
+use super::finish::Asking;
 use super::{ClientReturn, Login, PageError, Step};
 
 /// What the upstream's redirect and the browser bring.
@@ -16,15 +17,18 @@ pub struct UpstreamAnswer<'a> {
     pub params: &'a Params,
     /// The browser's cookie for a login.
     pub cookie: &'a (dyn Fn(&LoginId) -> Option<String> + Sync),
+    /// The browser's session so far.
+    pub session: Option<&'a str>,
 }
 
 /// A login whose answer has come from its upstream, in its browser, for its client.
 #[derive(Clone, Copy)]
 pub(super) struct Arrival<'a> {
     pub(super) login: &'a PendingLogin,
-    pub(super) to: &'a TrustedReturn,
+    pub(super) asking: Asking<'a>,
     pub(super) upstream: &'a Upstream,
-    pub(super) now: Timestamp,
+    /// The session that the browser had.
+    pub(super) old_session: Option<&'a str>,
 }
 
 /// What becomes of it.
@@ -48,6 +52,7 @@ struct Accepted<'a> {
     login: PendingLogin,
     proofs: Proofs,
     upstream: &'a Upstream,
+    client: Client,
     to: TrustedReturn,
     result: AuthorizationResult<'a>,
 }
@@ -67,9 +72,10 @@ impl Login {
             Ok(accepted) => accepted,
             Err(error) => return Returned { used_up: None, step: Err(error) },
         };
-        let Accepted { login, proofs, upstream, to, result } = accepted;
+        let Accepted { login, proofs, upstream, client, to, result } = accepted;
         let used_up = Some(login.id.clone());
-        let arrival = Arrival { login: &login, to: &to, upstream, now };
+        let asking = Asking { request: &login.request, client: &client, to: &to, now };
+        let arrival = Arrival { login: &login, asking, upstream, old_session: answer.session };
         let step = match result {
             AuthorizationResult::Error(error, text) => self.reported(&arrival, error, text),
             AuthorizationResult::Code(code) => self.exchange(&arrival, code, proofs).await,
@@ -106,12 +112,12 @@ impl Login {
                 UpstreamError::Refused { .. } => PageError::ForeignAnswer(fault),
             });
         }
-        let to = self.way_back(&login, now).await?;
+        let (client, to) = self.way_back(&login, now).await?;
         // From here on the login is used up, whatever happens (SEC-057).
         if self.store.take_login(&login.id, now).await?.is_none() {
             return Err(PageError::LoginOver);
         }
-        Ok(Accepted { login, proofs, upstream, to, result })
+        Ok(Accepted { login, proofs, upstream, client, to, result })
     }
 
     /// The login that this answer belongs to: its state, its upstream, its browser.
@@ -141,8 +147,8 @@ impl Login {
     }
 
     async fn exchange(&self, arrival: &Arrival<'_>, code: &str, proofs: Proofs) -> Result<Step, PageError> {
-        let Arrival { upstream, now, .. } = *arrival;
-        match upstream.sign_in(code, (&proofs.nonce, &proofs.verifier), now).await {
+        let Arrival { upstream, asking, .. } = *arrival;
+        match upstream.sign_in(code, (&proofs.nonce, &proofs.verifier), asking.now).await {
             Ok(signed_in) => self.finish(arrival, signed_in).await,
             Err(fault) => Err(self.failed(arrival, fault)),
         }
@@ -151,7 +157,7 @@ impl Login {
     /// The upstream says no. A person who declined there goes back to the client; anything else
     /// is worth reading.
     fn reported(&self, arrival: &Arrival<'_>, error: &str, text: Option<&str>) -> Result<Step, PageError> {
-        let Arrival { login, to, now, .. } = *arrival;
+        let Arrival { login, asking: Asking { to, now, .. }, .. } = *arrival;
         let reason = format!("the identity provider said {}", error.escape_debug());
         self.record(AuditKind::SignInDenied, login, Some(&reason), now);
         let state = login.request.state.as_deref();
@@ -159,7 +165,7 @@ impl Login {
         let denied = OAuthError::new(ErrorCode::AccessDenied, said);
         let back = ClientReturn::error(to.clone(), &self.issuer, state, &denied);
         if error == "access_denied" {
-            return Ok(Step::ReturnToClient(back));
+            return Ok(Step::ReturnToClient { back, session: None });
         }
         Err(PageError::UpstreamReported {
             code: error.to_owned(),
@@ -169,7 +175,7 @@ impl Login {
     }
 
     fn failed(&self, arrival: &Arrival<'_>, fault: UpstreamError) -> PageError {
-        let Arrival { login, to, now, .. } = *arrival;
+        let Arrival { login, asking: Asking { to, now, .. }, .. } = *arrival;
         self.record(AuditKind::SignInDenied, login, Some(&fault.to_string()), now);
         let back = |code, text| {
             let state = login.request.state.as_deref();

@@ -9,11 +9,13 @@ use crate::protocol::RedirectUri;
 
 /// The consent page. Its form posts to `/oauth/consent` with `login`, `form_token` and the button:
 /// `upstream=<id>` to continue, `action=find` to continue with the provider of the `email` that was
-/// typed, `action=deny` to refuse (SEC-033, SEC-034).
+/// typed, `action=allow` to go on as whoever is signed in, `action=deny` to refuse (SEC-033, SEC-034).
+///
+/// Beside Allow, the other ways in are a form of their own: Enter in its field must not press Allow.
 ///
 /// It shows what SEC-030 and SEC-031 ask for: client name and id, where the answer goes, the
 /// server, the scopes, the mark of a self-registered client, and the warnings for destinations
-/// that any local program can claim. Send it with [`csp::CONSENT`](super::csp::CONSENT).
+/// that any local program can claim. Send it with [`csp::FORM`](super::csp::FORM).
 #[derive(Debug, Template)]
 #[template(path = "consent.html")]
 pub struct ConsentPage<'a> {
@@ -35,6 +37,46 @@ pub struct ConsentPage<'a> {
     pub upstreams: Vec<UpstreamView<'a>>,
     /// The field that finds the right one of several.
     pub find: Option<FindView<'a>>,
+    /// Who may go on without signing in.
+    pub signed_in: Option<SignedInView<'a>>,
+    /// Why the page is shown once more.
+    pub news: Option<SessionNews>,
+}
+
+/// Who is signed in in this browser.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedInView<'a> {
+    /// An email address or a name.
+    pub person: &'a str,
+    /// At which provider: its name on our buttons.
+    pub provider: &'a str,
+}
+
+/// What became of the session that the page was shown for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionNews {
+    /// It is over.
+    Over,
+    /// Somebody else is signed in now.
+    AnotherPerson,
+    /// It is too old for this.
+    SignInAgain,
+}
+
+impl SessionNews {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Over => {
+                "You are no longer signed in here. Nothing has been approved yet: choose where to sign in."
+            }
+            Self::AnotherPerson => {
+                "Another account is signed in in this browser now. Nothing has been approved yet: look whether it is the right one."
+            }
+            Self::SignInAgain => {
+                "Your organisation asks for a more recent sign-in for this. Nothing has been approved yet: sign in once more."
+            }
+        }
+    }
 }
 
 /// A client as it describes itself.
@@ -123,6 +165,11 @@ impl FindView<'_> {
 }
 
 impl ConsentPage<'_> {
+    /// Was an address typed that led nowhere?
+    fn is_searching(&self) -> bool {
+        self.find.is_some_and(|find| find.problem.is_some())
+    }
+
     /// The page as HTML.
     #[must_use]
     pub fn render(&self) -> String {

@@ -25,6 +25,7 @@
 pub const PLAIN: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
                          form-action 'none'; frame-ancestors 'none'";
 
-/// For [`ConsentPage`](super::ConsentPage): the same without `form-action`, for the reasons above.
-pub const CONSENT: &str =
+/// For a page with a form, [`ConsentPage`](super::ConsentPage) and
+/// [`SignOutPage`](super::SignOutPage), which both lead on to an identity provider: the same without `form-action`, for the reasons above.
+pub const FORM: &str =
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";

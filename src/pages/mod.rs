@@ -6,6 +6,7 @@
 //! | [`NoAccessPage`] | the person is known, but policy grants nothing |
 //! | [`ErrorPage`] | something went wrong that the client must not, or cannot, be told; [`Problem`] holds the words |
 //! | [`ReturnPage`] | the client's own error, shown before the browser goes back to it (SEC-019) |
+//! | [`SignOutPage`], [`SignedOutPage`] | signing out: the question, and its end |
 //! | [`IndexPage`] | `/`: what this is, for people who wonder |
 //!
 //! Beside them: [`clean`] treats hostile text (SEC-032), [`assets`] holds the one stylesheet and the
@@ -24,12 +25,16 @@ mod error;
 mod index;
 mod no_access;
 mod return_to;
+mod sign_out;
 
-pub use consent::{ClientView, ConsentPage, FindProblem, FindView, ScopeView, UpstreamView};
+pub use consent::{
+    ClientView, ConsentPage, FindProblem, FindView, ScopeView, SessionNews, SignedInView, UpstreamView,
+};
 pub use error::{ErrorPage, Problem};
 pub use index::IndexPage;
 pub use no_access::NoAccessPage;
 pub use return_to::{ReturnLink, ReturnPage};
+pub use sign_out::{SignOutPage, SignedOutPage};
 
 /// A protected MCP server as people recognise it.
 #[derive(Debug, Clone, Copy)]

@@ -21,6 +21,8 @@ pub struct NoAccessPage<'a> {
     pub reasons: Vec<&'a str>,
     /// Whom to ask: an email address, a web address, or words.
     pub contact: Option<&'a str>,
+    /// The same request once more, for another account: a URL of ours.
+    pub another_account: Option<&'a str>,
     /// The way back to the client.
     pub return_to: Option<ReturnLink>,
 }

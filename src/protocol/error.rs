@@ -37,13 +37,15 @@ pub enum ErrorCode {
     RequestUriNotSupported,
     /// OpenID Connect Core.
     LoginRequired,
+    /// OpenID Connect Core.
+    ConsentRequired,
     /// RFC 8628; here for too many failed attempts.
     SlowDown,
 }
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -59,6 +61,7 @@ impl ErrorCode {
         Self::RequestNotSupported,
         Self::RequestUriNotSupported,
         Self::LoginRequired,
+        Self::ConsentRequired,
         Self::SlowDown,
     ];
 
@@ -81,6 +84,7 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
             Self::SlowDown => "slow_down",
         }
     }

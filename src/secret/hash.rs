@@ -20,6 +20,13 @@ impl Digest {
         Self(URL_SAFE_NO_PAD.encode(digest.as_ref()))
     }
 
+    /// A digest as [`Digest::as_str`] wrote it.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let is_one = URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32);
+        is_one.then(|| Self(text.to_owned()))
+    }
+
     /// The first 64 bits: to find something by, and no proof of anything.
     #[must_use]
     pub fn prefix(&self) -> [u8; 8] {

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin,
-    PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
+    AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant, GrantId,
+    KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, RememberedConsent, Revoked,
+    Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 
@@ -39,6 +40,13 @@ pub enum Operation {
     EndGrant,
     Revoke,
     NotBefore,
+    BeginBrowserSession,
+    BrowserSession,
+    BrowserSessionsOf,
+    KeepBrowserSession,
+    EndBrowserSessions,
+    RememberConsent,
+    Consent,
     PinAdmin,
     AdminPin,
     UnpinAdmin,
@@ -229,6 +237,61 @@ impl Store for FaultyStore {
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
         self.reach(Operation::NotBefore)?.not_before(known).await
+    }
+
+    async fn begin_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        session: &BrowserSession,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.reach(Operation::BeginBrowserSession)?.begin_browser_session(id, session, now).await
+    }
+
+    async fn browser_session(
+        &self,
+        id: &BrowserSessionId,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError> {
+        self.reach(Operation::BrowserSession)?.browser_session(id, now).await
+    }
+
+    async fn browser_sessions_of(
+        &self,
+        person: &PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<(BrowserSessionId, BrowserSession)>, StoreError> {
+        self.reach(Operation::BrowserSessionsOf)?.browser_sessions_of(person, now).await
+    }
+
+    async fn keep_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.reach(Operation::KeepBrowserSession)?.keep_browser_session(id, until, now).await
+    }
+
+    async fn end_browser_sessions(&self, ids: &[BrowserSessionId]) -> Result<usize, StoreError> {
+        self.reach(Operation::EndBrowserSessions)?.end_browser_sessions(ids).await
+    }
+
+    async fn remember_consent(
+        &self,
+        key: &ConsentKey,
+        consent: &RememberedConsent,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.reach(Operation::RememberConsent)?.remember_consent(key, consent, now).await
+    }
+
+    async fn consent(
+        &self,
+        key: &ConsentKey,
+        now: Timestamp,
+    ) -> Result<Option<RememberedConsent>, StoreError> {
+        self.reach(Operation::Consent)?.consent(key, now).await
     }
 
     async fn pin_admin(&self, email: &EmailAddress, person: &PersonId) -> Result<PersonId, StoreError> {

@@ -27,8 +27,9 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, PendingLogin,
-    PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
+    AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant, GrantId,
+    KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, RememberedConsent, Revoked,
+    Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 
@@ -119,7 +120,8 @@ pub trait Store: Send + Sync + fmt::Debug {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Opens a grant whose code waits to be redeemed. A person has at most
+    /// Opens a grant whose code waits to be redeemed; one of that name that is not over stays as it is.
+    /// A person has at most
     /// [`MOST_GRANTS`](crate::domain::MOST_GRANTS): the one that would end first makes room.
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError>;
 
@@ -161,6 +163,57 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// The revocations, unless they are still of the version that the caller has.
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError>;
+
+    /// Begins a browser session. A person has at most
+    /// [`MOST_BROWSER_SESSIONS`](crate::domain::MOST_BROWSER_SESSIONS): the one that would end first
+    /// makes room.
+    async fn begin_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        session: &BrowserSession,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The browser session, unless it is over.
+    async fn browser_session(
+        &self,
+        id: &BrowserSessionId,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError>;
+
+    /// Every browser session of a person that is not over, the oldest first.
+    async fn browser_sessions_of(
+        &self,
+        person: &PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<(BrowserSessionId, BrowserSession)>, StoreError>;
+
+    /// Moves the idle end of a browser session that is not over to `until`; never back, never beyond its
+    /// end.
+    async fn keep_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Ends browser sessions of one person, all at once. How many there were.
+    async fn end_browser_sessions(&self, ids: &[BrowserSessionId]) -> Result<usize, StoreError>;
+
+    /// Remembers what a person has approved, in place of what they approved before.
+    async fn remember_consent(
+        &self,
+        key: &ConsentKey,
+        consent: &RememberedConsent,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// What a person has approved, unless the question is to be asked again.
+    async fn consent(
+        &self,
+        key: &ConsentKey,
+        now: Timestamp,
+    ) -> Result<Option<RememberedConsent>, StoreError>;
 
     /// Pins an admin's address to a person, unless it is pinned: the first one stays. To whom it is
     /// pinned now.

@@ -49,6 +49,9 @@ pub(super) struct Extra {
     /// RFC 9207: the provider names itself in each authorization response.
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
+    /// OpenID Connect RP-Initiated Logout 1.0 section 2.1: where people sign out there.
+    #[serde(default)]
+    end_session_endpoint: Option<String>,
 }
 
 impl AdditionalProviderMetadata for Extra {}
@@ -83,6 +86,11 @@ impl Known {
     /// May it serve, if there is nothing newer?
     fn is_good(&self, now: Timestamp) -> bool {
         now.since(self.fetched_at) < LAST_GOOD
+    }
+
+    /// Where people sign out there, if they can.
+    pub(super) fn end_session_endpoint(&self) -> Option<&str> {
+        self.metadata.additional_metadata().end_session_endpoint.as_deref()
     }
 
     /// Must the provider name itself in its answer (RFC 9207 section 2.3)?

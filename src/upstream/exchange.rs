@@ -12,6 +12,7 @@ use oauth2::{
 };
 use openidconnect::core::CoreClientAuthMethod;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::domain::{DomainName, EmailAddress};
 use crate::outbound::{Outbound, OutboundError};
@@ -57,6 +58,8 @@ pub(super) struct Request<'a> {
 pub struct Hints<'a> {
     /// Whatever the client said, or the address that the person typed.
     pub login: Option<&'a str>,
+    /// Must it ask who signs in, also where somebody is signed in there?
+    pub another_account: bool,
 }
 
 /// Where the messages go.
@@ -205,6 +208,9 @@ pub(super) fn parameters(settings: &UpstreamSettings, hints: Hints<'_>) -> Vec<(
     let usual = preset.parameters.iter().filter(|(name, _)| offline.iter().all(|(other, _)| other != name));
     let fixed = usual.chain(offline).map(|(name, value)| (*name, (*value).to_owned()));
     let mut parameters: Vec<_> = fixed.collect();
+    if hints.another_account {
+        ask_who(&mut parameters, preset.another_account);
+    }
     let mut add = |name: Option<&'static str>, value: Option<&str>| {
         parameters.extend(name.zip(value).map(|(name, value)| (name, value.to_owned())));
     };
@@ -220,6 +226,38 @@ pub(super) fn parameters(settings: &UpstreamSettings, hints: Hints<'_>) -> Vec<(
         add(preset.organization_parameter, Some(only));
     }
     parameters
+}
+
+/// Adds a word to `prompt`, which holds several (OpenID Connect Core section 3.1.2.1).
+fn ask_who(parameters: &mut Vec<(&'static str, String)>, word: &str) {
+    match parameters.iter_mut().find(|(name, _)| *name == "prompt") {
+        Some((_, prompt)) if prompt.split(' ').any(|own| own == word) => {}
+        Some((_, prompt)) => *prompt = format!("{word} {prompt}"),
+        None => parameters.push(("prompt", word.to_owned())),
+    }
+}
+
+/// The upstream's sign-out URL. The ID token says who signs out, and goes where it came from.
+pub(super) fn sign_out_url(
+    settings: &UpstreamSettings,
+    endpoint: &str,
+    id_token: Option<&Secret>,
+    (back, state): (&str, &str),
+) -> Result<String, String> {
+    let mut url = Url::parse(endpoint).map_err(|_| "its end_session_endpoint is not a URL".to_owned())?;
+    // As with every other endpoint: plain http only where the provider itself is on plain http.
+    if url.scheme() != "https" && !(url.scheme() == "http" && settings.issuer.starts_with("http://")) {
+        return Err("its end_session_endpoint is not an https URL".to_owned());
+    }
+    {
+        let mut query = url.query_pairs_mut();
+        if let Some(id_token) = id_token {
+            query.append_pair("id_token_hint", id_token.expose());
+        }
+        query.append_pair("client_id", &settings.client_id);
+        query.append_pair("post_logout_redirect_uri", back).append_pair("state", state);
+    }
+    Ok(url.into())
 }
 
 /// Exchanges a code for tokens.

@@ -314,7 +314,7 @@ mod tests {
         let recheck =
             Some(crate::upstream::Recheck { after: Duration::ZERO, outage_tolerance: Duration::ZERO });
         let google = UpstreamSettings { recheck, ..settings(&Preset::GOOGLE) };
-        let sent = parameters(&google, Hints { login: Some("a@example.com") });
+        let sent = parameters(&google, Hints { login: Some("a@example.com"), ..Hints::default() });
         let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(
             sent,
@@ -325,9 +325,18 @@ mod tests {
                 ("hd", "example.com")
             ]
         );
+        let other = Hints { another_account: true, ..Hints::default() };
+        let prompt = |settings: &UpstreamSettings| {
+            let sent = parameters(settings, other);
+            sent.into_iter().filter(|(name, _)| *name == "prompt").map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        assert_eq!(prompt(&google), ["select_account consent"], "once");
+        assert_eq!(prompt(&settings(&Preset::GOOGLE)), ["select_account"]);
+        assert_eq!(prompt(&settings(&Preset::AUTH0)), ["login"]);
+        assert_eq!(prompt(&settings(&Preset::GITHUB)), ["select_account"]);
         let domain = "other.example".parse().unwrap();
         let usual = UpstreamSettings { allowed_domains: vec![domain], ..settings(&Preset::GOOGLE) };
-        let sent = parameters(&usual, Hints { login: Some("a@example.com") });
+        let sent = parameters(&usual, Hints { login: Some("a@example.com"), ..Hints::default() });
         assert_eq!(
             sent,
             [("prompt", "select_account".to_owned()), ("login_hint", "a@example.com".to_owned())]

@@ -106,10 +106,16 @@ pub struct Preset {
     pub idp_hint: Option<&'static str>,
     /// Parameters that the authorization request carries besides the standard ones.
     pub parameters: &'static [(&'static str, &'static str)],
+    /// The `prompt` that makes it ask who signs in, also where somebody is signed in there.
+    pub another_account: &'static str,
     /// What a refresh token takes.
     pub offline: Offline,
 }
 
+/// The person chooses among the accounts that are signed in, or signs in with another.
+const SELECT_ACCOUNT: &str = "select_account";
+/// The person signs in once more: for providers that have one account at a time.
+const LOGIN: &str = "login";
 const OFFLINE_ACCESS: Offline = Offline { parameters: &[], scopes: &["offline_access"] };
 const NO_OFFLINE: Offline = Offline { parameters: &[], scopes: &[] };
 
@@ -133,6 +139,7 @@ impl Preset {
         domain_hint: None,
         idp_hint: None,
         parameters: &[],
+        another_account: SELECT_ACCOUNT,
         offline: OFFLINE_ACCESS,
     };
 
@@ -153,18 +160,21 @@ impl Preset {
     };
 
     /// Okta: the organisation's server or a custom one; it cuts a long list of groups silently.
-    pub const OKTA: Self = Self { name: "okta", groups: GroupsRule::CutAt(100), ..Self::OIDC };
+    pub const OKTA: Self =
+        Self { name: "okta", groups: GroupsRule::CutAt(100), another_account: LOGIN, ..Self::OIDC };
 
     /// Keycloak: one realm.
     pub const KEYCLOAK: Self = Self {
         name: "keycloak",
         roles: &["realm_access.roles", "resource_access.*.roles"],
         idp_hint: Some("kc_idp_hint"),
+        another_account: LOGIN,
         ..Self::OIDC
     };
 
     /// Clerk: one instance.
-    pub const CLERK: Self = Self { name: "clerk", organization: Some("org_id"), ..Self::OIDC };
+    pub const CLERK: Self =
+        Self { name: "clerk", organization: Some("org_id"), another_account: LOGIN, ..Self::OIDC };
 
     /// Microsoft Entra: `sub` is another one for each application, so the account is tenant and
     /// object; addresses are whatever an administrator somewhere wrote, unless `xms_edov` says
@@ -191,6 +201,7 @@ impl Preset {
         organization: Some("org_id"),
         organization_parameter: Some("organization"),
         idp_hint: Some("connection"),
+        another_account: LOGIN,
         ..Self::OIDC
     };
 

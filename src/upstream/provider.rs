@@ -89,6 +89,23 @@ impl Upstream {
             .map_err(|cause| self.unavailable(cause))
     }
 
+    /// Where a browser is sent to sign out, if there is such a place (OpenID Connect RP-Initiated
+    /// Logout 1.0 section 2). It comes back to `back` with `state`.
+    pub async fn sign_out_url(
+        &self,
+        id_token: Option<&Secret>,
+        (back, state): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Option<String>, UpstreamError> {
+        if self.settings.preset.protocol != Protocol::OpenIdConnect {
+            return Ok(None);
+        }
+        let known = self.known(now).await?;
+        let Some(endpoint) = known.end_session_endpoint() else { return Ok(None) };
+        let url = exchange::sign_out_url(&self.settings, endpoint, id_token, (back, state));
+        url.map(Some).map_err(|cause| self.unavailable(cause))
+    }
+
     /// Is this answer really from this provider (RFC 9207 section 2.4, SEC-045)? A provider that
     /// says it names itself must, and nobody may name another.
     pub async fn check_response_issuer(

@@ -222,6 +222,29 @@ await main(timeoutMs, trace, async () => {
     'keyboard',
   );
 
+  await step('who is signed in is asked on our page alone, and signs out there', () =>
+    inTab('signed-in', async tab => {
+      const before = client.callback.received.length;
+      await tab.goto(client.authorizeUrl());
+      await tab.approve();
+      await tab.become('alice');
+      assert((await returnedTo(client, tab, before)).get('code'), 'no code');
+      await tab.goto(client.authorizeUrl());
+      await tab.screenshot('allow');
+      const { page } = await tab.outcome(client.redirectUri);
+      assert(page.text.includes('You are signed in as alice@'), page.text);
+      await tab.allow();
+      assert((await returnedTo(client, tab, before + 1)).get('code'), 'no code by the session');
+      await tab.goto(`${server.issuer}/oauth/logout`);
+      await tab.screenshot('sign-out');
+      await tab.leave('main form button');
+      assert.equal((await tab.outcome()).page.heading, 'You are signed out');
+      await tab.goto(client.authorizeUrl());
+      assert.equal(await tab.page.locator('button[value=allow]').count(), 0);
+      tab.assertClean();
+    }),
+  );
+
   await step(
     'deny answers access_denied with iss and state',
     () =>
@@ -289,6 +312,7 @@ await main(timeoutMs, trace, async () => {
         await tab.goto(client.authorizeUrl());
         const used = await tab.page
           .locator(consentForm)
+          .first()
           .evaluate(form =>
             [...form.querySelectorAll('input[type=hidden]')].map(({ name, value }) => ({ name, value })),
           );
@@ -299,7 +323,7 @@ await main(timeoutMs, trace, async () => {
         await tab.page.goBack({ waitUntil: 'load' });
         assert(atBroker(tab.page.url()), `two steps back is ${tab.address}`);
         if (await tab.page.locator(continueButton).count()) {
-          await tab.leave(continueButton);
+          await tab.approve();
         }
         const { page } = await tab.outcome(client.redirectUri);
         assert(page, 'an answer to the client without another sign-in');
@@ -308,7 +332,7 @@ await main(timeoutMs, trace, async () => {
 
         // The very form that was used, as a browser that kept the page would send it.
         await tab.goto(client.authorizeUrl());
-        await tab.page.locator(consentForm).evaluate((form, values) => {
+        await tab.page.locator(consentForm).first().evaluate((form, values) => {
           for (const { name, value } of values) {
             form.elements[name].value = value;
           }

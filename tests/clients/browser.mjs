@@ -131,9 +131,18 @@ export class Tab {
     await this.page.emulateMedia({ colorScheme: looks[0].colorScheme });
   }
 
-  /** The button of our page, which is the approval. */
+  /** The button of our page, which is the approval. Whoever is signed in already finds it folded away. */
   async approve() {
+    const fold = this.page.locator('details.other:not([open]) > summary');
+    if (await fold.count()) {
+      await fold.click();
+    }
     await this.leave('button[name=upstream][value=demo]');
+  }
+
+  /** The button of our page for whoever is signed in already. */
+  async allow() {
+    await this.leave('button[name=action][value=allow]');
   }
 
   /** The button of the demo provider's page. */

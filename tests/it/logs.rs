@@ -130,7 +130,35 @@ async fn sign_in(broker: &TestBroker, client: &TestClient, state: &str, search: 
     // Nobody else can use it, and neither can the log tell it.
     let stranger = broker.browser().get(&callback).await;
     search.error(stranger, 400);
-    browser.get(&callback).await
+    let back = browser.get(&callback).await;
+    search.cookies(&back);
+    back
+}
+
+/// Signed in already: allowed, refused, signed out here and at the provider.
+async fn by_session(broker: &TestBroker, client: &TestClient, search: &mut Search) {
+    let browser = broker.browser();
+    let url = client.authorize_url(broker);
+    let consent = browser.get(&url).await;
+    let away = browser.press(&consent, "upstream", "idp").await;
+    search.cookies(&browser.follow(away, &client.redirect).await);
+    let consent = browser.get(&url).await;
+    search.secret("form token", &consent.form().1["form_token"]);
+    broker.store.fail(Operation::OpenGrant);
+    search.error(browser.press(&consent, "action", "allow").await, 503);
+    broker.store.heal();
+    let allowed = browser.press(&consent, "action", "allow").await;
+    search.secret("code", &query(&allowed.location().unwrap())["code"]);
+    search.error(browser.press(&consent, "action", "deny").await, 403);
+    let leaving = browser.get(&broker.url("/oauth/logout")).await;
+    let token = leaving.form().1["form_token"].clone();
+    search.secret("sign-out token", &token);
+    search
+        .error(broker.browser().post(&leaving.url, &[("form_token", "a-guessed-sign-out-token")]).await, 200);
+    search.error(browser.post(&leaving.url, &[("form_token", "a-guessed-sign-out-token")]).await, 403);
+    let left = browser.post(&leaving.url, &[("form_token", &token)]).await;
+    let sent = query(&left.location().unwrap());
+    search.secret("ID token", &sent["id_token_hint"]);
 }
 
 async fn whole_way(broker: &TestBroker, search: &mut Search) {
@@ -144,6 +172,9 @@ async fn whole_way(broker: &TestBroker, search: &mut Search) {
     search.secret("client's state", "canary-client-state-7d1f");
     search.secret("upstream client secret", broker.provider.client_secret());
 
+    let endpoint = json!({ "end_session_endpoint": "https://idp.example/end" });
+    broker.provider.misbehave(|m| m.discovery = crate::harness::keys::object(endpoint));
+    by_session(broker, &client, search).await;
     let back = sign_in(broker, &client, "canary-client-state-7d1f", search).await;
     let code = query(&back.location().unwrap())["code"].clone();
     search.secret("code", &code);

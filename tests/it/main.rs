@@ -16,6 +16,7 @@
 
 mod architecture;
 mod authorize;
+mod browser_session;
 mod cli;
 mod client_documents;
 mod clock_skew;
@@ -41,10 +42,12 @@ mod pages;
 mod policy;
 mod redis_faults;
 mod registration;
+mod remembered_consent;
 mod replicas;
 mod rolling_restart;
 mod secret_rotation;
 mod sign_in;
+mod sign_out;
 mod signing_keys;
 mod store_conformance;
 mod store_faults;

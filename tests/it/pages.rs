@@ -2,10 +2,10 @@
 
 mod gallery;
 
-use gallery::{HOSTILE, SERVER, consent, gallery, link, redirect};
+use gallery::{ALICE, HOSTILE, SERVER, consent, gallery, link, redirect};
 use gatelodge::pages::{
-    ClientView, ConsentPage, ErrorPage, FindView, NoAccessPage, Problem, ReturnPage, UpstreamView, assets,
-    clean, csp,
+    ClientView, ConsentPage, ErrorPage, FindView, NoAccessPage, Problem, ReturnPage, SignOutPage,
+    UpstreamView, assets, clean, csp,
 };
 use gatelodge::protocol::ErrorCode;
 use scraper::{ElementRef, Html, Selector};
@@ -144,6 +144,55 @@ fn four_providers_and_a_field() {
     assert!(select(&page, "[role=alert]").is_empty());
 }
 
+/// Signed in: Allow is a form of its own, so that Enter in the address field of the other one cannot
+/// press it; without JavaScript the other ways in unfold all the same.
+#[test]
+fn beside_allow_the_other_ways_in_are_another_form() {
+    let local = redirect("http://127.0.0.1:1/cb");
+    let find = Some(FindView { email: None, problem: None });
+    let html = ConsentPage { signed_in: Some(ALICE), find, ..consent(&local, Some("x")) }.render();
+    let page = Html::parse_document(&html);
+    let [allow, other] = select(&page, "form")[..] else { panic!("two forms") };
+    let buttons = |form: ElementRef<'_>| -> Vec<String> {
+        let button = Selector::parse("button").unwrap();
+        form.select(&button).map(|button| attribute(button, "value").to_owned()).collect()
+    };
+    assert_eq!(buttons(allow), ["allow", "deny"]);
+    assert_eq!(buttons(other), ["find", "okta"]);
+    for form in [allow, other] {
+        let hidden = Selector::parse("input[type=hidden]").unwrap();
+        let names: Vec<_> = form.select(&hidden).map(|input| attribute(input, "name")).collect();
+        assert_eq!(names, ["login", "form_token"]);
+        assert_eq!((attribute(form, "method"), attribute(form, "action")), ("post", "/oauth/consent"));
+    }
+    let [details] = select(&page, "details")[..] else { panic!("one fold") };
+    assert_eq!(details.value().attr("open"), None);
+    assert_eq!(words(select(&page, "details > summary")[0]), "Use another account");
+    assert!(
+        all_words(&page).contains("You are signed in as alice@example.com (Okta)."),
+        "{}",
+        all_words(&page)
+    );
+    assert!(all_words(&page).contains("By allowing, you approve this application."));
+}
+
+/// SEC-033: the sign-out form holds its token, the box and one button.
+#[test]
+fn the_sign_out_form_holds_exactly_its_fields() {
+    let html = SignOutPage { base: "/auth", who: ALICE, form_token: "t" }.render();
+    let page = Html::parse_document(&html);
+    let [form] = select(&page, "form")[..] else { panic!("one form") };
+    assert_eq!((attribute(form, "method"), attribute(form, "action")), ("post", "/auth/oauth/logout"));
+    let fields: Vec<_> = select(&page, "form input, form button")
+        .into_iter()
+        .map(|field| ["type", "name", "value"].map(|key| attribute(field, key)))
+        .collect();
+    let expected = [["hidden", "form_token", "t"], ["checkbox", "end_access", "yes"], ["submit", "", ""]];
+    assert_eq!(fields, expected);
+    assert!(select(&page, "input[checked]").is_empty(), "nothing ends by default");
+    assert_eq!(words(select(&page, "label[for=end-access]")[0]), "Also end the access of all applications");
+}
+
 /// SEC-030: name, client id (or its host), redirect host, resource, scopes, self-registered mark.
 #[test]
 fn consent_shows_who_where_and_what() {
@@ -257,6 +306,7 @@ fn a_contact_is_a_link_only_if_it_is_plainly_one() {
             server: SERVER,
             reasons: vec![],
             contact: Some(contact),
+            another_account: None,
             return_to: None,
         };
         let html = page.render();
@@ -285,17 +335,18 @@ fn every_problem_has_its_words() {
 
 /// SEC-035, SEC-160, INT-71: the policies; why consent has no `form-action` stands in `pages::csp`.
 #[test]
-fn policies_name_no_host_and_only_consent_may_lead_away() {
-    for policy in [csp::PLAIN, csp::CONSENT] {
+fn policies_name_no_host_and_only_forms_may_lead_away() {
+    for policy in [csp::PLAIN, csp::FORM] {
         for part in ["default-src 'none'", "style-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"] {
             assert!(policy.split("; ").any(|directive| directive == part), "{policy}");
         }
         assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{policy}");
     }
-    assert!(csp::PLAIN.contains("form-action 'none'") && !csp::CONSENT.contains("form-action"));
+    assert!(csp::PLAIN.contains("form-action 'none'") && !csp::FORM.contains("form-action"));
     for (name, html) in gallery() {
         let page = Html::parse_document(&html);
         let has_form = !select(&page, "form").is_empty();
-        assert_eq!(has_form, name.starts_with("consent"), "{name}: a page with a form needs csp::CONSENT");
+        let asks = name.starts_with("consent") || name.starts_with("sign-out");
+        assert_eq!(has_form, asks, "{name}: a page with a form needs csp::FORM");
     }
 }

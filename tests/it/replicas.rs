@@ -115,6 +115,36 @@ async fn a_sign_in_may_change_the_replica_at_every_step() {
     assert!(refused(&client.refresh(broker, &second.refresh).await), "SEC-134: seen by every replica");
 }
 
+/// Signed in at one replica, signed in at every one: asked at B, allowed at A, both halves of a double
+/// click at different replicas; signed out at B, and so at A.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sec_039_a_session_holds_at_every_replica() {
+    let Some(fleet) = Fleet::start(2).await else { return };
+    let (front, broker) = (&fleet.front, fleet.public());
+    let [a, b] = [0, 1];
+    front.to(a);
+    let client = TestClient::register(broker).await;
+    let browser = broker.browser();
+    client.sign_in(broker, &browser).await;
+    front.to(b);
+    let page = browser.get(&client.authorize_url(broker)).await;
+    assert!(page.body.contains("value=\"allow\""), "{}", page.body);
+    front.in_turn();
+    let (one, two) =
+        futures::join!(browser.press(&page, "action", "allow"), browser.press(&page, "action", "allow"));
+    let code = |page: &Page| crate::harness::browser::query(&page.location().unwrap())["code"].clone();
+    assert_eq!(code(&one), code(&two), "one code");
+    assert_eq!(client.redeem(broker, &code(&one)).await.status, 200);
+    front.to(b);
+    let leaving = browser.get(&broker.url("/oauth/logout")).await;
+    let token = leaving.form().1["form_token"].clone();
+    front.to(a);
+    assert_eq!(browser.post(&leaving.url, &[("form_token", &token)]).await.status, 200);
+    front.to(b);
+    let page = browser.get(&client.authorize_url(broker)).await;
+    assert!(!page.body.contains("value=\"allow\""), "signed out everywhere");
+}
+
 /// SEC-042, SEC-057: two replicas get the same callback at once; one code comes of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sec_057_a_callback_counts_once_over_replicas() {

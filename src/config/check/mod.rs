@@ -7,7 +7,7 @@
 //! | [`secret`] | the operator's secrets |
 //! | [`signing`] | how tokens are signed |
 //! | [`store`] | memory, file or Redis in its three shapes |
-//! | [`tokens`] | lifetimes |
+//! | [`tokens`], [`browser_sessions`] | lifetimes |
 //! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
 //! | [`access`], [`rules`], [`conditions`], [`hierarchy`] | who may do what, and whether anyone ever can |
@@ -16,6 +16,7 @@
 //! A check reads all of its values before it gives up on any, so one run reports everything.
 
 mod access;
+mod browser_sessions;
 mod client_documents;
 mod clients;
 mod conditions;
@@ -62,6 +63,7 @@ impl Checker<'_> {
         let upstreams = self.upstreams(raw.upstreams.as_deref());
         let resources = self.resources(raw.resources.as_deref());
         let tokens = self.tokens(&raw.tokens);
+        let browser_sessions = self.browser_sessions(&raw.browser_sessions);
         let signing = self.signing(&raw.signing);
         let registration = self.registration(&raw.registration);
         let clients = self.clients(raw.clients.as_deref().unwrap_or_default(), &resources);
@@ -93,6 +95,7 @@ impl Checker<'_> {
             resources: resources.whole()?,
             access: access?,
             tokens: tokens?,
+            browser_sessions: browser_sessions?,
             signing: signing?,
             registration: registration?,
             client_documents: client_documents?,

@@ -63,21 +63,31 @@ pub(super) fn of_person(
     Ok(all)
 }
 
-/// Puts a new grant. One too many ends the one that would end first.
-pub(super) fn open(transaction: &WriteTransaction, sealer: &Sealer, grant: &Grant) -> Result<(), StoreError> {
+/// Puts a new grant; one of that name that is not over stays as it is (false). One too many ends the
+/// one that would end first.
+pub(super) fn open(
+    transaction: &WriteTransaction,
+    sealer: &Sealer,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let body = grant_body::seal(sealer, &grant_name(&grant.id), grant)?;
     let rest = packed(&Bytes::new(&body), &grant.id)?;
     let mut others = {
         let table = transaction.open_table(GRANTS).map_err(failed)?;
         names(&table, grant.id.person())?
     };
+    if others.iter().any(|(_, id, over)| *id == grant.id && now.as_unix() < *over) {
+        return Ok(false);
+    }
     others.retain(|(_, id, _)| *id != grant.id);
     others.sort_by_key(|(_, _, over)| *over);
     let too_many = (others.len() + 1).saturating_sub(MOST_GRANTS);
     for (name, ..) in others.iter().take(too_many) {
         remove(transaction, GRANTS, name)?;
     }
-    put(transaction, grant, &rest)
+    put(transaction, grant, &rest)?;
+    Ok(true)
 }
 
 /// Puts a grant that stands otherwise now.

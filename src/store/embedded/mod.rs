@@ -1,5 +1,7 @@
 //! State for one process: redb, in one file or in memory, the same code for both.
 //!
+//! - `audit`: the audit stream.
+//! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `grants`: how a grant stands in its table, and a person's grants together.
 //! - `held`: the database file: its mode, its room, its life after a fault.
 //! - `tables`: the tables, and how a record is put and read.
@@ -7,14 +9,18 @@
 //! - `operations`: the store's sentences, each one transaction around the pure transitions of
 //!   [`crate::domain`].
 //! - `pins`: to whom the addresses of admins are pinned.
+//! - `revocations`: moments before which nothing counts any more.
 //! - `upstream_grants`: what upstreams have said of people.
 //! - `purge`: garbage collection, which the app calls now and then.
 
+mod audit;
+mod browser_sessions;
 mod grants;
 mod held;
 mod operations;
 mod pins;
 mod purge;
+mod revocations;
 mod tables;
 mod upstream_grants;
 mod writer;

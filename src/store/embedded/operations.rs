@@ -1,24 +1,23 @@
 //! The store's sentences over redb: read, let the domain decide, write, in one transaction.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    self, AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore,
-    PendingLogin, PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules, UpstreamGrant,
-    UpstreamSession,
+    self, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant,
+    GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, RememberedConsent,
+    Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Sealer, Secret};
-use crate::store::{Store, StoreError, audit, codec};
+use crate::store::{Store, StoreError, codec};
 
 use super::grants::{self, Kept};
 use super::tables::{
-    ASSERTIONS, AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, NOT_BEFORE, SIGNING_KEYS, UPSTREAM_SESSIONS,
-    adopted_key_name, client_name, failed, grant_name, login_name, opened, read, remove, rewrite, write,
+    ASSERTIONS, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, SIGNING_KEYS, UPSTREAM_SESSIONS, adopted_key_name,
+    client_name, failed, grant_name, login_name, read, remove, rewrite, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -171,12 +170,12 @@ impl Store for EmbeddedStore {
         self.replace_upstream_grant(grant, seen, now).await
     }
 
-    async fn open_grant(&self, grant: &Grant, _now: Timestamp) -> Result<(), StoreError> {
+    async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {
         let (sealer, grant) = (self.sealer.clone(), grant.clone());
         self.writer
             .write(move |transaction| {
-                grants::open(transaction, &sealer, &grant)?;
-                Ok(Done::Wrote(()))
+                let opened = grants::open(transaction, &sealer, &grant, now)?;
+                Ok(if opened { Done::Wrote(()) } else { Done::Looked(()) })
             })
             .await
     }
@@ -259,40 +258,66 @@ impl Store for EmbeddedStore {
         keep_until: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let name = what.name();
-        self.writer
-            .write(move |transaction| {
-                let mut table = transaction.open_table(NOT_BEFORE).map_err(failed)?;
-                // Before the old ones are forgotten: a moment never moves back.
-                let there = table.get(name.as_str()).map_err(failed)?.map(|found| found.value());
-                table.retain(|_, (_, keep_until)| keep_until >= now.as_unix()).map_err(failed)?;
-                let (old_moment, old_keep) = there.unwrap_or_default();
-                let value = (moment.as_unix().max(old_moment), keep_until.as_unix().max(old_keep));
-                table.insert(name.as_str(), value).map_err(failed)?;
-                Ok(Done::Ended(()))
-            })
-            .await
+        self.put_revocation(what, moment, keep_until, now).await
     }
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
-        let moments: BTreeMap<String, u64> = self
-            .look(|database| {
-                let Some(table) = opened(database, NOT_BEFORE)? else { return Ok(BTreeMap::new()) };
-                let mut moments = BTreeMap::new();
-                for entry in table.iter().map_err(failed)? {
-                    let (name, value) = entry.map_err(failed)?;
-                    moments.insert(name.value().to_owned(), value.value().0);
-                }
-                Ok(moments)
-            })
-            .await?;
-        // One process: the content is its own version.
-        let version = if moments.is_empty() { String::new() } else { format!("{moments:?}") };
-        if version == known {
-            return Ok(None);
-        }
-        let moments = moments.into_iter().map(|(name, at)| (name, Timestamp::from_unix(at))).collect();
-        Ok(Some(NotBefore::new(version, moments)))
+        self.read_revocations(known).await
+    }
+
+    async fn begin_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        session: &BrowserSession,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_browser_session(id, session, now).await
+    }
+
+    async fn browser_session(
+        &self,
+        id: &BrowserSessionId,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError> {
+        self.read_browser_session(id, now).await
+    }
+
+    async fn browser_sessions_of(
+        &self,
+        person: &PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<(BrowserSessionId, BrowserSession)>, StoreError> {
+        self.list_browser_sessions(person, now).await
+    }
+
+    async fn keep_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.prolong_browser_session(id, until, now).await
+    }
+
+    async fn end_browser_sessions(&self, ids: &[BrowserSessionId]) -> Result<usize, StoreError> {
+        self.take_out_browser_sessions(ids).await
+    }
+
+    async fn remember_consent(
+        &self,
+        key: &ConsentKey,
+        consent: &RememberedConsent,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_consent(key, consent, now).await
+    }
+
+    async fn consent(
+        &self,
+        key: &ConsentKey,
+        now: Timestamp,
+    ) -> Result<Option<RememberedConsent>, StoreError> {
+        self.read_consent(key, now).await
     }
 
     async fn pin_admin(&self, email: &EmailAddress, person: &PersonId) -> Result<PersonId, StoreError> {
@@ -343,33 +368,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
-        let events =
-            events.iter().map(|event| codec::encode("audit", event)).collect::<Result<Vec<_>, _>>()?;
-        self.writer
-            .write(move |transaction| {
-                let mut table = transaction.open_table(AUDIT).map_err(failed)?;
-                let last = table.last().map_err(failed)?.map_or(0, |(number, _)| number.value());
-                for (number, bytes) in (last.saturating_add(1)..).zip(&events) {
-                    table.insert(number, bytes.as_slice()).map_err(failed)?;
-                }
-                while table.len().map_err(failed)? > audit::KEPT as u64 {
-                    table.pop_first().map_err(failed)?;
-                }
-                Ok(Done::Wrote(()))
-            })
-            .await
+        self.put_events(events).await
     }
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
-        self.look(move |database| {
-            let Some(table) = opened(database, AUDIT)? else { return Ok(Vec::new()) };
-            let mut events = Vec::new();
-            for entry in table.iter().map_err(failed)?.rev().take(at_most) {
-                events.push(codec::decode("audit", entry.map_err(failed)?.1.value())?);
-            }
-            Ok(events)
-        })
-        .await
+        self.newest_events(at_most).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

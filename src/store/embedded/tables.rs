@@ -26,6 +26,9 @@ pub(super) const GRANTS: Expiring = TableDefinition::new("grants");
 pub(super) const UPSTREAM_SESSIONS: Expiring = TableDefinition::new("upstream_sessions");
 /// What upstreams have said of people.
 pub(super) const UPSTREAM_GRANTS: Expiring = TableDefinition::new("upstream_grants");
+/// A person's browser sessions stand side by side.
+pub(super) const BROWSER_SESSIONS: Expiring = TableDefinition::new("browser_sessions");
+pub(super) const CONSENTS: Expiring = TableDefinition::new("consents");
 pub(super) const SIGNING_KEYS: TableDefinition<'static, &'static str, &'static [u8]> =
     TableDefinition::new("signing_keys");
 /// Revocations by name: the moment, and until when it matters.
@@ -38,8 +41,8 @@ pub(super) const ADMIN_PINS: TableDefinition<'static, &'static str, &'static str
 pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
 
 /// Every table that garbage collection looks at.
-pub(super) const COLLECTED: [Expiring; 6] =
-    [CLIENTS, ASSERTIONS, LOGINS, GRANTS, UPSTREAM_SESSIONS, UPSTREAM_GRANTS];
+pub(super) const COLLECTED: [Expiring; 8] =
+    [CLIENTS, ASSERTIONS, LOGINS, GRANTS, UPSTREAM_SESSIONS, UPSTREAM_GRANTS, BROWSER_SESSIONS, CONSENTS];
 
 /// The expiry of what never expires.
 const NEVER: u64 = u64::MAX;

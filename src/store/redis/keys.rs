@@ -4,7 +4,7 @@
 //! are the Cluster hash tag, so everything about one record is in one slot. An id that comes from
 //! outside is hashed first: it can neither move to another slot nor meet another key (SEC-167).
 
-use crate::domain::{ClientId, EmailAddress, GrantId, LoginId, PersonTag, UpstreamSession};
+use crate::domain::{ClientId, ConsentKey, EmailAddress, GrantId, LoginId, PersonTag, UpstreamSession};
 use crate::secret::Digest;
 use crate::store::StoreError;
 
@@ -57,6 +57,16 @@ impl Keys {
     /// What upstreams have said of a person.
     pub(super) fn upstream_grants(&self, person: PersonTag) -> String {
         format!("{}upstream:{{{person}}}", self.prefix)
+    }
+
+    /// The browser sessions of a person, one field for each.
+    pub(super) fn browser_sessions(&self, person: PersonTag) -> String {
+        format!("{}browser:{{{person}}}", self.prefix)
+    }
+
+    /// A remembered consent.
+    pub(super) fn consent(&self, consent: &ConsentKey) -> String {
+        format!("{}consent:{{{}}}", self.prefix, consent.as_str())
     }
 
     /// To whom an admin's address is pinned.

@@ -1,6 +1,9 @@
--- Opens a grant. One too many ends the one that would end first.
+-- Opens a grant; one of that name that is not over stays as it is. One too many ends the one that
+-- would end first.
 -- KEYS[1] the person's grants; ARGV: now, most grants, name, over, end, generation, rotation, body.
 local now, grants = tonumber(ARGV[1]), read(KEYS[1])
+local there = grants[ARGV[3]]
+if there and now < over(there) then return 0 end
 grants[ARGV[3]] = {
   tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8],
 }

@@ -8,12 +8,12 @@ use serde_bytes::{ByteBuf, Bytes};
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    self, AuditEvent, Client, ClientId, EmailAddress, Grant, GrantId, KeyRing, LAST_GENERATION, LoginId,
-    MOST_GRANTS, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, Revoked, Rotation, RotationRules,
-    UpstreamGrant, UpstreamSession,
+    self, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant,
+    GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS, NotBefore, PendingLogin, PersonId, PersonTag,
+    Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
-use crate::secret::{Digest, Secret, random};
-use crate::store::{Store, StoreError, audit, codec, grant_body};
+use crate::secret::{Digest, Secret};
+use crate::store::{Store, StoreError, codec, grant_body};
 
 use super::connections::Request;
 use super::grants::{self, Kept, date};
@@ -229,28 +229,66 @@ impl Store for RedisStore {
         keep_until: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut script = self.scripts.revoke.call(self.keys.not_before());
-        script.arg(decimal(now)).arg(what.name()).arg(decimal(moment)).arg(decimal(keep_until));
-        // Not a counter: that could come round to a version that somebody still has.
-        script.arg(random::id());
-        // A failover must not bring back what was revoked (PRIN-6).
-        self.connections.send_replicated(&script).await
+        self.put_revocation(what, moment, keep_until, now).await
     }
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
-        let key = self.keys.not_before();
-        let [version] = self.fields(&key, ["version"]).await?;
-        if version.unwrap_or_default() == known.as_bytes() {
-            return Ok(None);
-        }
-        let mut fields: HashMap<String, String> = self.run(&Request::new("HGETALL", key.clone())).await?;
-        let version = fields.remove("version").unwrap_or_default();
-        let moment = |(name, value): (String, String)| {
-            let moment = value.split(' ').next().unwrap_or_default();
-            Ok((name, timestamp(&key, moment.as_bytes())?))
-        };
-        let moments = fields.into_iter().map(moment).collect::<Result<_, StoreError>>()?;
-        Ok(Some(NotBefore::new(version, moments)))
+        self.read_revocations(known).await
+    }
+
+    async fn begin_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        session: &BrowserSession,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_browser_session(id, session, now).await
+    }
+
+    async fn browser_session(
+        &self,
+        id: &BrowserSessionId,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError> {
+        self.read_browser_session(id, now).await
+    }
+
+    async fn browser_sessions_of(
+        &self,
+        person: &PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<(BrowserSessionId, BrowserSession)>, StoreError> {
+        self.list_browser_sessions(person, now).await
+    }
+
+    async fn keep_browser_session(
+        &self,
+        id: &BrowserSessionId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.prolong_browser_session(id, until, now).await
+    }
+
+    async fn end_browser_sessions(&self, ids: &[BrowserSessionId]) -> Result<usize, StoreError> {
+        self.take_out_browser_sessions(ids).await
+    }
+
+    async fn remember_consent(
+        &self,
+        key: &ConsentKey,
+        consent: &RememberedConsent,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_consent(key, consent, now).await
+    }
+
+    async fn consent(
+        &self,
+        key: &ConsentKey,
+        now: Timestamp,
+    ) -> Result<Option<RememberedConsent>, StoreError> {
+        self.read_consent(key, now).await
     }
 
     async fn pin_admin(&self, email: &EmailAddress, person: &PersonId) -> Result<PersonId, StoreError> {
@@ -295,24 +333,11 @@ impl Store for RedisStore {
     }
 
     async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
-        let mut script = self.scripts.append_audit.call(self.keys.audit());
-        script.arg(audit::KEPT);
-        for event in events {
-            script.arg(codec::encode("audit", event)?);
-        }
-        self.run(&script).await
+        self.put_events(events).await
     }
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
-        let at_most = at_most.min(audit::KEPT);
-        if at_most == 0 {
-            return Ok(Vec::new());
-        }
-        let mut request = Request::new("XREVRANGE", self.keys.audit());
-        request.arg("+").arg("-").arg("COUNT").arg(at_most);
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.run(&request).await?;
-        let value = |fields: &Vec<Vec<u8>>| fields.get(1).cloned().unwrap_or_default();
-        entries.iter().map(|(_, fields)| codec::decode("audit", &value(fields))).collect()
+        self.newest_events(at_most).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -380,7 +405,7 @@ pub(super) fn decimal(at: Timestamp) -> String {
     at.as_unix().to_string()
 }
 
-fn timestamp(key: &str, digits: &[u8]) -> Result<Timestamp, StoreError> {
+pub(super) fn timestamp(key: &str, digits: &[u8]) -> Result<Timestamp, StoreError> {
     number(key, digits).map(Timestamp::from_unix)
 }
 

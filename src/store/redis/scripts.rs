@@ -34,6 +34,17 @@ macro_rules! grant_script {
     };
 }
 
+/// A script about a person's browser sessions.
+macro_rules! session_script {
+    ($file:literal) => {
+        Script::new(concat!(
+            include_str!("common.lua"),
+            include_str!("browser_sessions.lua"),
+            include_str!($file)
+        ))
+    };
+}
+
 /// The scripts, hashed once.
 pub(super) struct Scripts {
     pub(super) put: Script,
@@ -47,6 +58,8 @@ pub(super) struct Scripts {
     pub(super) end_grant: Script,
     pub(super) seal_anew: Script,
     pub(super) keep_upstream_grant: Script,
+    pub(super) begin_browser_session: Script,
+    pub(super) keep_browser_session: Script,
     pub(super) pin_admin: Script,
     pub(super) replace_key_ring: Script,
     pub(super) revoke: Script,
@@ -67,6 +80,8 @@ impl Scripts {
             end_grant: grant_script!("end_grant.lua"),
             seal_anew: grant_script!("seal_anew.lua"),
             keep_upstream_grant: script!("keep_upstream_grant.lua"),
+            begin_browser_session: session_script!("begin_browser_session.lua"),
+            keep_browser_session: session_script!("keep_browser_session.lua"),
             pin_admin: script!("pin_admin.lua"),
             replace_key_ring: script!("replace_key_ring.lua"),
             revoke: script!("revoke.lua"),

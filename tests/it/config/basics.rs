@@ -19,6 +19,9 @@ fn defaults_hold_where_the_file_says_nothing() {
     ]
     .map(|lifetime| lifetime.as_secs());
     assert_eq!(seconds, [1800, 30 * 86400, 90 * 86400, 120, 60, 600, 30 * 86400]);
+    let (idle, absolute) = config.browser_sessions.ends.unwrap();
+    assert_eq!((idle.as_secs(), absolute.as_secs()), (3600, 12 * 3600));
+    assert_eq!(config.browser_sessions.remember_consent.as_secs(), 90 * 86400);
     assert_eq!(config.upstreams[0].name, "Okta");
     assert_eq!(config.upstreams[0].scopes, ["openid", "email", "profile"]);
     assert_eq!(config.upstreams[0].groups_claim, "groups");

@@ -100,6 +100,28 @@ fn lifetimes_keep_their_bounds() {
     assert_eq!(good(&plus("tokens: { refresh_grace: 0s }\n")).tokens.refresh_grace.as_secs(), 0);
 }
 
+/// Browser sessions: bounds, one against the other, and how to have none.
+#[test]
+fn browser_sessions_keep_their_bounds() {
+    let config = good(&plus("browser_sessions: { idle: 2h, absolute: 8h, remember_consent: 0s }\n"));
+    let ends = config.browser_sessions.ends.unwrap();
+    assert_eq!((ends.0.as_secs(), ends.1.as_secs()), (2 * 3600, 8 * 3600));
+    assert!(config.browser_sessions.remember_consent.is_zero());
+    assert_eq!(good(&plus("browser_sessions: { absolute: 0s }\n")).browser_sessions.ends, None);
+    for (keys, key, problem) in [
+        ("idle: 59s", "idle", "is out of range"),
+        ("absolute: 31d", "absolute", "is out of range"),
+        ("remember_consent: 366d", "remember_consent", "is out of range"),
+        ("idle: 13h", "idle", "idle is longer than absolute"),
+        ("absolute: 30m", "absolute", "idle is longer than absolute"),
+        ("idle: 1h, absolute: 0s", "idle", "has no effect"),
+        ("absolute: 0s, remember_consent: 1d", "remember_consent", "has no effect"),
+    ] {
+        let text = plus(&format!("browser_sessions: {{ {keys} }}\n"));
+        only_fault(&text, 18, &format!("browser_sessions.{key}"), problem);
+    }
+}
+
 /// Words from a short list, log filters, and settings that would be ignored.
 #[test]
 fn words() {

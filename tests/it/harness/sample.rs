@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
-    AuthorizationRequest, Client, ClientAuthMethod, ClientId, ClientOrigin, FormProof, Grant, GrantId,
-    GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin, PersonId, UpstreamCredential,
-    UpstreamGrant, UpstreamId, UpstreamSession, UpstreamToken,
+    AuthorizationRequest, BrowserSession, Client, ClientAuthMethod, ClientId, ClientOrigin, FormProof, Grant,
+    GrantId, GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin, PersonId,
+    UpstreamCredential, UpstreamGrant, UpstreamId, UpstreamSession, UpstreamToken,
 };
 use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet, SigningAlgorithm};
 use gatelodge::secret::{Digest, Secret, random};
@@ -51,8 +51,9 @@ pub(crate) fn login() -> PendingLogin {
             resource: ResourceUri::parse("https://mcp.example.com/mcp").unwrap(),
             scopes: ScopeSet::parse_lenient("mcp:read mcp:write"),
             login_hint: Some("canary-hint@example.com".into()),
+            sign_in_anew: false,
         },
-        step: LoginStep::AwaitingConsent { form: form() },
+        step: LoginStep::AwaitingConsent { form: form(), shown_to: None },
         expires_at: later(600),
     }
 }
@@ -96,6 +97,17 @@ pub(crate) fn grant() -> Grant {
         ends_at: later(30 * 86_400),
         expires_at: later(60),
         state: GrantState::AwaitingCode,
+    }
+}
+
+/// A browser in which this person is signed in, since [`NOW`]: for an hour unused, for twelve at most.
+pub(crate) fn browser_session(identity: Identity) -> BrowserSession {
+    BrowserSession {
+        identity,
+        signed_in_at: NOW,
+        idle_ends_at: later(3600),
+        ends_at: later(12 * 3600),
+        id_token: Some(Secret::new("canary-id-token".into())),
     }
 }
 

@@ -7,7 +7,8 @@ use gatelodge::clock::Timestamp;
 use gatelodge::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin};
 use gatelodge::pages::{
     ClientView, ConsentPage, ErrorPage, FindProblem, FindView, IndexPage, NoAccessPage, Problem, ReturnLink,
-    ReturnPage, ScopeView, ServerView, UpstreamView, assets,
+    ReturnPage, ScopeView, ServerView, SessionNews, SignOutPage, SignedInView, SignedOutPage, UpstreamView,
+    assets,
 };
 use gatelodge::protocol::{ErrorCode, RedirectUri};
 
@@ -48,6 +49,8 @@ pub(super) fn consent<'a>(redirect: &'a RedirectUri, name: Option<&'a str>) -> C
         ],
         upstreams: vec![UpstreamView { id: "okta", name: "Okta" }],
         find: None,
+        signed_in: None,
+        news: None,
     }
 }
 
@@ -74,6 +77,7 @@ pub(super) fn gallery() -> Vec<(&'static str, String)> {
             page.render()
         }),
     ];
+    pages.extend(signed_in_pages(&local));
     pages.extend(other_pages());
     pages
 }
@@ -114,6 +118,40 @@ fn consent_with_everything(cursor: &RedirectUri) -> String {
     page.render()
 }
 
+/// Who is signed in.
+pub(super) const ALICE: SignedInView<'static> =
+    SignedInView { person: "alice@example.com", provider: "Okta" };
+
+fn signed_in_pages(local: &RedirectUri) -> Vec<(&'static str, String)> {
+    let alice = || ConsentPage { signed_in: Some(ALICE), ..consent(local, Some("Claude Code")) };
+    let several =
+        vec![UpstreamView { id: "okta", name: "Okta" }, UpstreamView { id: "google", name: "Google" }];
+    let hostile = SignedInView { person: HOSTILE, provider: HOSTILE };
+    vec![
+        ("consent-signed-in", alice().render()),
+        (
+            "consent-signed-in-searching",
+            ConsentPage {
+                upstreams: several,
+                find: Some(FindView { email: None, problem: Some(FindProblem::NoAddress) }),
+                ..alice()
+            }
+            .render(),
+        ),
+        ("consent-another", ConsentPage { news: Some(SessionNews::AnotherPerson), ..alice() }.render()),
+        ("consent-over", ConsentPage { news: Some(SessionNews::Over), ..consent(local, None) }.render()),
+        (
+            "consent-again",
+            ConsentPage { news: Some(SessionNews::SignInAgain), ..consent(local, None) }.render(),
+        ),
+        ("consent-signed-in-hostile", ConsentPage { signed_in: Some(hostile), ..alice() }.render()),
+        ("sign-out", SignOutPage { base: "", who: ALICE, form_token: "form-token-1" }.render()),
+        ("sign-out-hostile", SignOutPage { base: "/auth", who: hostile, form_token: "t" }.render()),
+        ("signed-out", SignedOutPage { base: "", also_at: None }.render()),
+        ("signed-out-there", SignedOutPage { base: "/a", also_at: Some("Okta") }.render()),
+    ]
+}
+
 fn other_pages() -> Vec<(&'static str, String)> {
     let back =
         link("https://claude.ai/cb", Some("Claude"), &[("error", "access_denied"), ("state", "a&\"b")]);
@@ -127,6 +165,7 @@ fn other_pages() -> Vec<(&'static str, String)> {
             "None of your groups (design, everyone) is named for this server.",
         ],
         contact: Some("it-help@example.com"),
+        another_account: Some("https://auth.example.com/oauth/authorize?client_id=c&prompt=select_account"),
         return_to: Some(back.clone()),
     };
     let wrong_browser = ErrorPage {

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gatelodge::domain::{GrantId, Redemption, Rotation, RotationRules, UpstreamGrant};
+use gatelodge::domain::{BrowserSessionId, GrantId, Redemption, Rotation, RotationRules, UpstreamGrant};
 use gatelodge::secret::{MasterSecret, Sealer};
 use gatelodge::store::{EmbeddedStore, Store, StoreError};
 
-use crate::harness::sample::{NOW, at_upstream, client, grant, key_ring, later, login, upstream_grant};
+use crate::harness::sample::{
+    NOW, at_upstream, browser_session, client, grant, key_ring, later, login, upstream_grant,
+};
 use crate::harness::temp_dir::TempDir;
 
 const RULES: RotationRules =
@@ -113,11 +115,15 @@ async fn sec_166_the_file_holds_no_canary() {
     store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
     family(&store).await;
     store.keep_upstream_grant(&upstream_grant(&grant()), Some(0), NOW).await.unwrap();
+    let session = browser_session(grant().identity);
+    let (id, cookie) = BrowserSessionId::generate(&session.identity.person());
+    store.begin_browser_session(&id, &session, NOW).await.unwrap();
     drop(store);
     let bytes = std::fs::read(&path).unwrap();
     let contains = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
     assert!(contains("the client a"), "a client's name is in the clear: the search can find");
     assert!(!contains("canary") && !contains("Canary"));
+    assert!(!contains(cookie.expose()), "a cookie is kept as a digest");
 }
 
 /// Garbage collection takes what is over, leaves the rest, and changes no answer.

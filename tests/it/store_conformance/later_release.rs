@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatelodge::domain::{Grant, GrantId, GrantState, Redemption, Rotation, RotationRules};
+use gatelodge::domain::{
+    BrowserSessionId, ConsentKey, Grant, GrantId, GrantState, Redemption, RememberedConsent, Rotation,
+    RotationRules,
+};
 use gatelodge::secret::{Digest, MasterSecret, Sealer};
 use gatelodge::store::{EmbeddedStore, RedisStore, Store};
 use redb::{Database, ReadableDatabase as _, TableDefinition};
@@ -14,7 +17,9 @@ use serde_json::{Value, json};
 
 use crate::harness::extent::{extent, figure};
 use crate::harness::redis_server::{self, fresh_prefix};
-use crate::harness::sample::{NOW, at_upstream, client, grant, later, login, upstream_grant};
+use crate::harness::sample::{
+    NOW, at_upstream, browser_session, client, grant, later, login, upstream_grant,
+};
 use crate::harness::temp_dir::TempDir;
 
 /// A record by its kind, which is also its table, and its name in that kind.
@@ -84,6 +89,7 @@ impl InFile {
     fn table(record: &Record) -> Table {
         match record.kind {
             "client" => TableDefinition::new("clients"),
+            "consent" => TableDefinition::new("consents"),
             "grant" => TableDefinition::new("grants"),
             "upstream" => TableDefinition::new("upstream_grants"),
             _ => TableDefinition::new("logins"),
@@ -242,13 +248,20 @@ async fn unknown_members_stay(rig: impl Rig) {
     let client = Record { kind: "client", name: Digest::of("a").as_str().to_owned(), is_sealed: false };
     let login = Record { kind: "login", name: begun.id.to_string(), is_sealed: true };
 
+    let key = ConsentKey::of(&opened.identity.person(), &begun.request);
+    let consent = Record { kind: "consent", name: key.as_str().to_owned(), is_sealed: true };
+    let scopes = begun.request.scopes.clone();
+    let approved = RememberedConsent { scopes, shown: known.as_shown(), given_at: NOW, ends_at: later(600) };
+
     let store = rig.store().await;
     store.register_client(&known).await.unwrap();
     store.begin_login(&begun, NOW).await.unwrap();
     store.open_grant(&opened, NOW).await.unwrap();
     let upstream = Record::upstream(&opened);
     store.keep_upstream_grant(&upstream_grant(&opened), Some(0), NOW).await.unwrap();
+    store.remember_consent(&key, &approved, NOW).await.unwrap();
     drop(store);
+    rig.edit(&consent, |value| enrich(value, ""));
     rig.edit(&upstream, |value| enrich(value, "identity"));
     rig.edit(&client, |value| enrich(value, ""));
     rig.edit(&login, |value| enrich(value, "request"));
@@ -262,6 +275,9 @@ async fn unknown_members_stay(rig: impl Rig) {
     let store = rig.store().await;
     assert_eq!(store.client(&known.id, NOW).await.unwrap(), Some(known.clone()));
     store.keep_client(&known.id, later(7200)).await.unwrap();
+    let newer = RememberedConsent { ends_at: later(900), ..approved };
+    store.remember_consent(&key, &newer, later(1)).await.unwrap();
+    assert_eq!(store.consent(&key, later(899)).await.unwrap(), Some(newer));
     let next = at_upstream(&begun, "okta");
     assert!(store.advance_login(&next, 0, NOW).await.unwrap());
     let redeemed = store.redeem_code(&opened.id, NOW, rules.idle).await.unwrap();
@@ -278,6 +294,7 @@ async fn unknown_members_stay(rig: impl Rig) {
     assert_eq!(store.login(&begun.id, NOW).await.unwrap(), Some(next));
     assert_eq!(store.grant(&opened.id, later(1)).await.unwrap().unwrap().expires_at, later(3601));
     drop(store);
+    assert_rich(&rig.look(&consent), "");
     assert_rich(&rig.look(&client), "");
     assert_rich(&rig.look(&login), "request");
     assert_rich(&rig.look(&upstream), "identity");
@@ -353,4 +370,60 @@ async fn rel_19_unknown_members_stay_in_redis() {
     let raw = redis::Client::open(server.url().expose()).unwrap();
     let sealer = MasterSecret::generate().sealer();
     unknown_members_stay(InRedis { prefix: fresh_prefix(), sealer, raw }).await;
+}
+
+/// A later release's members of a browser session stay while this one keeps it alive.
+#[tokio::test]
+async fn rel_19_unknown_members_of_a_browser_session_stay() {
+    let session = browser_session(grant().identity);
+    let (id, _) = BrowserSessionId::generate(&session.identity.person());
+    let name = format!("browser:{}:{}", id.person(), id.within_person().as_str());
+
+    // In a file the record is sealed as a whole.
+    let table: Table = TableDefinition::new("browser_sessions");
+    let (folder, sealer) = (TempDir::new(), MasterSecret::generate().sealer());
+    let path = folder.path().join("state.db");
+    let store = || EmbeddedStore::open(&path, sealer.clone()).unwrap();
+    store().begin_browser_session(&id, &session, NOW).await.unwrap();
+    let look = || -> Value {
+        let database = Database::open(&path).unwrap();
+        let table = database.begin_read().unwrap().open_table(table).unwrap();
+        let bytes = table.get(name.as_str()).unwrap().unwrap().value().1.to_vec();
+        serde_json::from_slice(&sealer.open(&name, &bytes).unwrap().plain).unwrap()
+    };
+    let mut value = look();
+    enrich(&mut value, "identity");
+    {
+        let database = Database::open(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let sealed = sealer.seal(&name, value.to_string().as_bytes());
+        let mut open = transaction.open_table(table).unwrap();
+        open.insert(name.as_str(), (u64::MAX, sealed.as_slice())).unwrap();
+        drop(open);
+        transaction.commit().unwrap();
+    }
+    store().keep_browser_session(&id, later(7000), NOW).await.unwrap();
+    assert_rich(&look(), "identity");
+    assert!(store().browser_session(&id, later(6999)).await.unwrap().is_some());
+
+    // In Redis what stands beside the sealed body.
+    let Some(server) = redis_server::shared() else { return };
+    let (prefix, mut raw) =
+        (fresh_prefix(), redis::Client::open(server.url().expose()).unwrap().get_connection().unwrap());
+    let store = RedisStore::connect(&server.servers(), &prefix, sealer.clone()).await.unwrap();
+    store.begin_browser_session(&id, &session, NOW).await.unwrap();
+    let key = format!("{prefix}1:browser:{{{}}}", id.person());
+    let mut run = |script: &str| -> String {
+        let whole = format!(
+            "local s = cmsgpack.unpack(redis.call('HGET', KEYS[1], ARGV[1])) {script} \
+             redis.call('HSET', KEYS[1], ARGV[1], cmsgpack.pack(s)) return s.later"
+        );
+        let mut command = redis::Cmd::new();
+        command.arg("EVAL").arg(whole).arg(1).arg(&key).arg(id.within_person().as_str());
+        command.query(&mut raw).unwrap()
+    };
+    run("s.later = 'kept'");
+    store.keep_browser_session(&id, later(7000), NOW).await.unwrap();
+    assert!(store.browser_session(&id, later(6999)).await.unwrap().is_some());
+    assert_eq!(run(""), "kept");
 }

@@ -3,6 +3,7 @@
 //! - `backend`: the stores under test.
 //! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
 //! - `people`: all the grants of one person; `pins`: whose an admin's address is.
+//! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `upstream_grants`: what upstreams have said of people.
 //! - `revocations`: the end of much at once.
 //! - `model`: random operations (`steps`) against maps and the domain's transitions (`reference`).
@@ -11,6 +12,7 @@
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
 
 mod backend;
+mod browser_sessions;
 mod clients;
 mod codes;
 mod embedded;
@@ -90,6 +92,14 @@ on_every_backend! {
         upstream_grants::each_person_and_upstream_has_one_of_their_own,
         upstream_grants::one_of_many_claims,
         upstream_grants::a_sign_in_goes_over_whatever_is_there,
+        browser_sessions::a_browser_session_comes_back_until_it_is_over,
+        browser_sessions::use_keeps_a_browser_session_up_to_its_end,
+        browser_sessions::ended_browser_sessions_are_gone,
+        browser_sessions::a_persons_browser_sessions_are_listed,
+        browser_sessions::one_browser_session_too_many_ends_the_first_to_end,
+        browser_sessions::parallel_browser_sessions_all_stay,
+        browser_sessions::a_consent_comes_back_until_its_end,
+        browser_sessions::opening_a_grant_twice_opens_it_once,
         pins::one_of_many_gets_an_address,
         pins::a_pin_stays_until_it_is_taken_out,
         keys::replicas_agree_on_one_key_ring,

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use gatelodge::domain::{Grant, Identity, UpstreamGrant, UpstreamId};
+use gatelodge::domain::{
+    BrowserSessionId, ConsentKey, Grant, Identity, RememberedConsent, UpstreamGrant, UpstreamId,
+};
 use gatelodge::secret::{Digest, MasterSecret, Secret};
 use gatelodge::store::redis::Servers;
 use gatelodge::store::{RedisStore, Store, StoreError};
 use redis::{Cmd, Connection, FromRedisValue};
 
 use crate::harness::redis_server::{self, RedisServer};
-use crate::harness::sample::{NOW, at_upstream, client, grant, key_ring, later, login, upstream_grant};
+use crate::harness::sample::{
+    NOW, at_upstream, browser_session, client, grant, key_ring, later, login, upstream_grant,
+};
 
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -65,9 +69,12 @@ async fn sec_166_redis_holds_no_canary() {
     store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
     let person = redeemed(&store).await;
     store.keep_upstream_grant(&upstream_grant(&person), Some(0), NOW).await.unwrap();
+    let session = browser_session(grant().identity);
+    let (id, cookie) = BrowserSessionId::generate(&session.identity.person());
+    store.begin_browser_session(&id, &session, NOW).await.unwrap();
 
     let keys: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}*").as_bytes()]);
-    assert_eq!(keys.len(), 5);
+    assert_eq!(keys.len(), 6);
     let mut bytes = Vec::new();
     for key in keys {
         bytes.extend(ask::<Vec<u8>>(&mut raw, &[b"DUMP", &key]));
@@ -76,6 +83,7 @@ async fn sec_166_redis_holds_no_canary() {
     let contains = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
     assert!(contains("the client a"), "a client's name is in the clear: the search can find");
     assert!(!contains("canary") && !contains("Canary"));
+    assert!(!contains(cookie.expose()), "a cookie is kept as a digest");
 }
 
 /// SEC-165: the lifetime is set in the same step as the state, a little behind the record's end.
@@ -111,10 +119,22 @@ async fn sec_165_every_record_has_a_lifetime() {
     let short = UpstreamGrant { ends_at: later(100), ..long.clone() };
     store.keep_upstream_grant(&short, Some(0), NOW).await.unwrap();
     assert!(near(lifetime(key.clone()), 100));
-    let elsewhere = Identity { upstream: UpstreamId::parse("google").unwrap(), ..opened.identity };
+    let elsewhere = Identity { upstream: UpstreamId::parse("google").unwrap(), ..opened.identity.clone() };
     store.keep_upstream_grant(&UpstreamGrant { identity: elsewhere, ..long }, Some(0), NOW).await.unwrap();
     store.keep_upstream_grant(&short, Some(1), NOW).await.unwrap();
     assert!(near(lifetime(key), 30 * 86_400), "the longest of them");
+    let session = browser_session(opened.identity);
+    let (id, _) = BrowserSessionId::generate(&session.identity.person());
+    store.begin_browser_session(&id, &session, NOW).await.unwrap();
+    let key = format!("browser:{{{}}}", id.person());
+    assert!(near(lifetime(key.clone()), 3600));
+    store.keep_browser_session(&id, later(5000), NOW).await.unwrap();
+    assert!(near(lifetime(key), 5000));
+    let consent_key = ConsentKey::of(&session.identity.person(), &begun.request);
+    let (scopes, shown) = (begun.request.scopes, known.as_shown());
+    let consent = RememberedConsent { scopes, shown, given_at: NOW, ends_at: later(900) };
+    store.remember_consent(&consent_key, &consent, NOW).await.unwrap();
+    assert!(near(lifetime(format!("consent:{{{}}}", consent_key.as_str())), 900));
 }
 
 /// SEC-166: what an upstream has said of one person does not open as another's.
