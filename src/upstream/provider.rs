@@ -13,7 +13,7 @@ use crate::protocol::{Jws, Members};
 use crate::secret::{Digest, Secret};
 
 use super::api::{Api, ApiFault};
-use super::discovery::{Discovery, Known};
+use super::discovery::{Discovery, Known, SeekerOfKeys};
 use super::exchange::{self, Endpoints, ExchangeError, Request, Tokens};
 use super::facts::{Documents, GroupList};
 use super::id_token::{Expected, Nonce, UnverifiedIdToken, VerifiedIdToken};
@@ -194,7 +194,7 @@ impl Upstream {
         now: Timestamp,
     ) -> Result<VerifiedIdToken, UpstreamError> {
         let kid = id_token.key_id().map_err(|error| self.refused(error))?;
-        let keys = self.discovery.keys_knowing(kid.as_deref(), now).await;
+        let keys = self.discovery.keys_knowing(kid.as_deref(), SeekerOfKeys::SignIn, now).await;
         let keys = keys.map_err(|cause| self.unavailable(cause))?;
         let expected = Expected { settings: &self.settings, nonce, access_token: access_token.expose() };
         id_token.verify(&keys, expected, now).map_err(|error| self.refused(error))
@@ -271,7 +271,7 @@ impl Upstream {
             return Err(self.refused("it sends no logout tokens"));
         }
         let kid = Jws::parse(token).map_err(|error| self.refused(error))?.header("kid").map(str::to_owned);
-        let keys = self.discovery.keys_knowing(kid.as_deref(), now).await;
+        let keys = self.discovery.keys_knowing(kid.as_deref(), SeekerOfKeys::Logout, now).await;
         let keys = keys.map_err(|cause| self.unavailable(cause))?;
         let own = issuers_of(preset, issuer, tenants);
         let issuers: Vec<&str> =

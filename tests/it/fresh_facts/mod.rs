@@ -134,6 +134,22 @@ async fn sec_090_a_disabled_account_ends_every_family() {
     assert_dead(&client.refresh(&broker, &first.refresh).await);
 }
 
+/// A session that ends at the provider is not the person's end: the sign-in before speaks for them.
+#[tokio::test]
+async fn a_session_that_ends_there_is_not_the_person_s_end() {
+    let (broker, client, older) = signed_in().await;
+    let newer = client.tokens(&broker).await;
+    broker.provider.end_newest_sign_in();
+    broker.provider.change(bob(&[]));
+    let older = refreshed(&broker, &client, &older).await;
+    assert_eq!(older.answer["scope"], "mcp:read");
+    refreshed(&broker, &client, &newer).await;
+    assert_eq!(broker.provider.thefts(), 0);
+    broker.provider.disable("bob", true);
+    broker.clock.advance(MINUTE);
+    assert_dead(&client.refresh(&broker, &older.refresh).await);
+}
+
 /// A sign-in brings newer facts for all of the person's families, and keeps the token that is there
 /// where it brings none.
 #[tokio::test]
