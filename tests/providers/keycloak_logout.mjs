@@ -59,7 +59,8 @@ async function told(realm, { sid }, body) {
   };
   const access = { default_scopes: ['mcp:read'] };
   try {
-    await realm.lodge({ attributes, access }, broker => body(broker, post));
+    // With `offline_access` there is no session at Keycloak that could end: see docs/providers/keycloak.md.
+    await realm.lodge({ attributes, access, more: { recheck: false } }, broker => body(broker, post));
   } finally {
     await realm.admin.changeClient(client => ({ attributes: { ...client.attributes, 'backchannel.logout.url': '' } }));
     await post.close();

@@ -128,6 +128,17 @@ export class Realm {
     return sessions.map(({ id }) => id);
   }
 
+  /** Those that began with `offline_access`. */
+  async offlineSessions(username) {
+    const [client] = await this.admin.call('GET', `/clients?clientId=${clientId}`);
+    const sessions = await this.admin.call('GET', `/users/${await this.userId(username)}/offline-sessions/${client.id}`);
+    return sessions.map(({ id }) => id);
+  }
+
+  endOfflineSession(id) {
+    return this.admin.call('DELETE', `/sessions/${id}?isOffline=true`);
+  }
+
   endSession(id) {
     return this.admin.call('DELETE', `/sessions/${id}`);
   }

@@ -60,10 +60,10 @@ export const recheck = [
     run: ({ realm }) =>
       realm.lodge(settings, async broker => {
         const older = await signIn(broker, 'rosa');
-        const [known] = await realm.sessions('rosa');
+        const [known] = await realm.offlineSessions('rosa');
         const newer = await signIn(broker, 'rosa');
-        const [newest] = (await realm.sessions('rosa')).filter(id => id !== known);
-        await realm.endSession(newest);
+        const [newest] = (await realm.offlineSessions('rosa')).filter(id => id !== known);
+        await realm.endOfflineSession(newest);
         await aMoment();
         await older.refresh();
         await Promise.all([older.close(), newer.close()]);
