@@ -7,7 +7,7 @@
 //! | the upstream | the facts | the record |
 //! |---|---|---|
 //! | answers | the new ones | young |
-//! | refuses the person | none: [`NotCurrent::Gone`] | refused, until the next sign-in |
+//! | refuses the person, also by the sign-in before | none: [`NotCurrent::Gone`] | refused, until the next sign-in |
 //! | gives no answer in 4 s, or none that can be believed | the last ones, up to a bound; then [`NotCurrent::Unavailable`] | rests for 30 s |
 
 use std::sync::Arc;

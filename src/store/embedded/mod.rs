@@ -1,5 +1,6 @@
 //! State for one process: redb, in one file or in memory, the same code for both.
 //!
+//! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `grants`: how a grant stands in its table, and a person's grants together.
 //! - `held`: the database file: its mode, its room, its life after a fault.
@@ -13,6 +14,7 @@
 //! - `upstream_grants`: what upstreams have said of people.
 //! - `purge`: garbage collection, which the app calls now and then.
 
+mod audit;
 mod browser_sessions;
 mod grants;
 mod held;
