@@ -7,7 +7,7 @@
 //! | the upstream | the facts | the record |
 //! |---|---|---|
 //! | answers | the new ones | young |
-//! | refuses the person | none: [`NotCurrent::Gone`] | refused, until the next sign-in |
+//! | refuses the person, also by the sign-in before | none: [`NotCurrent::Gone`] | refused, until the next sign-in |
 //! | gives no answer in 4 s, or none that can be believed | the last ones, up to a bound; then [`NotCurrent::Unavailable`] | rests for 30 s |
 
 use std::sync::Arc;
@@ -149,6 +149,12 @@ impl People {
                 }
             }
         }
+    }
+
+    /// The facts as they were last told. Nobody is asked, so they decide nothing.
+    pub async fn last_known(&self, identity: &Identity, now: Timestamp) -> Result<Identity, StoreError> {
+        let found = self.find(identity, now).await?;
+        Ok(found.map_or_else(|| identity.clone(), |kept| kept.identity.in_the_session_of(identity)))
     }
 
     /// Asks the upstream, and keeps its answer. Whoever calls this has claimed the record.

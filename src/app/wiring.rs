@@ -41,9 +41,9 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let policy = Arc::new(policy(config));
     let clients = clients::directory(config, state, Arc::clone(&clock));
     let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
-    let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
     let upstreams = providers(config, &policy)?;
     let people = People { upstreams: upstreams.clone(), store: Arc::clone(&store) };
+    let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
     let login = Login {
         issuer: config.issuer.clone(),
         clients: clients.clone(),

@@ -49,6 +49,10 @@ pub struct UpstreamGrant {
     /// What newer ones are asked with; none where the upstream gives nothing, or has refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<UpstreamCredential>,
+    /// That of the sign-in before. It serves when the newer one no longer does: a session that ends there
+    /// is not the person's end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spare: Option<UpstreamCredential>,
     /// When the upstream said so.
     pub asked_at: Timestamp,
     /// Until then somebody is asking, and nobody else does.
@@ -89,19 +93,24 @@ impl UpstreamGrant {
         (ends_at, now): (Timestamp, Timestamp),
     ) -> Self {
         let never = Timestamp::from_unix(0);
-        let brought = credential.is_some();
-        let older = older.map(|older| (older.credential, older.claimed_until, older.ends_at, older.version));
-        let (kept, claimed_until, other_end, version) = older.unwrap_or((None, never, never, 0));
-        Self {
+        let first = Self {
             identity,
-            claimed_until: if brought { never } else { claimed_until },
-            credential: credential.or(kept),
+            credential: None,
+            spare: None,
             asked_at: now,
+            claimed_until: never,
             resting_until: never,
             refused: None,
-            ends_at: ends_at.max(other_end),
-            version,
-        }
+            ends_at,
+            version: 0,
+        };
+        let Some(older) = older else { return Self { credential, ..first } };
+        let (credential, spare, claimed_until) = match credential {
+            Some(newer) => (Some(newer), older.credential, never),
+            None => (older.credential, older.spare, older.claimed_until),
+        };
+        let ends_at = ends_at.max(older.ends_at);
+        Self { credential, spare, claimed_until, ends_at, version: older.version, ..first }
     }
 
     /// Whose it is.
@@ -170,10 +179,14 @@ impl UpstreamGrant {
         Self { credential: Some(credential), claimed_until: never, resting_until: until, ..self }
     }
 
-    /// The upstream refuses the person: what we had to ask with is of no more use.
+    /// The upstream refuses what we asked with, which is of no more use: so it refuses the person, unless
+    /// the sign-in before left something to ask with.
     #[must_use]
-    pub fn refused_because(self, why: String) -> Self {
+    pub fn refused_because(mut self, why: String) -> Self {
         let never = Timestamp::from_unix(0);
+        if let Some(spare) = self.spare.take() {
+            return Self { credential: Some(spare), claimed_until: never, ..self };
+        }
         Self { credential: None, refused: Some(why), claimed_until: never, ..self }
     }
 }
@@ -264,6 +277,7 @@ mod tests {
             assert_eq!(refused.standing(AFTER, at(second)), Standing::Refused("invalid_grant"));
         }
         let again = arrived(Some(credential("2")), Some(refused.clone()));
+        assert_eq!(again.spare, None);
         assert_eq!(again.standing(AFTER, at(60)), Standing::Due(&credential("2")));
         assert_eq!(arrived(None, Some(refused)).standing(AFTER, at(60)), Standing::Good);
     }
@@ -279,6 +293,16 @@ mod tests {
         );
         let other = arrived(Some(credential("2")), Some(older));
         assert_eq!((other.credential, other.claimed_until), (Some(credential("2")), Timestamp::from_unix(0)));
+    }
+
+    #[test]
+    fn the_sign_in_before_still_speaks_for_the_person() {
+        let first = arrived(Some(credential("1")), None);
+        let second = arrived(Some(credential("2")), Some(first)).claimed(at(70));
+        let other = second.refused_because("this session".into());
+        assert_eq!(other.standing(AFTER, at(60)), Standing::Due(&credential("1")));
+        let over = other.refused_because("invalid_grant".into());
+        assert_eq!(over.standing(AFTER, at(60)), Standing::Refused("invalid_grant"));
     }
 
     #[test]

@@ -4,10 +4,10 @@ import { brokerAddress, plainAccess, startBroker } from './broker.mjs';
 import { keys } from './keycloak_keys.mjs';
 import { logout } from './keycloak_logout.mjs';
 import { policy } from './keycloak_policy.mjs';
-import { recheck } from './keycloak_recheck.mjs';
-import { signOuts } from './keycloak_sign_out.mjs';
 import { Realm } from './keycloak_realm.mjs';
+import { recheck } from './keycloak_recheck.mjs';
 import { Admin, form, needs, startKeycloak, version } from './keycloak_server.mjs';
+import { signOuts } from './keycloak_sign_out.mjs';
 import { publishedKeys, sendPassword, sendWrongPassword } from './pages.mjs';
 import { scenarios } from './scenarios.mjs';
 

@@ -1,5 +1,6 @@
 //! State for one process: redb, in one file or in memory, the same code for both.
 //!
+//! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `clients`: client applications; `unused_clients`: which of them nobody has used.
 //! - `grants`: how a grant stands in its table, and a person's grants together.
@@ -14,6 +15,7 @@
 //! - `upstream_grants`: what upstreams have said of people.
 //! - `purge`: garbage collection, which the app calls now and then.
 
+mod audit;
 mod browser_sessions;
 mod clients;
 mod grants;

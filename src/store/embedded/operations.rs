@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 
 use crate::clock::Timestamp;
 use crate::domain::{
@@ -12,12 +12,12 @@ use crate::domain::{
     Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Sealer, Secret};
-use crate::store::{Store, StoreError, audit, codec};
+use crate::store::{Store, StoreError, codec};
 
 use super::grants::{self, Kept};
 use super::tables::{
-    ASSERTIONS, AUDIT, Cover, GRANTS, KEY_RING, SIGNING_KEYS, UPSTREAM_SESSIONS, adopted_key_name, failed,
-    grant_name, opened, remove, write,
+    ASSERTIONS, Cover, GRANTS, KEY_RING, SIGNING_KEYS, UPSTREAM_SESSIONS, adopted_key_name, failed,
+    grant_name, remove, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -334,33 +334,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
-        let events =
-            events.iter().map(|event| codec::encode("audit", event)).collect::<Result<Vec<_>, _>>()?;
-        self.writer
-            .write(move |transaction| {
-                let mut table = transaction.open_table(AUDIT).map_err(failed)?;
-                let last = table.last().map_err(failed)?.map_or(0, |(number, _)| number.value());
-                for (number, bytes) in (last.saturating_add(1)..).zip(&events) {
-                    table.insert(number, bytes.as_slice()).map_err(failed)?;
-                }
-                while table.len().map_err(failed)? > audit::KEPT as u64 {
-                    table.pop_first().map_err(failed)?;
-                }
-                Ok(Done::Wrote(()))
-            })
-            .await
+        self.put_events(events).await
     }
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
-        self.look(move |database| {
-            let Some(table) = opened(database, AUDIT)? else { return Ok(Vec::new()) };
-            let mut events = Vec::new();
-            for entry in table.iter().map_err(failed)?.rev().take(at_most) {
-                events.push(codec::decode("audit", entry.map_err(failed)?.1.value())?);
-            }
-            Ok(events)
-        })
-        .await
+        self.newest_events(at_most).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

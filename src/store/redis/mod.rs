@@ -6,6 +6,7 @@
 //! - `connections`: how a command gets to the server that serves its key; bounded in time.
 //! - `memory`: whether Redis keeps what it was given.
 //! - `grants`: a person's grants, as the scripts keep them.
+//! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `clients`: client applications, and which of them nobody has used.
 //! - `logins`: sign-ins under way.
@@ -34,6 +35,7 @@
 //! thousand people it takes half of what a key for each grant and an index take, and is listed with
 //! one read. Its price: a person's grants are counted, and one too many ends another.
 
+mod audit;
 mod browser_sessions;
 mod clients;
 mod connections;

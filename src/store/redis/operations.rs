@@ -13,7 +13,7 @@ use crate::domain::{
     Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
-use crate::store::{Store, StoreError, audit, codec, grant_body};
+use crate::store::{Store, StoreError, codec, grant_body};
 
 use super::connections::Request;
 use super::grants::{self, Kept, date};
@@ -320,24 +320,11 @@ impl Store for RedisStore {
     }
 
     async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
-        let mut script = self.scripts.append_audit.call(self.keys.audit());
-        script.arg(audit::KEPT);
-        for event in events {
-            script.arg(codec::encode("audit", event)?);
-        }
-        self.run(&script).await
+        self.put_events(events).await
     }
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
-        let at_most = at_most.min(audit::KEPT);
-        if at_most == 0 {
-            return Ok(Vec::new());
-        }
-        let mut request = Request::new("XREVRANGE", self.keys.audit());
-        request.arg("+").arg("-").arg("COUNT").arg(at_most);
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.run(&request).await?;
-        let value = |fields: &Vec<Vec<u8>>| fields.get(1).cloned().unwrap_or_default();
-        entries.iter().map(|(_, fields)| codec::decode("audit", &value(fields))).collect()
+        self.newest_events(at_most).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

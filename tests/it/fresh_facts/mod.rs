@@ -136,6 +136,22 @@ async fn sec_090_a_disabled_account_ends_every_family() {
     assert_dead(&client.refresh(&broker, &first.refresh).await);
 }
 
+/// A session that ends at the provider is not the person's end: the sign-in before speaks for them.
+#[tokio::test]
+async fn a_session_that_ends_there_is_not_the_person_s_end() {
+    let (broker, client, older) = signed_in().await;
+    let newer = client.tokens(&broker).await;
+    broker.provider.end_newest_sign_in();
+    broker.provider.change(bob(&[]));
+    let older = refreshed(&broker, &client, &older).await;
+    assert_eq!(older.answer["scope"], "mcp:read");
+    refreshed(&broker, &client, &newer).await;
+    assert_eq!(broker.provider.thefts(), 0);
+    broker.provider.disable("bob", true);
+    broker.clock.advance(MINUTE);
+    assert_dead(&client.refresh(&broker, &older.refresh).await);
+}
+
 /// A sign-in brings newer facts for all of the person's families, and keeps the token that is there
 /// where it brings none.
 #[tokio::test]
@@ -225,4 +241,63 @@ async fn sec_060_a_renewed_person_is_still_in_the_session_of_the_sign_in() {
     let tokens = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
     logout("first").await;
     assert_dead(&client.refresh(&broker, &tokens.refresh).await);
+}
+
+/// A session of the browser opens new grants by what the upstream says then; whom it refuses, the session
+/// signs in nowhere any more, and only a new sign-in helps.
+#[tokio::test]
+async fn sec_090_a_browser_session_opens_grants_by_fresh_facts() {
+    let broker = TestBroker::start().await;
+    broker.provider.offer_refresh(true);
+    broker.provider.sign_in_as(bob(&["platform"]));
+    let browser = broker.browser();
+    TestClient::register(&broker).await.sign_in(&broker, &browser).await;
+    let by_session = async || {
+        let client = TestClient::register(&broker).await;
+        let page = browser.get(&client.authorize_url(&broker)).await;
+        let back = browser.press(&page, "action", "allow").await;
+        (client, back)
+    };
+    broker.provider.change(bob(&[]));
+    broker.clock.advance(MINUTE);
+    let (client, back) = by_session().await;
+    let code = crate::harness::browser::query(&back.location().expect("an answer"))["code"].clone();
+    let tokens = Tokens::of(&client.redeem(&broker, &code).await);
+    assert_eq!(tokens.answer["scope"], "mcp:read");
+
+    broker.provider.disable("bob", true);
+    broker.clock.advance(MINUTE);
+    let (client, page) = by_session().await;
+    assert_eq!((page.status, page.location()), (200, None), "{}", page.text("main"));
+    assert!(!page.body.contains("value=\"allow\""), "only a new sign-in helps");
+    let again = browser.get(&client.authorize_url(&broker)).await;
+    assert!(!again.body.contains("value=\"allow\""), "the session is over");
+    assert_dead(&client.refresh(&broker, &tokens.refresh).await);
+    assert_eq!(broker.provider.refreshed().len(), 2);
+}
+
+/// A grant that a session opens long after its sign-in is asked about to its end, too.
+#[tokio::test]
+async fn sec_090_what_is_known_lasts_as_long_as_the_last_grant_of_a_session() {
+    let day = Duration::from_secs(24 * 3600);
+    let setup = Setup { extra: "browser_sessions: { idle: 7d, absolute: 7d }\n".into(), ..Setup::default() };
+    let broker = TestBroker::with(setup).await;
+    broker.provider.offer_refresh(true);
+    broker.provider.sign_in_as(bob(&["platform"]));
+    let browser = broker.browser();
+    TestClient::register(&broker).await.sign_in(&broker, &browser).await;
+    broker.clock.advance(day * 6);
+    let client = TestClient::register(&broker).await;
+    let page = browser.get(&client.authorize_url(&broker)).await;
+    let back = browser.press(&page, "action", "allow").await;
+    let code = crate::harness::browser::query(&back.location().expect("an answer"))["code"].clone();
+    let mut tokens = Tokens::of(&client.redeem(&broker, &code).await);
+    for _ in 0..3 {
+        broker.clock.advance(day * 29);
+        tokens = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
+    }
+    broker.provider.disable("bob", true);
+    broker.clock.advance(day * 2);
+    assert_dead(&client.refresh(&broker, &tokens.refresh).await);
+    assert!(denials(&broker).await[0].contains("no longer vouches"));
 }

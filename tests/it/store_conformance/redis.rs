@@ -67,11 +67,11 @@ async fn sec_166_redis_holds_no_canary() {
     store.remember_client(&client("a")).await.unwrap();
     store.begin_login(&at_upstream(&login(), "okta"), NOW).await.unwrap();
     store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
+    let person = redeemed(&store).await;
+    store.keep_upstream_grant(&upstream_grant(&person), Some(0), NOW).await.unwrap();
     let session = browser_session(grant().identity);
     let (id, cookie) = BrowserSessionId::generate(&session.identity.person());
     store.begin_browser_session(&id, &session, NOW).await.unwrap();
-    let person = redeemed(&store).await;
-    store.keep_upstream_grant(&upstream_grant(&person), Some(0), NOW).await.unwrap();
 
     let keys: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}*").as_bytes()]);
     assert_eq!(keys.len(), 6);
@@ -117,7 +117,16 @@ async fn sec_165_every_record_has_a_lifetime() {
     store.redeem_code(&opened.id, NOW, IDLE).await.unwrap();
     assert!(near(lifetime(key), 3600));
 
-    let session = browser_session(opened.identity.clone());
+    let key = format!("upstream:{{{}}}", opened.id.person());
+    let long = upstream_grant(&opened);
+    let short = UpstreamGrant { ends_at: later(100), ..long.clone() };
+    store.keep_upstream_grant(&short, Some(0), NOW).await.unwrap();
+    assert!(near(lifetime(key.clone()), 100));
+    let elsewhere = Identity { upstream: UpstreamId::parse("google").unwrap(), ..opened.identity.clone() };
+    store.keep_upstream_grant(&UpstreamGrant { identity: elsewhere, ..long }, Some(0), NOW).await.unwrap();
+    store.keep_upstream_grant(&short, Some(1), NOW).await.unwrap();
+    assert!(near(lifetime(key), 30 * 86_400), "the longest of them");
+    let session = browser_session(opened.identity);
     let (id, _) = BrowserSessionId::generate(&session.identity.person());
     store.begin_browser_session(&id, &session, NOW).await.unwrap();
     let key = format!("browser:{{{}}}", id.person());
@@ -129,15 +138,6 @@ async fn sec_165_every_record_has_a_lifetime() {
     let consent = RememberedConsent { scopes, shown, given_at: NOW, ends_at: later(900) };
     store.remember_consent(&consent_key, &consent, NOW).await.unwrap();
     assert!(near(lifetime(format!("consent:{{{}}}", consent_key.as_str())), 900));
-    let key = format!("upstream:{{{}}}", opened.id.person());
-    let long = upstream_grant(&opened);
-    let short = UpstreamGrant { ends_at: later(100), ..long.clone() };
-    store.keep_upstream_grant(&short, Some(0), NOW).await.unwrap();
-    assert!(near(lifetime(key.clone()), 100));
-    let elsewhere = Identity { upstream: UpstreamId::parse("google").unwrap(), ..opened.identity };
-    store.keep_upstream_grant(&UpstreamGrant { identity: elsewhere, ..long }, Some(0), NOW).await.unwrap();
-    store.keep_upstream_grant(&short, Some(1), NOW).await.unwrap();
-    assert!(near(lifetime(key), 30 * 86_400), "the longest of them");
 }
 
 /// SEC-166: what an upstream has said of one person does not open as another's.

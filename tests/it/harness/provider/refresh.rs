@@ -48,6 +48,13 @@ impl TestProvider {
         };
     }
 
+    /// The newest sign-in's tokens are taken back; the account lives on.
+    pub(crate) fn end_newest_sign_in(&self) {
+        let refresh = &mut self.shared.state().refresh;
+        let newest = refresh.sign_ins;
+        refresh.tokens.retain(|_, token| token.sign_in != newest);
+    }
+
     /// The refresh tokens that it was sent so far.
     pub(crate) fn refreshed(&self) -> Vec<String> {
         let requests = self.token_requests();
