@@ -37,7 +37,7 @@ pub(super) struct End {
     #[command(flatten)]
     file: ConfigFile,
     /// The session, as it is listed.
-    #[arg(value_name = "SESSION", value_parser = session)]
+    #[arg(value_name = "SESSION", value_parser = session, allow_hyphen_values = true)]
     session: GrantId,
 }
 

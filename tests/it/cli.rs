@@ -202,7 +202,7 @@ async fn keys_are_listed_and_rotated() {
 /// `sessions` lists what a person has granted, and ends one of these grants.
 #[tokio::test]
 async fn sessions_are_listed_and_ended_by_command() {
-    use crate::harness::sample::{grant, later};
+    use crate::harness::sample::{grant_of, later};
     use gatelodge::clock::{Clock as _, SystemClock};
 
     let folder = TempDir::new();
@@ -210,7 +210,9 @@ async fn sessions_are_listed_and_ended_by_command() {
     let mut serving = Serving::start(folder.path());
     serving.terminate();
     assert!(serving.wait().success());
-    let mut opened = grant();
+    // One of 64 names begins like an option.
+    let mut grants = (0..10_000).map(|number| grant_of(&format!("person {number}")));
+    let mut opened = grants.find(|grant| grant.id.to_string().starts_with('-')).expect("one");
     let now = SystemClock.now();
     (opened.created_at, opened.expires_at, opened.ends_at) = (now, later(86_400), later(86_400));
     let held = held_store(folder.path());
