@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clients::{Clients, ConfiguredClient, DocumentRules, MetadataDocuments, described};
+use crate::clients::{ClientPolicy, Clients, ConfiguredClient, DocumentRules, MetadataDocuments, described};
 use crate::clock::Clock;
-use crate::config::{ClientAuth, ClientConfig, ClientDocumentsConfig, Config, PinnedDocument};
+use crate::config::{
+    ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig, Config, PinnedDocument,
+};
 use crate::domain::{Client, ClientAuthMethod, ClientId};
 use crate::protocol::ResourceUri;
-use crate::secret::Digest;
+use crate::secret::{Digest, Secret};
 
 use super::State;
 
@@ -24,7 +26,9 @@ pub(super) fn kept_for(config: &Config) -> Duration {
 /// Every client.
 pub(super) fn directory(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Clients {
     let configured = config.clients.iter().map(configured);
-    Clients::new(configured.collect(), documents(config, state, clock), Arc::clone(&state.store))
+    let ClientPolicyConfig { allow, require_approval } = config.client_policy.clone();
+    let policy = ClientPolicy { allow, require_approval };
+    Clients::new(configured.collect(), documents(config, state, clock), policy, Arc::clone(&state.store))
 }
 
 /// The clients whose identifier is the URL of their metadata.
@@ -52,16 +56,21 @@ pub(super) fn introspecting(clients: &[ClientConfig]) -> HashMap<ClientId, Vec<R
 }
 
 fn configured(client: &ClientConfig) -> ConfiguredClient {
-    let digest = client.secret.as_ref().map(|secret| Digest::of(secret.expose()));
-    let auth = match (client.auth, digest) {
-        (ClientAuth::ClientSecretBasic, Some(digest)) => ClientAuthMethod::ClientSecretBasic(digest),
-        (ClientAuth::ClientSecretPost, Some(digest)) => ClientAuthMethod::ClientSecretPost(digest),
-        _ => ClientAuthMethod::None,
+    let digest = |secret: &Secret| Digest::of(secret.expose());
+    let auth = match &client.auth {
+        ClientAuth::None => ClientAuthMethod::None,
+        ClientAuth::ClientSecretBasic(secret) => ClientAuthMethod::ClientSecretBasic(digest(secret)),
+        ClientAuth::ClientSecretPost(secret) => ClientAuthMethod::ClientSecretPost(digest(secret)),
+        ClientAuth::PrivateKeyJwt(keys) => {
+            ClientAuthMethod::PrivateKeyJwt { keys: keys.clone(), required: true }
+        }
     };
     ConfiguredClient {
         id: client.id.clone(),
         name: client.name.clone(),
         redirect_uris: client.redirect_uris.clone(),
         auth,
+        may_refresh: client.may_refresh,
+        limits: client.limits.clone(),
     }
 }

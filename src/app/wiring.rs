@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::access::Introspection;
 use crate::broker::Broker;
-use crate::clients::{Authenticator, Registration, RegistrationRules};
+use crate::clients::{Authenticator, OperatorSecrets, Registration, RegistrationRules};
 use crate::clock::Clock;
 use crate::config::{AccessConfig, BrowserSessionConfig, Config, SigningConfig};
 use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
@@ -59,8 +59,12 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         rules: login_rules(config),
         clock: Arc::clone(&clock),
     };
-    let authenticator =
-        Arc::new(Authenticator::new(config.issuer.clone(), clients, Arc::clone(&store), Arc::clone(&clock)));
+    let authenticator = Arc::new(Authenticator::new(
+        config.issuer.clone(),
+        clients.clone(),
+        (Arc::clone(&store), OperatorSecrets::new(&state.secret)),
+        Arc::clone(&clock),
+    ));
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
         servers: clients::introspecting(&config.clients),
@@ -71,6 +75,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     };
     let tokens = TokenEndpoint {
         authenticator,
+        clients,
         store: Arc::clone(&store),
         journal: journal.clone(),
         revocations,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::domain::{AuditEvent, AuditKind, Client, ClientAuthMethod, ClientId, ClientOrigin};
+use crate::domain::{AuditEvent, AuditKind, Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin};
 use crate::protocol::client_statement::{check_keys, check_response_types, cut, may_refresh, redirect_uris};
 use crate::protocol::registration::{RegistrationRequest, RegistrationResponse};
 use crate::protocol::{ErrorCode, OAuthError, RedirectUri, ScopeSet};
@@ -72,6 +72,7 @@ impl Registration {
             auth,
             origin: ClientOrigin::Registered,
             may_refresh,
+            limits: ClientLimits::default(),
             created_at: now,
             expires_at: Some(now.plus(self.rules.unused_lifetime)),
         };

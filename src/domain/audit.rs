@@ -12,6 +12,18 @@ use super::{ClientId, GrantId, PersonId, UpstreamId};
 pub enum AuditKind {
     /// A client registered itself.
     ClientRegistered,
+    /// A client that the operator has said nothing about was used: it waits.
+    ClientWaits,
+    /// The operator let a client in.
+    ClientApproved,
+    /// The operator refused a client.
+    ClientRefused,
+    /// The operator added a client.
+    ClientAdded,
+    /// The operator gave a client another secret.
+    ClientSecretRotated,
+    /// The operator removed a client; its grants ended.
+    ClientRemoved,
     /// A person approved a client on our page.
     ConsentGiven,
     /// A person declined.
@@ -58,6 +70,12 @@ impl AuditKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientRegistered => "client_registered",
+            Self::ClientWaits => "client_waits",
+            Self::ClientApproved => "client_approved",
+            Self::ClientRefused => "client_refused",
+            Self::ClientAdded => "client_added",
+            Self::ClientSecretRotated => "client_secret_rotated",
+            Self::ClientRemoved => "client_removed",
             Self::ConsentGiven => "consent_given",
             Self::ConsentDenied => "consent_denied",
             Self::ConsentRemembered => "consent_remembered",

@@ -1,6 +1,7 @@
 //! State for one process: redb, in one file or in memory, the same code for both.
 //!
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
+//! - `client_book`: what the operator says about clients.
 //! - `grants`: how a grant stands in its table, and a person's grants together.
 //! - `held`: the database file: its mode, its room, its life after a fault.
 //! - `tables`: the tables, and how a record is put and read.
@@ -12,6 +13,7 @@
 //! - `purge`: garbage collection, which the app calls now and then.
 
 mod browser_sessions;
+mod client_book;
 mod grants;
 mod held;
 mod operations;

@@ -5,6 +5,7 @@
 //! - [`Servers`]: one server, a primary behind sentinels, or a cluster.
 //! - `connections`: how a command gets to the server that serves its key; bounded in time.
 //! - `memory`: whether Redis keeps what it was given.
+//! - `client_book`: what the operator says about clients.
 //! - `grants`: a person's grants, as the scripts keep them.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `pins`: to whom the addresses of admins are pinned.
@@ -14,6 +15,8 @@
 //! | record | type | fields |
 //! |---|---|---|
 //! | client | hash | `exp`; `body` (JSON) |
+//! | clients by command | hash | of each client its version and JSON |
+//! | applications, decisions | hash | of each its date and JSON |
 //! | login | hash | `exp`, `step`; `body` (sealed) |
 //! | session at an upstream | hash | `exp`, `person` |
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
@@ -30,6 +33,7 @@
 //! one read. Its price: a person's grants are counted, and one too many ends another.
 
 mod browser_sessions;
+mod client_book;
 mod connections;
 mod grants;
 mod keys;

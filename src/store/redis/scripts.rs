@@ -61,6 +61,8 @@ pub(super) struct Scripts {
     pub(super) keep_browser_session: Script,
     pub(super) pin_admin: Script,
     pub(super) replace_key_ring: Script,
+    pub(super) replace_record: Script,
+    pub(super) await_approval: Script,
     pub(super) revoke: Script,
     pub(super) append_audit: Script,
 }
@@ -82,6 +84,8 @@ impl Scripts {
             keep_browser_session: session_script!("keep_browser_session.lua"),
             pin_admin: script!("pin_admin.lua"),
             replace_key_ring: script!("replace_key_ring.lua"),
+            replace_record: script!("replace_record.lua"),
+            await_approval: script!("await_approval.lua"),
             revoke: script!("revoke.lua"),
             append_audit: script!("append_audit.lua"),
         }

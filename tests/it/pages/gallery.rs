@@ -4,7 +4,7 @@
 //! load, to be looked at.
 
 use gatelodge::clock::Timestamp;
-use gatelodge::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin};
+use gatelodge::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin};
 use gatelodge::pages::{
     ClientView, ConsentPage, ErrorPage, FindProblem, FindView, IndexPage, NoAccessPage, Problem, ReturnLink,
     ReturnPage, ScopeView, ServerView, SessionNews, SignOutPage, SignedInView, SignedOutPage, UpstreamView,
@@ -29,6 +29,7 @@ pub(super) fn link(uri: &str, name: Option<&str>, parameters: &[(&str, &str)]) -
         auth: ClientAuthMethod::None,
         origin: ClientOrigin::Registered,
         may_refresh: true,
+        limits: ClientLimits::default(),
         created_at: Timestamp::from_unix(0),
         expires_at: None,
     };
