@@ -189,7 +189,25 @@ fn other_pages() -> Vec<(&'static str, String)> {
             &[("error", "invalid_scope"), ("state", HOSTILE)],
         ),
     };
+    let not_admitted = ErrorPage {
+        contact: Some("https://it.example.com/apps"),
+        request_id: Some("req_01J9ZK3W8Q"),
+        ..ErrorPage::of("", Problem::NotAdmitted)
+    };
+    let waits = ErrorPage {
+        approval: Some("3f9a-0c41-77de-b802"),
+        contact: Some("it-help@example.com"),
+        ..ErrorPage::of("", Problem::AwaitsApproval)
+    };
+    let waits_hostile = ErrorPage {
+        approval: Some(HOSTILE),
+        contact: Some(HOSTILE),
+        ..ErrorPage::of("", Problem::AwaitsApproval)
+    };
     vec![
+        ("not-admitted", not_admitted.render()),
+        ("waits", waits.render()),
+        ("waits-hostile", waits_hostile.render()),
         ("no-access", denied.render()),
         (
             "no-access-hostile",
