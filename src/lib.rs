@@ -16,6 +16,7 @@ pub mod keyring;
 pub mod login;
 pub mod outbound;
 pub mod pages;
+pub mod people;
 pub mod policy;
 pub mod protocol;
 pub mod secret;

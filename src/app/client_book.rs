@@ -10,7 +10,7 @@ use crate::domain::{
     Decision, OperatorClient, Revoked, SecretPlace,
 };
 use crate::protocol::client_document::ClientKeys;
-use crate::protocol::{RedirectUri, ResourceUri};
+use crate::protocol::{RedirectUri, ResourceUri, ScopeSet};
 use crate::secret::Secret;
 use crate::store::revocations::Revocations;
 use crate::store::{Store, StoreError};
@@ -184,7 +184,7 @@ fn check_limits(config: &Config, limits: &ClientLimits) -> Result<(), ClientBook
             return Err(ClientBookError::NoResource(resource.clone()));
         }
     }
-    for scope in limits.scopes.iter().flat_map(|scopes| scopes.iter()) {
+    for scope in limits.scopes.iter().flat_map(ScopeSet::iter) {
         let has = |known: &ResourceConfig| known.scopes.iter().any(|(one, _)| one == scope);
         if !config.resources.iter().any(has) {
             return Err(ClientBookError::NoScope(scope.to_string()));

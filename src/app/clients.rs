@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clients::{ClientPolicy, Clients, ConfiguredClient, DocumentRules, MetadataDocuments, described};
+use crate::clients::{
+    Authenticator, ClientPolicy, Clients, ConfiguredClient, DocumentRules, MetadataDocuments,
+    OperatorSecrets, described,
+};
 use crate::clock::Clock;
 use crate::config::{
     ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig, Config, PinnedDocument,
@@ -29,6 +32,17 @@ pub(super) fn directory(config: &Config, state: &State, clock: Arc<dyn Clock>) -
     let ClientPolicyConfig { allow, require_approval } = config.client_policy.clone();
     let policy = ClientPolicy { allow, require_approval };
     Clients::new(configured.collect(), documents(config, state, clock), policy, Arc::clone(&state.store))
+}
+
+/// What they prove themselves to.
+pub(super) fn authenticator(
+    config: &Config,
+    state: &State,
+    clients: Clients,
+    clock: Arc<dyn Clock>,
+) -> Authenticator {
+    let secrets = OperatorSecrets::new(&state.secret);
+    Authenticator::new(config.issuer.clone(), clients, (Arc::clone(&state.store), secrets), clock)
 }
 
 /// The clients whose identifier is the URL of their metadata.

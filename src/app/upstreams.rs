@@ -1,9 +1,9 @@
 //! A configured identity provider becomes settings and an admission.
 
-use crate::config::{Preset as Named, UpstreamConfig};
+use crate::config::{Preset as Named, RecheckConfig, UpstreamConfig};
 use crate::policy::{Admission, Membership, Policy};
 use crate::protocol::Issuer;
-use crate::upstream::{Preset, UpstreamSettings, issuers_of};
+use crate::upstream::{Preset, Recheck, UpstreamSettings, issuers_of};
 
 const fn preset(named: Named) -> &'static Preset {
     match named {
@@ -53,6 +53,8 @@ pub(super) fn settings(upstream: &UpstreamConfig, issuer: &Issuer, policy: &Poli
         api_url: upstream.api_url.clone(),
         idp_hint: upstream.idp_hint.clone(),
         email_verified_as_text: upstream.email_verified_as_text,
-        offline: false,
+        recheck: upstream
+            .recheck
+            .map(|RecheckConfig { after, outage_tolerance }| Recheck { after, outage_tolerance }),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::access::Introspection;
 use crate::broker::Broker;
-use crate::clients::{Authenticator, OperatorSecrets, Registration, RegistrationRules};
+use crate::clients::{Registration, RegistrationRules};
 use crate::clock::Clock;
 use crate::config::{AccessConfig, BrowserSessionConfig, Config, SigningConfig};
 use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
@@ -12,6 +12,7 @@ use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
 use crate::login::{Login, LoginRules, SessionRules};
 use crate::outbound::Outbound;
+use crate::people::People;
 use crate::policy::{Hierarchy, Policy};
 use crate::protocol::ScopeSet;
 use crate::store::audit::Journal;
@@ -34,24 +35,23 @@ fn login_rules(config: &Config) -> LoginRules {
 
 /// Wires a broker.
 pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Broker, StartError> {
-    let outbound = Outbound::new()?;
     let store = Arc::clone(&state.store);
     let journal = Journal::new(Arc::clone(&store));
     let resources = Arc::new(resources(config)?);
     let policy = Arc::new(policy(config));
     let clients = clients::directory(config, state, Arc::clone(&clock));
     let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
+    let upstreams = providers(config, &policy)?;
+    let people = People { upstreams: upstreams.clone(), store: Arc::clone(&store) };
     let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
-    let upstreams = config.upstreams.iter().map(|upstream| {
-        Upstream::new(upstreams::settings(upstream, &config.issuer, &policy), outbound.clone())
-    });
     let login = Login {
         issuer: config.issuer.clone(),
         clients: clients.clone(),
         store: Arc::clone(&store),
         journal: journal.clone(),
         revocations: Arc::clone(&revocations),
-        upstreams: Upstreams::new(upstreams.collect()),
+        upstreams,
+        people: people.clone(),
         policy: Arc::clone(&policy),
         resources: Arc::clone(&resources),
         codes: AuthorizationCodes::new(&state.secret),
@@ -59,12 +59,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         rules: login_rules(config),
         clock: Arc::clone(&clock),
     };
-    let authenticator = Arc::new(Authenticator::new(
-        config.issuer.clone(),
-        clients.clone(),
-        (Arc::clone(&store), OperatorSecrets::new(&state.secret)),
-        Arc::clone(&clock),
-    ));
+    let authenticator = Arc::new(clients::authenticator(config, state, clients.clone(), Arc::clone(&clock)));
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
         servers: clients::introspecting(&config.clients),
@@ -76,6 +71,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let tokens = TokenEndpoint {
         authenticator,
         clients,
+        people,
         store: Arc::clone(&store),
         journal: journal.clone(),
         revocations,
@@ -115,6 +111,14 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         journal,
         keys,
     })
+}
+
+/// The identity providers.
+fn providers(config: &Config, policy: &Policy) -> Result<Upstreams, StartError> {
+    let outbound = Outbound::new()?;
+    let provider =
+        |upstream| Upstream::new(upstreams::settings(upstream, &config.issuer, policy), outbound.clone());
+    Ok(Upstreams::new(config.upstreams.iter().map(provider).collect()))
 }
 
 /// The keeper of a broker's signing keys.

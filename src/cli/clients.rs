@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::app;
 use crate::config::Config;
 use crate::domain::{Application, Client, ClientId, Decision};
+use crate::secret::Secret;
 
 use super::ConfigFile;
 use super::new_client::Add;
@@ -84,8 +85,9 @@ pub(super) fn run(command: &Clients) -> ExitCode {
 async fn answer(config: &Config, command: &Clients) -> Result<String, Box<dyn std::error::Error>> {
     Ok(match command {
         Clients::Add(add) => {
-            let (client, secret) = app::add_client(config, add.client()?).await?;
-            let secret = secret.as_ref().map(|secret| secret.expose());
+            let new = add.client()?;
+            let (client, secret) = app::add_client(config, new).await?;
+            let secret = secret.as_ref().map(Secret::expose);
             if add.json { with_secret(&client, secret) } else { added(&client, secret) }
         }
         Clients::List(List { waiting: true, json, .. }) => {
@@ -219,7 +221,8 @@ fn decision(decision: &Decision) -> (Value, String) {
 }
 
 fn table(rows: &[(&str, String)]) -> String {
-    rows.iter().map(|(name, value)| format!("  {name:<13} {value}\n")).collect()
+    let rows: Vec<String> = rows.iter().map(|(name, value)| format!("  {name:<13} {value}\n")).collect();
+    rows.concat()
 }
 
 /// What strangers wrote, without what a terminal would obey or lay out otherwise.

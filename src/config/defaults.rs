@@ -13,6 +13,10 @@ pub(super) const GITHUB_SCOPES: [&str; 3] = ["read:user", "user:email", "read:or
 /// What Clerk wants to be asked for before it tells the organisation.
 pub(super) const CLERK_ORGANIZATION_SCOPE: &str = "user:org:read";
 
+pub(super) const RECHECK: &str = "true";
+pub(super) const RECHECK_AFTER: &str = "1m";
+pub(super) const OUTAGE_TOLERANCE: &str = "24h";
+
 pub(super) const ACCESS_LIFETIME: &str = "30m";
 pub(super) const REFRESH_IDLE: &str = "30d";
 pub(super) const REFRESH_ABSOLUTE: &str = "90d";

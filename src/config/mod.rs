@@ -34,8 +34,8 @@ pub use schema::schema;
 
 pub use settings::{
     AccessConfig, BrowserSessionConfig, ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig,
-    Config, LONGEST_GRANT, LogConfig, LogFormat, PinnedDocument, Preset, RedisAccount, RedisConfig,
-    RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SigningAlgorithm,
+    Config, LONGEST_GRANT, LogConfig, LogFormat, PinnedDocument, Preset, RecheckConfig, RedisAccount,
+    RedisConfig, RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SigningAlgorithm,
     SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
 };
 

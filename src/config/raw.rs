@@ -161,6 +161,19 @@ pub(super) struct RawUpstream {
     #[serde(default)]
     #[schemars(schema_with = "flag", extend("default" = false))]
     pub(super) email_verified_as_text: Option<Text>,
+    /// Is the provider asked again for facts when tokens are refreshed? For this the broker asks it
+    /// for a refresh token, and keeps that sealed.
+    #[serde(default)]
+    #[schemars(schema_with = "flag", extend("default" = true))]
+    pub(super) recheck: Option<Text>,
+    /// How old facts may be before it is asked again; 0s to 24h.
+    #[serde(default)]
+    #[schemars(schema_with = "duration", extend("default" = defaults::RECHECK_AFTER))]
+    pub(super) recheck_after: Option<Text>,
+    /// How old facts may be while it does not answer; 0s to 30d. Then refreshes are answered 503.
+    #[serde(default)]
+    #[schemars(schema_with = "duration", extend("default" = defaults::OUTAGE_TOLERANCE))]
+    pub(super) outage_tolerance: Option<Text>,
 }
 
 /// A protected MCP server.

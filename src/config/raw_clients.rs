@@ -55,7 +55,7 @@ pub(super) struct RawClient {
     pub(super) scopes: Option<Texts>,
     /// The servers, by URL, that it may ask for; left out: all.
     pub(super) resources: Option<Texts>,
-    /// The grants that it may use: authorization_code, and refresh_token unless it is left out here.
+    /// The grants that it may use: `authorization_code`, and `refresh_token` unless it is left out here.
     #[schemars(extend("default" = defaults::CLIENT_GRANTS))]
     pub(super) grant_types: Option<Texts>,
 }

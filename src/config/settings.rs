@@ -160,6 +160,17 @@ pub struct UpstreamConfig {
     pub idp_hint: Option<String>,
     /// Does the text `"true"` verify an email as the JSON `true` does?
     pub email_verified_as_text: bool,
+    /// How it is asked again at refresh; none: never.
+    pub recheck: Option<RecheckConfig>,
+}
+
+/// How an identity provider is asked again for facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecheckConfig {
+    /// How old facts may be where newer ones can be had.
+    pub after: Duration,
+    /// How old they may be while the provider does not answer.
+    pub outage_tolerance: Duration,
 }
 
 /// Which product an identity provider is: decides what may be trusted.

@@ -48,7 +48,8 @@ pub enum AuditKind {
     TokenIssued,
     /// A refresh token was rotated.
     TokenRefreshed,
-    /// A refresh was refused because policy no longer grants anything.
+    /// A refresh was refused: policy no longer grants anything, the operator has revoked it, or the
+    /// upstream refuses the person.
     RefreshDenied,
     /// A refresh token was used again after its grace window: the family ended.
     RefreshReused,

@@ -218,6 +218,13 @@ impl Identity {
         self.claims.entry(INCOMPLETE.to_owned()).or_default().insert("groups".to_owned());
     }
 
+    /// These facts of the same person, in the session of an earlier sign-in: facts are renewed, a
+    /// sign-in is not.
+    #[must_use]
+    pub fn in_the_session_of(self, sign_in: &Self) -> Self {
+        Self { session: sign_in.session, authenticated_at: sign_in.authenticated_at, ..self }
+    }
+
     /// The account key.
     #[must_use]
     pub fn person(&self) -> PersonId {

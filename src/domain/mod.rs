@@ -8,6 +8,7 @@
 //! | [`OperatorClient`], [`Application`], [`Decision`] | clients by command, and those that wait for one |
 //! | [`PendingLogin`] | one sign-in under way: consent, then upstream |
 //! | [`Identity`] | who the identity provider says a person is, and which facts may decide |
+//! | [`UpstreamGrant`] | what an upstream has said of a person, and what it is asked again with |
 //! | [`Grant`] | person, client, resource and scopes; its refresh tokens are one family |
 //! | [`BrowserSession`] | a browser in which somebody is signed in |
 //! | [`RememberedConsent`] | what a person has approved, and need not be asked again |
@@ -32,6 +33,7 @@ mod login;
 mod resource;
 mod revocation;
 mod rule;
+mod upstream_grant;
 
 pub use audit::{AuditEvent, AuditKind};
 pub use browser_session::{BrowserSession, BrowserSessionId, MOST_BROWSER_SESSIONS, living_of};
@@ -55,3 +57,4 @@ pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogi
 pub use resource::{Resource, Resources};
 pub use revocation::{NotBefore, Revoked};
 pub use rule::{Conditions, Effect, Rule};
+pub use upstream_grant::{Standing, UpstreamCredential, UpstreamGrant, UpstreamToken};

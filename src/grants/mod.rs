@@ -6,7 +6,8 @@
 //! 1. read what the request presents: `authorization_code`, `refresh_token`; its MAC tells the grant
 //! 2. authenticate the client (before anything is consumed: INT-52), and look the grant up
 //! 3. it is this client's, which may still be used here, and for this resource
-//! 4. ask policy again, and narrow the scopes to what the client may have
+//! 4. at a refresh: ask the upstream again; ask policy again, and narrow the scopes to what the client
+//!    may have
 //! 5. one atomic write: redeem or rotate
 //! 6. mint from the [`Authorization`] that the write proved
 //! 7. audit, answer
@@ -27,6 +28,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::domain::{
     AuditEvent, AuditKind, ClientLimits, Grant, GrantId, NotBefore, Resources, RotationRules,
 };
+use crate::people::People;
 use crate::policy::{Asked, Policy, Verdict};
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, ScopeSet};
 use crate::store::Store;
@@ -50,6 +52,8 @@ pub struct TokenEndpoint {
     pub authenticator: Arc<Authenticator>,
     /// Which clients may be used at all.
     pub clients: Clients,
+    /// What upstreams say of people.
+    pub people: People,
     /// What is remembered.
     pub store: Arc<dyn Store>,
     /// What happened.
@@ -115,14 +119,20 @@ impl TokenEndpoint {
                 Err(_) => Ok(None),
             }
         };
+        let known = self.known(presented.as_ref().ok(), now);
         let client = self.authenticator.authenticate(credentials, now);
-        let (client, found, revoked) = tokio::join!(client, found, self.revocations.current(now));
+        let revoked = self.revocations.current(now);
+        let (client, found, revoked, known) = tokio::join!(client, found, revoked, known);
         let (client, presented) = (client?, presented?);
         let found = found.map_err(OAuthError::unavailable)?;
         let revoked = revoked.map_err(OAuthError::unavailable)?;
-        let grant = self.own_grant(&client, found, &revoked, now)?;
+        let known = known.map_err(OAuthError::unavailable)?;
+        let mut grant = self.own_grant(&client, found, &revoked, now)?;
         check_resource(&grant, form)?;
         self.check_client(&client, (&grant, &presented.transition), now).await?;
+        if let Transition::Rotate(_) = presented.transition {
+            grant = self.with_current_facts(grant, known, now).await?;
+        }
         let limits = &client.client().limits;
         let scopes = self.scopes_now(&grant, (presented.asked.as_ref(), limits), now)?;
         let authorization = match presented.transition {

@@ -2,8 +2,10 @@
 //! that refresh twice at once (PRIN-4).
 
 use crate::clock::Timestamp;
-use crate::domain::{AuditKind, Grant, Rotation};
+use crate::domain::{AuditEvent, AuditKind, Grant, Rotation, UpstreamGrant};
+use crate::people::NotCurrent;
 use crate::protocol::{ErrorCode, OAuthError, Params, ScopeSet};
+use crate::store::StoreError;
 use crate::tokens::Authorization;
 
 use super::{Presented, TokenEndpoint, Transition, invalid_grant};
@@ -17,6 +19,42 @@ impl TokenEndpoint {
         // Wider than the grant is cut, not refused (INT-57); narrower is for this access token.
         let asked = form.one("scope")?.map(ScopeSet::parse_lenient);
         Ok(Presented { grant: *token.grant(), transition: Transition::Rotate(token.generation()), asked })
+    }
+
+    /// What is known of the person, for a refresh alone: a code is redeemed right after its sign-in.
+    pub(super) async fn known(
+        &self,
+        presented: Option<&Presented>,
+        now: Timestamp,
+    ) -> Result<Vec<UpstreamGrant>, StoreError> {
+        match presented {
+            Some(Presented { grant, transition: Transition::Rotate(_), .. }) => {
+                self.people.known(grant.person(), now).await
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The grant with what the upstream says now. Whoever is refused there loses the family; an
+    /// upstream that does not answer ends nothing (REL-12).
+    pub(super) async fn with_current_facts(
+        &self,
+        grant: Grant,
+        known: Vec<UpstreamGrant>,
+        now: Timestamp,
+    ) -> Result<Grant, OAuthError> {
+        match self.people.current(&grant.identity, known, now).await {
+            Ok(identity) => Ok(Grant { identity, ..grant }),
+            Err(gone @ NotCurrent::Gone(_)) => {
+                self.store.end_grant(&grant.id).await.map_err(OAuthError::unavailable)?;
+                let event = AuditEvent::new(AuditKind::RefreshDenied, now).grant(&grant);
+                self.journal.record(event.because(format!("{gone}; the session ended")));
+                Err(invalid_grant())
+            }
+            Err(fault @ (NotCurrent::Unavailable(_) | NotCurrent::Store(_))) => {
+                Err(OAuthError::unavailable(fault))
+            }
+        }
     }
 
     pub(super) async fn rotate(

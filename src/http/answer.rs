@@ -128,15 +128,13 @@ pub(super) fn go(url: &str) -> Response {
 pub(super) fn problem(broker: &Broker, error: &PageError, request: &RequestId) -> Response {
     let (problem, detail, back) = words(error);
     log(error, problem);
-    let (approval, contact) = match error {
-        PageError::NotAdmitted => (None, broker.contact.as_deref()),
-        PageError::AwaitsApproval(code) => (Some(code.as_str()), broker.contact.as_deref()),
-        _ => (None, None),
-    };
+    let approval = if let PageError::AwaitsApproval(code) = error { Some(code.as_str()) } else { None };
+    // Only here is there somebody who can change it.
+    let asks = matches!(problem, Problem::NotAdmitted | Problem::AwaitsApproval);
     let shown = ErrorPage {
         detail: detail.as_deref(),
         approval,
-        contact,
+        contact: broker.contact.as_deref().filter(|_| asks),
         request_id: Some(&request.0),
         return_to: back.map(|back| link(back, None)),
         ..ErrorPage::of(broker.issuer.path(), problem)

@@ -32,7 +32,7 @@ impl Login {
         let opened = match self.finish_by_session(asking, live, shown_to.grant).await? {
             BySession::Opened(opened) => opened,
             BySession::Denied(no_access) => return Ok(Some(Step::ShowNoAccess(no_access))),
-            BySession::TooOld => {
+            BySession::SignInAgain => {
                 login.request.sign_in_anew = true;
                 return self.offer(login, form, (None, Notice::SignInAgain), now).await;
             }

@@ -120,11 +120,11 @@ impl Login {
                         return Err(refused(asking, &self.issuer, ErrorCode::AccessDenied, text));
                     }
                     BySession::Denied(no_access) => return Ok(Step::ShowNoAccess(no_access)),
-                    BySession::TooOld if wishes.no_page => {
-                        let text = "policy wants a newer sign-in, and prompt=none forbids asking";
+                    BySession::SignInAgain if wishes.no_page => {
+                        let text = "the person has to sign in again, and prompt=none forbids asking";
                         return Err(refused(asking, &self.issuer, ErrorCode::LoginRequired, text));
                     }
-                    BySession::TooOld => {
+                    BySession::SignInAgain => {
                         (live, sign_in_anew, notice) = (None, true, Some(Notice::SignInAgain));
                     }
                 }

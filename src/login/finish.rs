@@ -53,8 +53,8 @@ pub(super) struct Opened {
 pub(super) enum BySession {
     Opened(Box<Opened>),
     Denied(Box<NoAccess>),
-    /// A rule wants a newer sign-in.
-    TooOld,
+    /// A rule wants a newer sign-in, or the upstream no longer vouches for the person.
+    SignInAgain,
 }
 
 /// Who gets nothing, where, and why.
@@ -83,13 +83,15 @@ impl Login {
     /// After a sign-in at an upstream: a grant, and a new session of this browser. Whom policy denies
     /// gets neither.
     pub(super) async fn finish(&self, arrival: &Arrival<'_>, signed_in: SignedIn) -> Result<Step, PageError> {
-        let SignedIn { identity, id_token } = signed_in;
         let Arrival { asking, old_session, .. } = *arrival;
         let now = asking.now;
-        let approved = match self.decide(asking, identity.clone()).await? {
+        let approved = match self.decide(asking, signed_in.identity.clone()).await? {
             Decision::Approved(approved) => approved,
             Decision::Denied(no_access) => return Ok(Step::ShowNoAccess(no_access)),
         };
+        // Before the grant: none stands on facts that are not kept.
+        self.people.arrived(&signed_in, self.last_end(now), now).await?;
+        let SignedIn { identity, id_token, .. } = signed_in;
         let (longest, person) = (approved.session, identity.person());
         let opened = self.open(asking, approved, (GrantId::generate(&person), now)).await?;
         self.journal.record(AuditEvent { kind: AuditKind::SignedIn, ..opened.event });
@@ -106,18 +108,27 @@ impl Login {
         live: &Live,
         grant: GrantId,
     ) -> Result<BySession, PageError> {
-        let identity = self.person_of(live, asking.now).await?;
+        let Some(identity) = self.person_of(live, asking.now).await? else {
+            return Ok(BySession::SignInAgain);
+        };
         let approved = match self.decide(asking, identity).await? {
             Decision::Approved(approved) => approved,
             Decision::Denied(no_access) => return Ok(BySession::Denied(no_access)),
         };
         let since = live.session.signed_in_at;
         if approved.session.is_some_and(|longest| asking.now >= since.plus(longest)) {
-            return Ok(BySession::TooOld);
+            return Ok(BySession::SignInAgain);
         }
         let opened = self.open(asking, approved, (grant, since)).await?;
         self.keep_session(live, asking.now).await?;
         Ok(BySession::Opened(Box::new(opened)))
+    }
+
+    /// When nothing is left that a sign-in at `now` leads to: the last grant that the browser's session
+    /// can open is over.
+    fn last_end(&self, now: Timestamp) -> Timestamp {
+        let session = self.rules.session.map_or(Duration::ZERO, |session| session.absolute);
+        now.plus(session).plus(self.rules.grant)
     }
 
     /// Asks policy what it grants of what was asked.

@@ -39,6 +39,7 @@ use std::time::Duration;
 use crate::clients::{Admission, Clients};
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{AuditEvent, AuditKind, Client, PendingLogin, Resources, TrustedReturn};
+use crate::people::People;
 use crate::policy::Policy;
 use crate::protocol::Issuer;
 use crate::secret::MacKey;
@@ -86,6 +87,8 @@ pub struct Login {
     pub revocations: Arc<Revocations>,
     /// Where people sign in.
     pub upstreams: Upstreams,
+    /// What they say of people.
+    pub people: People,
     /// Who may do what.
     pub policy: Arc<Policy>,
     /// For which servers.

@@ -1,11 +1,16 @@
 //! The browser's session: who is signed in here, and until when.
 
+use std::slice;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::domain::{BrowserSession, BrowserSessionId, GrantId, Identity, LoginStep, ShownTo};
+use crate::domain::{
+    AuditEvent, AuditKind, BrowserSession, BrowserSessionId, GrantId, Identity, LoginStep, ShownTo,
+};
+use crate::people::NotCurrent;
 use crate::secret::Secret;
 use crate::store::StoreError;
+use crate::upstream::UpstreamError;
 
 use super::{Login, PageError, SignedInAs};
 
@@ -91,11 +96,30 @@ impl Login {
         Ok(upstream.map(|upstream| Live { id, session, upstream: upstream.label().to_owned() }))
     }
 
-    /// The person of a session, for a new grant. The one place where the facts of the sign-in stand in
-    /// for fresh ones.
-    #[expect(clippy::unused_async, reason = "fresh facts are asked for elsewhere")]
-    pub(super) async fn person_of(&self, live: &Live, _now: Timestamp) -> Result<Identity, PageError> {
-        Ok(live.session.identity.clone())
+    /// The person of a session, for a new grant, as the upstream knows them now. Nobody, if it no
+    /// longer does: then the session is over, too.
+    pub(super) async fn person_of(&self, live: &Live, now: Timestamp) -> Result<Option<Identity>, PageError> {
+        let identity = &live.session.identity;
+        let known = self.people.known(live.id.person(), now).await?;
+        match self.people.current(identity, known, now).await {
+            Ok(identity) => Ok(Some(identity)),
+            Err(gone @ NotCurrent::Gone(_)) => {
+                self.store.end_browser_sessions(slice::from_ref(&live.id)).await?;
+                let event = AuditEvent::new(AuditKind::SignInDenied, now)
+                    .person(identity.person())
+                    .upstream(&identity.upstream);
+                self.journal.record(event.because(format!("{gone}; the browser session ended")));
+                Ok(None)
+            }
+            Err(fault @ NotCurrent::Unavailable(_)) => Err(PageError::UpstreamUnavailable(
+                None,
+                UpstreamError::Unavailable {
+                    upstream: identity.upstream.to_string(),
+                    cause: fault.to_string(),
+                },
+            )),
+            Err(NotCurrent::Store(fault)) => Err(PageError::Unavailable(fault)),
+        }
     }
 
     /// A session that is used lives on, up to its end.

@@ -134,6 +134,7 @@ impl Problem {
     }
 
     /// Title, explanation, advice.
+    #[expect(clippy::too_many_lines, reason = "one entry for each problem, to be read as a list")]
     const fn words(self) -> [&'static str; 3] {
         match self {
             Self::UnknownClient => [

@@ -27,7 +27,7 @@ pub struct NoAccessPage<'a> {
     pub return_to: Option<ReturnLink>,
 }
 
-impl<'a> NoAccessPage<'a> {
+impl NoAccessPage<'_> {
     /// The page as HTML.
     #[must_use]
     pub fn render(&self) -> String {

@@ -10,7 +10,8 @@ use crate::clock::Timestamp;
 use crate::domain::{
     Application, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, Decision,
     EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, OperatorClient, PendingLogin, PersonId,
-    Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamSession,
+    PersonTag, Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant,
+    UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 
@@ -30,6 +31,8 @@ pub enum Operation {
     TakeLogin,
     RememberUpstreamSession,
     PersonOf,
+    UpstreamGrants,
+    KeepUpstreamGrant,
     OpenGrant,
     Grant,
     GrantsOf,
@@ -178,6 +181,23 @@ impl Store for FaultyStore {
         now: Timestamp,
     ) -> Result<Option<PersonId>, StoreError> {
         self.reach(Operation::PersonOf)?.person_of(session, now).await
+    }
+
+    async fn upstream_grants(
+        &self,
+        person: PersonTag,
+        now: Timestamp,
+    ) -> Result<Vec<UpstreamGrant>, StoreError> {
+        self.reach(Operation::UpstreamGrants)?.upstream_grants(person, now).await
+    }
+
+    async fn keep_upstream_grant(
+        &self,
+        grant: &UpstreamGrant,
+        seen: Option<u64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.reach(Operation::KeepUpstreamGrant)?.keep_upstream_grant(grant, seen, now).await
     }
 
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {

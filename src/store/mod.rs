@@ -30,8 +30,8 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::domain::{
     AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant, GrantId,
-    KeyRing, LoginId, NotBefore, PendingLogin, PersonId, Redemption, RememberedConsent, Revoked, Rotation,
-    RotationRules, UpstreamSession,
+    KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, RememberedConsent, Revoked,
+    Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 
@@ -105,7 +105,26 @@ pub trait Store: ClientBook + fmt::Debug {
         now: Timestamp,
     ) -> Result<Option<PersonId>, StoreError>;
 
-    /// Opens a grant whose code waits to be redeemed; one of that name that is not over stays as it is. A person has at most
+    /// What upstreams have said of the people with this tag, and is not over. Two people may share a
+    /// tag: each record says whose it is.
+    async fn upstream_grants(
+        &self,
+        person: PersonTag,
+        now: Timestamp,
+    ) -> Result<Vec<UpstreamGrant>, StoreError>;
+
+    /// Keeps what an upstream has said of a person in place of version `seen` (0: of none), and counts
+    /// the version on; with `None`, in place of whatever is there. False if another version is there:
+    /// of all who have seen one version, one alone is told true.
+    async fn keep_upstream_grant(
+        &self,
+        grant: &UpstreamGrant,
+        seen: Option<u64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Opens a grant whose code waits to be redeemed; one of that name that is not over stays
+    /// as it is. A person has at most
     /// [`MOST_GRANTS`](crate::domain::MOST_GRANTS): the one that would end first makes room.
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError>;
 

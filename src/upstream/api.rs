@@ -19,6 +19,8 @@ pub(super) struct Api<'a> {
 /// Why there is no document.
 #[derive(Debug)]
 pub(super) enum ApiFault {
+    /// The API does not know this token, or no longer.
+    Unknown(String),
     /// The API says that this token may not read it.
     Forbidden(String),
     /// It did not answer, or not with such a document.
@@ -28,7 +30,7 @@ pub(super) enum ApiFault {
 impl ApiFault {
     pub(super) fn text(self) -> String {
         match self {
-            Self::Forbidden(text) | Self::Unavailable(text) => text,
+            Self::Unknown(text) | Self::Forbidden(text) | Self::Unavailable(text) => text,
         }
     }
 }
@@ -51,7 +53,10 @@ impl Api<'_> {
         let answer = self.outbound.send(request).await.map_err(|error| unavailable(&error))?;
         match answer.status() {
             StatusCode::OK => {}
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            status @ StatusCode::UNAUTHORIZED => {
+                return Err(ApiFault::Unknown(format!("{what} answered {status}")));
+            }
+            status @ StatusCode::FORBIDDEN => {
                 return Err(ApiFault::Forbidden(format!("{what} answered {status}")));
             }
             status => return Err(ApiFault::Unavailable(format!("{what} answered {status}"))),

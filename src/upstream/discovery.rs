@@ -43,6 +43,14 @@ const REFETCH: Duration = Duration::from_secs(30);
 /// is as long as anybody waits.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(3);
 
+/// Who meets an unknown `kid`. Anybody can invent a logout token, only the provider an ID token: each
+/// asks on its own account, or an outsider could keep sign-ins from finding new keys (REL-13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SeekerOfKeys {
+    SignIn,
+    Logout,
+}
+
 /// Members of the metadata that OpenID Connect Discovery does not name.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Extra {
@@ -79,7 +87,8 @@ pub(super) struct Known {
     pub(super) keys: KeySet,
     fetched_at: Timestamp,
     renew_at: Timestamp,
-    keys_sought_at: Option<Timestamp>,
+    /// When, and for whom.
+    keys_sought: Vec<(SeekerOfKeys, Timestamp)>,
 }
 
 impl Known {
@@ -91,6 +100,16 @@ impl Known {
     /// Where people sign out there, if they can.
     pub(super) fn end_session_endpoint(&self) -> Option<&str> {
         self.metadata.additional_metadata().end_session_endpoint.as_deref()
+    }
+
+    /// May keys be sought for this one now? Then they are.
+    fn seek(&mut self, seeker: SeekerOfKeys, now: Timestamp) -> bool {
+        self.keys_sought.retain(|(_, at)| now.since(*at) < REFETCH);
+        let may = self.keys_sought.iter().all(|(before, _)| *before != seeker);
+        if may {
+            self.keys_sought.push((seeker, now));
+        }
+        may
     }
 
     /// Must the provider name itself in its answer (RFC 9207 section 2.3)?
@@ -194,8 +213,13 @@ impl Discovery {
         }
     }
 
-    /// Keys that know `kid`, sought at most once in 30 s.
-    pub(super) async fn keys_knowing(&self, kid: Option<&str>, now: Timestamp) -> Result<KeySet, String> {
+    /// Keys that know `kid`, sought at most once in 30 s for each kind of token.
+    pub(super) async fn keys_knowing(
+        &self,
+        kid: Option<&str>,
+        seeker: SeekerOfKeys,
+        now: Timestamp,
+    ) -> Result<KeySet, String> {
         let known = self.known(now).await?;
         if known.keys.knows(kid) {
             return Ok(known.keys);
@@ -205,11 +229,9 @@ impl Discovery {
         let uri = {
             let mut state = self.state();
             let Some(current) = state.known.as_mut() else { return Ok(known.keys) };
-            let again = current.keys_sought_at.is_none_or(|sought_at| now.since(sought_at) >= REFETCH);
-            if !again || current.keys.knows(kid) {
+            if current.keys.knows(kid) || !current.seek(seeker, now) {
                 return Ok(current.keys.clone());
             }
-            current.keys_sought_at = Some(now);
             current.metadata.jwks_uri().to_string()
         };
         let keys = timeout_at(deadline, self.fetch_keys(&uri)).await.map_err(late)??;
@@ -234,7 +256,7 @@ impl Discovery {
             keys,
             fetched_at: now,
             renew_at: now.plus(FRESH),
-            keys_sought_at: None,
+            keys_sought: Vec::new(),
         })
     }
 

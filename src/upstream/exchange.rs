@@ -3,12 +3,12 @@
 
 use std::pin::Pin;
 
-use oauth2::basic::{BasicErrorResponse, BasicTokenType};
+use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType, BasicTokenType};
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
     EndpointNotSet, EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse,
-    TokenResponse as _, TokenUrl,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse as _, TokenUrl,
 };
 use openidconnect::core::CoreClientAuthMethod;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,14 @@ use super::discovery::Metadata;
 use super::id_token::UnverifiedIdToken;
 use super::presets::Protocol;
 use super::settings::UpstreamSettings;
+
+/// The scope that a provider names in its metadata if it gives refresh tokens for it.
+const OFFLINE_ACCESS: &str = "offline_access";
+
+/// Error codes by which a provider wants to see the person again, beside `invalid_grant`: GitHub's, and
+/// those of OpenID Connect Core section 3.1.2.6, which Entra uses here, too.
+const NOT_WITHOUT_THE_PERSON: [&str; 4] =
+    ["bad_refresh_token", "interaction_required", "login_required", "consent_required"];
 
 /// The guarded client as the OAuth libraries call it.
 #[derive(Debug)]
@@ -60,13 +68,19 @@ pub(super) struct Endpoints {
     authorization: AuthUrl,
     token: TokenUrl,
     auth: AuthType,
+    /// Does the provider say that it knows none of the scopes that a refresh token takes?
+    is_online_only: bool,
 }
 
 impl Endpoints {
     /// Those that the metadata names.
     pub(super) fn of(metadata: &Metadata) -> Result<Self, String> {
         let token = metadata.token_endpoint().ok_or("its metadata names no token endpoint")?;
-        Self::at(metadata.authorization_endpoint().as_str(), token.as_str(), auth_type(metadata))
+        let endpoints =
+            Self::at(metadata.authorization_endpoint().as_str(), token.as_str(), auth_type(metadata))?;
+        let has_offline = |scopes: &Vec<Scope>| scopes.iter().any(|scope| scope.as_str() == OFFLINE_ACCESS);
+        let is_online_only = metadata.scopes_supported().is_some_and(|scopes| !has_offline(scopes));
+        Ok(Self { is_online_only, ..endpoints })
     }
 
     /// GitHub's, which has no metadata.
@@ -78,16 +92,29 @@ impl Endpoints {
     fn at(authorization: &str, token: &str, auth: AuthType) -> Result<Self, String> {
         let text = |error: oauth2::url::ParseError| error.to_string();
         let authorization = AuthUrl::new(authorization.to_owned()).map_err(text)?;
-        Ok(Self { authorization, token: TokenUrl::new(token.to_owned()).map_err(text)?, auth })
+        let token = TokenUrl::new(token.to_owned()).map_err(text)?;
+        Ok(Self { authorization, token, auth, is_online_only: false })
     }
 }
 
-/// What a code was exchanged for. The access token serves `userinfo` and then is dropped:
-/// upstream tokens never leave (SEC-058).
+/// What a code or a refresh token was exchanged for: upstream tokens never leave (SEC-058).
+#[expect(clippy::struct_field_names, reason = "the names of RFC 6749")]
 pub(super) struct Tokens {
     /// Not from a provider of plain OAuth 2.
     pub(super) id_token: Option<UnverifiedIdToken>,
     pub(super) access_token: Secret,
+    pub(super) refresh_token: Option<Secret>,
+}
+
+impl Tokens {
+    fn of(answer: &Answer) -> Self {
+        let refresh_token = answer.refresh_token().map(|token| Secret::new(token.secret().clone()));
+        Self {
+            id_token: answer.extra_fields().id_token.clone().map(UnverifiedIdToken::new),
+            access_token: Secret::new(answer.access_token().secret().clone()),
+            refresh_token,
+        }
+    }
 }
 
 /// Why an exchange failed, by whose fault it is.
@@ -156,7 +183,7 @@ pub(super) fn authorization_url(
     let state = request.state.to_owned();
     let mut builder = client
         .authorize_url(|| CsrfToken::new(state))
-        .add_scopes(scopes(settings))
+        .add_scopes(scopes(settings, endpoints))
         .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
     if settings.preset.protocol == Protocol::OpenIdConnect {
         builder = builder.add_extra_param("nonce", request.nonce);
@@ -167,8 +194,9 @@ pub(super) fn authorization_url(
     Ok(builder.url().0.to_string())
 }
 
-fn scopes(settings: &UpstreamSettings) -> impl Iterator<Item = Scope> {
-    let offline = if settings.offline { settings.preset.offline.scopes } else { &[] };
+fn scopes(settings: &UpstreamSettings, endpoints: &Endpoints) -> impl Iterator<Item = Scope> {
+    let is_wanted = settings.recheck.is_some() && !endpoints.is_online_only;
+    let offline = if is_wanted { settings.preset.offline.scopes } else { &[] };
     let more = offline.iter().filter(|scope| !settings.scopes.iter().any(|own| own == *scope));
     settings.scopes.iter().cloned().chain(more.map(ToString::to_string)).map(Scope::new)
 }
@@ -176,7 +204,7 @@ fn scopes(settings: &UpstreamSettings) -> impl Iterator<Item = Scope> {
 /// What the request carries beside the standard parameters.
 pub(super) fn parameters(settings: &UpstreamSettings, hints: Hints<'_>) -> Vec<(&'static str, String)> {
     let preset = &settings.preset;
-    let offline = if settings.offline { preset.offline.parameters } else { &[] };
+    let offline = if settings.recheck.is_some() { preset.offline.parameters } else { &[] };
     let usual = preset.parameters.iter().filter(|(name, _)| offline.iter().all(|(other, _)| other != name));
     let fixed = usual.chain(offline).map(|(name, value)| (*name, (*value).to_owned()));
     let mut parameters: Vec<_> = fixed.collect();
@@ -248,25 +276,61 @@ pub(super) async fn exchange(
         .request_async(&http)
         .await
         .map_err(classify)?;
-    let id_token = answer.extra_fields().id_token.clone();
-    Ok(Tokens {
-        id_token: id_token.map(UnverifiedIdToken::new),
-        access_token: Secret::new(answer.access_token().secret().clone()),
+    Ok(Tokens::of(&answer))
+}
+
+/// Exchanges a refresh token for new tokens (RFC 6749 section 6). [`ExchangeError::Refused`] is about
+/// the person alone; that our client is not accepted is for the operator to mend.
+pub(super) async fn refresh(
+    settings: &UpstreamSettings,
+    endpoints: &Endpoints,
+    outbound: &Outbound,
+    token: &Secret,
+) -> Result<Tokens, ExchangeError> {
+    let client = client(settings, endpoints).map_err(ExchangeError::Unavailable)?;
+    let http = HttpClient(outbound.clone());
+    let token = RefreshToken::new(token.expose().to_owned());
+    let answer = client.exchange_refresh_token(&token).request_async(&http).await;
+    let refused = |answer: &BasicErrorResponse| {
+        let said = format!("it said {answer}").replace(token.secret(), "[secret]");
+        let is_about_the_person = match answer.error() {
+            BasicErrorResponseType::InvalidGrant => true,
+            BasicErrorResponseType::Extension(code) => NOT_WITHOUT_THE_PERSON.contains(&code.as_str()),
+            BasicErrorResponseType::InvalidClient
+            | BasicErrorResponseType::InvalidRequest
+            | BasicErrorResponseType::InvalidScope
+            | BasicErrorResponseType::UnauthorizedClient
+            | BasicErrorResponseType::UnsupportedGrantType => false,
+        };
+        if is_about_the_person { ExchangeError::Refused(said) } else { ExchangeError::Unavailable(said) }
+    };
+    answer.map(|answer| Tokens::of(&answer)).map_err(|error| match said(&error) {
+        Some(answer) => refused(&answer),
+        None => classify(error),
     })
 }
 
-fn classify(error: RequestTokenError<OutboundError, BasicErrorResponse>) -> ExchangeError {
+type Failed = RequestTokenError<OutboundError, BasicErrorResponse>;
+
+/// The OAuth error that it answered with, if it did. GitHub says with 200 that it refuses.
+fn said(error: &Failed) -> Option<BasicErrorResponse> {
     match error {
-        // An OAuth error answer: the code, the client or its secret is not accepted.
+        RequestTokenError::ServerResponse(answer) => Some(answer.clone()),
+        RequestTokenError::Parse(_, body) => serde_json::from_slice(body).ok(),
+        RequestTokenError::Request(_) | RequestTokenError::Other(_) => None,
+    }
+}
+
+fn classify(error: Failed) -> ExchangeError {
+    // An OAuth error answer: the code, the client or its secret is not accepted.
+    if let Some(answer) = said(&error) {
+        return ExchangeError::Refused(format!("it said {answer}"));
+    }
+    match error {
         RequestTokenError::ServerResponse(answer) => ExchangeError::Refused(format!("it said {answer}")),
         RequestTokenError::Request(fault) => ExchangeError::Unavailable(fault.to_string()),
         // The body is not repeated: it can hold tokens.
-        RequestTokenError::Parse(fault, body) => {
-            // GitHub says with 200 that it refuses.
-            let said = serde_json::from_slice::<BasicErrorResponse>(&body);
-            if let Ok(answer) = said {
-                return ExchangeError::Refused(format!("it said {answer}"));
-            }
+        RequestTokenError::Parse(fault, _) => {
             ExchangeError::Unavailable(format!("its token answer cannot be read: {}", fault.inner()))
         }
         RequestTokenError::Other(fault) => ExchangeError::Unavailable(fault),

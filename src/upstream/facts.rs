@@ -183,6 +183,7 @@ mod tests {
     use crate::domain::UpstreamId;
     use crate::upstream::Preset;
     use serde_json::json;
+    use std::time::Duration;
 
     fn settings(preset: &'static Preset) -> UpstreamSettings {
         UpstreamSettings {
@@ -204,7 +205,7 @@ mod tests {
             api_url: None,
             idp_hint: None,
             email_verified_as_text: false,
-            offline: false,
+            recheck: None,
         }
     }
 
@@ -310,7 +311,9 @@ mod tests {
     #[test]
     fn idp_google_what_a_refresh_token_takes() {
         use crate::upstream::exchange::{Hints, parameters};
-        let google = UpstreamSettings { offline: true, ..settings(&Preset::GOOGLE) };
+        let recheck =
+            Some(crate::upstream::Recheck { after: Duration::ZERO, outage_tolerance: Duration::ZERO });
+        let google = UpstreamSettings { recheck, ..settings(&Preset::GOOGLE) };
         let sent = parameters(&google, Hints { login: Some("a@example.com"), ..Hints::default() });
         let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::protocol::{InvalidJws, Jws, KeySet, Members};
-use crate::secret::Secret;
+use crate::secret::{Digest, Secret};
 
 use super::UpstreamSettings;
 
@@ -28,11 +28,31 @@ pub(super) enum InvalidIdToken {
     NotYet(u64),
 }
 
+/// Which nonce an ID token must carry.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Nonce<'a> {
+    /// That of this sign-in.
+    Is(&'a str),
+    /// None; or that of the sign-in behind the refresh token (OpenID Connect Core section 12.2).
+    IsNoneBut(Option<&'a Digest>),
+}
+
+impl Nonce<'_> {
+    fn holds(self, found: Option<&Value>) -> bool {
+        match (self, found) {
+            (Self::Is(expected), Some(Value::String(found))) => found == expected,
+            (Self::IsNoneBut(Some(expected)), Some(Value::String(found))) => expected.is_of(found),
+            (Self::IsNoneBut(_), None) => true,
+            (Self::Is(_) | Self::IsNoneBut(_), _) => false,
+        }
+    }
+}
+
 /// What an ID token must agree with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'a> {
     pub(super) settings: &'a UpstreamSettings,
-    pub(super) nonce: &'a str,
+    pub(super) nonce: Nonce<'a>,
     pub(super) access_token: &'a str,
 }
 
@@ -83,7 +103,7 @@ impl UnverifiedIdToken {
         }
         check_audience(&claims, client_id)?;
         check_times(&claims, now)?;
-        if text("nonce") != Some(expected.nonce) {
+        if !expected.nonce.holds(claims.get("nonce")) {
             return Err(InvalidIdToken::Claim("nonce"));
         }
         if let Some(at_hash) = claims.get("at_hash") {

@@ -8,6 +8,7 @@
 //! - `api`: documents that an access token opens: userinfo, and what stands in `github` and `graph`.
 //! - `claims`: reading claims by path.
 //! - `logout_token`: who has signed out at the upstream.
+//! - `renewal`: facts once more, without the person.
 //! - `facts`: what a verified token may decide: the domain's `Identity`.
 //! - `provider`: [`Upstream`], all of it for one provider; [`Upstreams`], all of them.
 //!
@@ -25,6 +26,7 @@ mod id_token;
 mod logout_token;
 mod presets;
 mod provider;
+mod renewal;
 mod settings;
 
 pub use facts::{Documents, GroupList};
@@ -32,7 +34,8 @@ pub use id_token::{UnverifiedIdToken, VerifiedIdToken};
 pub use logout_token::LoggedOut;
 pub use presets::{DomainRule, GroupsRule, Preset, Protocol};
 pub use provider::{Hints, SignedIn, Upstream, Upstreams};
-pub use settings::{UpstreamSettings, issuers_of};
+pub use renewal::{REST, Renewal};
+pub use settings::{Recheck, UpstreamSettings, issuers_of};
 
 /// Why a sign-in at an identity provider did not succeed. The texts are for the log.
 #[derive(Debug, thiserror::Error)]

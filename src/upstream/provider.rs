@@ -7,17 +7,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::domain::{DomainName, Identity, PersonId, UpstreamId};
+use crate::domain::{DomainName, Identity, PersonId, UpstreamCredential, UpstreamId, UpstreamToken};
 use crate::outbound::Outbound;
 use crate::protocol::{Jws, Members};
-use crate::secret::Secret;
+use crate::secret::{Digest, Secret};
 
 use super::api::{Api, ApiFault};
-use super::discovery::{Discovery, Known};
-use super::exchange::{self, Endpoints, ExchangeError, Request};
+use super::discovery::{Discovery, Known, SeekerOfKeys};
+use super::exchange::{self, Endpoints, ExchangeError, Request, Tokens};
 use super::facts::{Documents, GroupList};
-use super::id_token::{Expected, UnverifiedIdToken, VerifiedIdToken};
+use super::id_token::{Expected, Nonce, UnverifiedIdToken, VerifiedIdToken};
 use super::logout_token::{self, LoggedOut};
+use super::renewal::Rest;
 use super::settings::{UpstreamSettings, issuers_of};
 use super::{Protocol, UpstreamError, github, graph};
 
@@ -33,15 +34,18 @@ pub struct SignedIn {
     pub identity: Identity,
     /// The ID token as it came, where there is one: the provider's sign-out page wants it back.
     pub id_token: Option<Secret>,
+    /// What the provider can be asked again with, where that is wanted and was given.
+    pub credential: Option<UpstreamCredential>,
 }
 
 /// An identity provider.
 #[derive(Debug)]
 pub struct Upstream {
-    settings: UpstreamSettings,
-    outbound: Outbound,
+    pub(super) settings: UpstreamSettings,
+    pub(super) outbound: Outbound,
     /// Not asked where the protocol has none.
     discovery: Discovery,
+    pub(super) rest: Rest,
 }
 
 impl Upstream {
@@ -50,7 +54,7 @@ impl Upstream {
     #[must_use]
     pub fn new(settings: UpstreamSettings, outbound: Outbound) -> Self {
         let discovery = Discovery::new(&settings, outbound.clone());
-        Self { settings, outbound, discovery }
+        Self { settings, outbound, discovery, rest: Rest::default() }
     }
 
     /// Its name in URLs and rules.
@@ -149,6 +153,7 @@ impl Upstream {
         })?;
         let identity = match (self.settings.preset.protocol, &tokens.id_token) {
             (Protocol::OpenIdConnect, Some(id_token)) => {
+                let nonce = Nonce::Is(nonce);
                 let verified = self.verify(id_token, nonce, &tokens.access_token, now).await?;
                 self.identity(&verified, &tokens.access_token, now).await?
             }
@@ -157,27 +162,46 @@ impl Upstream {
                     self.refused("its answer has no id_token; is the scope `openid` granted to this client?")
                 );
             }
-            (Protocol::GitHub, _) => self.github_identity(&tokens.access_token, now).await?,
+            (Protocol::GitHub, _) => {
+                let asked = self.github_identity(&tokens.access_token, now).await;
+                asked.map_err(|fault| self.unavailable(fault.text()))?
+            }
         };
-        Ok(SignedIn { identity, id_token: tokens.id_token.map(UnverifiedIdToken::into_text) })
+        let credential = self.credential(&tokens, nonce);
+        Ok(SignedIn { identity, id_token: tokens.id_token.map(UnverifiedIdToken::into_text), credential })
     }
 
-    async fn verify(
+    /// A refresh token; GitHub's access token serves as well, where it does not expire.
+    fn credential(&self, tokens: &Tokens, nonce: &str) -> Option<UpstreamCredential> {
+        self.settings.recheck?;
+        let refresh = tokens.refresh_token.clone().map(UpstreamToken::Refresh);
+        match self.settings.preset.protocol {
+            Protocol::OpenIdConnect => {
+                refresh.map(|token| UpstreamCredential { token, nonce: Some(Digest::of(nonce)) })
+            }
+            Protocol::GitHub => {
+                let token = refresh.unwrap_or_else(|| UpstreamToken::Access(tokens.access_token.clone()));
+                Some(UpstreamCredential { token, nonce: None })
+            }
+        }
+    }
+
+    pub(super) async fn verify(
         &self,
         id_token: &UnverifiedIdToken,
-        nonce: &str,
+        nonce: Nonce<'_>,
         access_token: &Secret,
         now: Timestamp,
     ) -> Result<VerifiedIdToken, UpstreamError> {
         let kid = id_token.key_id().map_err(|error| self.refused(error))?;
-        let keys = self.discovery.keys_knowing(kid.as_deref(), now).await;
+        let keys = self.discovery.keys_knowing(kid.as_deref(), SeekerOfKeys::SignIn, now).await;
         let keys = keys.map_err(|cause| self.unavailable(cause))?;
         let expected = Expected { settings: &self.settings, nonce, access_token: access_token.expose() };
         id_token.verify(&keys, expected, now).map_err(|error| self.refused(error))
     }
 
     /// What may decide, from the ID token and, where it lacks something, from further documents.
-    async fn identity(
+    pub(super) async fn identity(
         &self,
         verified: &VerifiedIdToken,
         access_token: &Secret,
@@ -204,7 +228,7 @@ impl Upstream {
         let api = Api { outbound: &self.outbound, token };
         match graph::groups(api, self.settings.api()).await {
             Ok(groups) => Ok(groups),
-            Err(ApiFault::Forbidden(cause)) => {
+            Err(ApiFault::Unknown(cause) | ApiFault::Forbidden(cause)) => {
                 tracing::warn!(upstream = %self.settings.id, cause, "the person's groups could not be read; grant the scope User.Read, or use app roles");
                 Ok(GroupList { names: BTreeSet::new(), is_whole: false })
             }
@@ -212,11 +236,10 @@ impl Upstream {
         }
     }
 
-    async fn github_identity(&self, token: &Secret, now: Timestamp) -> Result<Identity, UpstreamError> {
+    pub(super) async fn github_identity(&self, token: &Secret, now: Timestamp) -> Result<Identity, ApiFault> {
         let api = Api { outbound: &self.outbound, token };
         let asked = github::profile(api, self.settings.api(), &self.settings.organizations).await;
-        let github::Profile { id, document, groups } =
-            asked.map_err(|fault| self.unavailable(fault.text()))?;
+        let github::Profile { id, document, groups } = asked?;
         let documents = Documents { groups: Some(groups), ..Documents::of(&document) };
         Ok(self.settings.identity((&self.settings.issuer, &id), &documents, now))
     }
@@ -248,7 +271,7 @@ impl Upstream {
             return Err(self.refused("it sends no logout tokens"));
         }
         let kid = Jws::parse(token).map_err(|error| self.refused(error))?.header("kid").map(str::to_owned);
-        let keys = self.discovery.keys_knowing(kid.as_deref(), now).await;
+        let keys = self.discovery.keys_knowing(kid.as_deref(), SeekerOfKeys::Logout, now).await;
         let keys = keys.map_err(|cause| self.unavailable(cause))?;
         let own = issuers_of(preset, issuer, tenants);
         let issuers: Vec<&str> =
@@ -268,7 +291,12 @@ impl Upstream {
 
     /// The profile, for providers that keep the ID token small. Its `sub` must be the ID token's
     /// (OpenID Connect Core section 5.3.2, SEC-051).
-    async fn userinfo(&self, url: &str, token: &Secret, subject: &str) -> Result<Members, UpstreamError> {
+    pub(super) async fn userinfo(
+        &self,
+        url: &str,
+        token: &Secret,
+        subject: &str,
+    ) -> Result<Members, UpstreamError> {
         let api = Api { outbound: &self.outbound, token };
         let asked = api.get(url, "its userinfo endpoint").await;
         let answer = asked.map_err(|fault| self.unavailable(fault.text()))?;
@@ -280,11 +308,11 @@ impl Upstream {
         Ok(profile)
     }
 
-    async fn known(&self, now: Timestamp) -> Result<Known, UpstreamError> {
+    pub(super) async fn known(&self, now: Timestamp) -> Result<Known, UpstreamError> {
         self.discovery.known(now).await.map_err(|cause| self.unavailable(cause))
     }
 
-    async fn endpoints(&self, now: Timestamp) -> Result<Endpoints, UpstreamError> {
+    pub(super) async fn endpoints(&self, now: Timestamp) -> Result<Endpoints, UpstreamError> {
         let endpoints = match self.settings.preset.protocol {
             Protocol::OpenIdConnect => Endpoints::of(&self.known(now).await?.metadata),
             Protocol::GitHub => Endpoints::github(&self.settings.issuer),
@@ -293,12 +321,12 @@ impl Upstream {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "causes are made on the spot")]
-    fn unavailable(&self, cause: impl ToString) -> UpstreamError {
+    pub(super) fn unavailable(&self, cause: impl ToString) -> UpstreamError {
         UpstreamError::Unavailable { upstream: self.settings.id.to_string(), cause: cause.to_string() }
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "causes are made on the spot")]
-    fn refused(&self, cause: impl ToString) -> UpstreamError {
+    pub(super) fn refused(&self, cause: impl ToString) -> UpstreamError {
         UpstreamError::Refused { upstream: self.settings.id.to_string(), cause: cause.to_string() }
     }
 }

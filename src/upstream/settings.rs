@@ -1,5 +1,7 @@
 //! What the operator says of a provider.
 
+use std::time::Duration;
+
 use crate::domain::{DomainName, UpstreamId};
 use crate::secret::Secret;
 
@@ -44,8 +46,17 @@ pub struct UpstreamSettings {
     pub idp_hint: Option<String>,
     /// Does the text `"true"` verify an email, as the JSON `true` does?
     pub email_verified_as_text: bool,
-    /// Is its refresh token wanted?
-    pub offline: bool,
+    /// How it is asked again at refresh; none: never.
+    pub recheck: Option<Recheck>,
+}
+
+/// How a provider is asked again for facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recheck {
+    /// How old facts may be where newer ones can be had.
+    pub after: Duration,
+    /// How old they may be while the provider does not answer.
+    pub outage_tolerance: Duration,
 }
 
 impl UpstreamSettings {

@@ -1,5 +1,6 @@
 //! `gatelodge serve` with a configuration of its own, as an operator would run it: the request
-//! log is written, to a file.
+//! log is written, to a file. Only the identity provider is not asked again at refresh: what is
+//! measured is the broker, and its peer asks nobody.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -39,6 +40,7 @@ upstreams:
     client_id: {client_id}
     client_secret: {client_secret}
     allowed_domains: [example.com]
+    recheck: false
 resources:
   - url: {RESOURCE}
     name: Tools

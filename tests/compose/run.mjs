@@ -5,7 +5,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { keycloak } from '../providers/keycloak.mjs';
+import { needs as keycloakNeeds } from '../providers/keycloak_server.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const has = program => spawnSync('which', [program]).status === 0;
@@ -15,7 +15,7 @@ const needs = [
     program => () => (has(program) ? undefined : `no ${program}`),
   ),
   () => (spawnSync('unshare', ['--net', '--pid', '--fork', 'true']).status === 0 ? undefined : 'network namespaces are not allowed here'),
-  ...keycloak.needs,
+  ...keycloakNeeds,
 ];
 
 if (process.argv.length < 3) {

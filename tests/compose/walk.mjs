@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { Tab, closeBrowser, newProfile } from '../clients/browser.mjs';
 import { Trace, main, step } from '../clients/support.mjs';
 import { Visitor } from '../clients/visitor.mjs';
-import * as keycloak from '../providers/keycloak.mjs';
+import * as keycloak from '../providers/keycloak_server.mjs';
 import { sendPassword } from '../providers/pages.mjs';
 import { Engine } from './engine.mjs';
 import { buildOurs, importKeycloak, importRedis, root } from './images.mjs';

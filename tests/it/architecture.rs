@@ -12,7 +12,7 @@ const ROWS: [&[&str]; 13] = [
     &["domain"],
     &["policy", "outbound", "config"],
     &["store", "upstream", "tokens"],
-    &["clients", "keyring"],
+    &["clients", "keyring", "people"],
     &["login", "grants", "access"],
     &["broker", "pages", "gateway"],
     &["http"],

@@ -302,8 +302,10 @@ async fn codes_are_bound_and_single_use() {
         assert_eq!(demo.redeem(&code, &[]).await.json()["error"], "invalid_grant");
     }
     let code = demo.code().await;
-    let other = demo.redeem(&code, &[("grant_type", "refresh_token")]).await;
+    let other = demo.redeem(&code, &[("grant_type", "password")]).await;
     assert_eq!(other.json()["error"], "unsupported_grant_type");
+    let none = demo.redeem(&code, &[("grant_type", "refresh_token")]).await;
+    assert_eq!(none.json()["error"], "invalid_request");
     assert_eq!(demo.redeem(&code, &[("grant_type", "")]).await.json()["error"], "invalid_request");
 }
 
@@ -340,4 +342,26 @@ async fn the_client_authenticates() {
     let posted = demo.redeem(&demo.code().await, &[("client_secret", "wrong")]).await;
     assert_eq!(posted.json()["error"], "invalid_client");
     assert_eq!(demo.get("/token").await.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+/// Refresh tokens: for those who ask, each for once, and the ID token has no nonce (Core section 12).
+#[tokio::test]
+async fn refresh_tokens_serve_once() {
+    let demo = Demo::new();
+    let first = demo.redeem(&demo.code().await, &[]).await.json();
+    assert!(first.get("refresh_token").is_none());
+    let asked = request(&[("scope", "openid offline_access")]);
+    let chosen = demo.post("/authorize", form(&[("request", &asked), ("person", "bob")]), None).await;
+    let code = chosen.returned().remove("code").unwrap();
+    let tokens = demo.redeem(&code, &[]).await.json();
+    let refresh = async |token: &Value| {
+        let changes = [("grant_type", "refresh_token"), ("refresh_token", token.as_str().unwrap())];
+        demo.redeem("", &changes).await.json()
+    };
+    let next = refresh(&tokens["refresh_token"]).await;
+    let payload = next["id_token"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    assert_eq!((&claims["email"], &claims["nonce"]), (&json!("bob@example.com"), &Value::Null));
+    assert_eq!(refresh(&tokens["refresh_token"]).await["error"], "invalid_grant");
+    assert!(refresh(&next["refresh_token"]).await["access_token"].is_string());
 }

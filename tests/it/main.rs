@@ -30,6 +30,7 @@ mod demo_provider;
 mod docs;
 mod endings;
 mod explain;
+mod fresh_facts;
 mod grants;
 mod harness;
 mod headers;

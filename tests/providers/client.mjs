@@ -9,6 +9,7 @@ export class Client {
   /** Discovers the broker and registers. */
   static async register(broker, name) {
     const client = new Client();
+    client.name = name;
     const issuer = new URL(broker.issuer);
     const found = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure });
     client.server = await oauth.processDiscoveryResponse(issuer, found);
@@ -26,7 +27,7 @@ export class Client {
   }
 
   /** Where the browser has to go. */
-  async authorizationUrl(scope) {
+  async authorizationUrl(scope, more = {}) {
     this.verifier = oauth.generateRandomCodeVerifier();
     this.state = oauth.generateRandomState();
     const url = new URL(this.server.authorization_endpoint);
@@ -39,6 +40,7 @@ export class Client {
       state: this.state,
       resource: this.resource,
       scope,
+      ...more,
     });
     return url.href;
   }
@@ -75,6 +77,13 @@ export class Client {
     this.tokens = await oauth.processRefreshTokenResponse(server, information, asked);
     assert.notEqual(this.tokens.refresh_token, tokens.refresh_token);
     return this.#claims();
+  }
+
+  /** What the refresh token is worth no more: the error that the client is told. */
+  async refusedRefresh() {
+    const asked = this.refresh();
+    await assert.rejects(asked, oauth.ResponseBodyError);
+    return asked.catch(({ status, error }) => `${status} ${error}`);
   }
 
   #claims() {

@@ -1,57 +1,58 @@
-// node-oidc-provider as an upstream, in a process of its own.
-import path from 'node:path';
-import { createRequire } from 'node:module';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { Program, answers, freePorts } from './process.mjs';
+// node-oidc-provider as it is, with the people of Acme: email and groups come from userinfo, keys are ES256.
+import { brokerAddress, plainAccess, startBroker } from './broker.mjs';
+import { OpenIdServer, form, version } from './openid_server.mjs';
 import { publishedKeys, sendPassword, sendWrongPassword } from './pages.mjs';
+import { scenarios } from './scenarios.mjs';
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-const form = { name: 'input[name=login]', password: 'input[name=password]', send: 'button', refusal: /not your password/ };
+const people = {
+  alice: { name: 'Alice Archer', email: 'alice@example.com', groups: ['platform'] },
+  bob: { name: 'Bob Baker', email: 'bob@example.com', groups: ['platform'] },
+  carol: { name: 'Carol Cook', email: 'carol@example.com', groups: ['sales'] },
+  eve: { name: 'Eve Elsewhere', email: 'eve@other.example', groups: ['platform'] },
+};
+
+const shape = {
+  alg: 'ES256',
+  thin: true,
+  claims: { email: ['email', 'email_verified'], profile: ['name'], groups: ['groups'] },
+};
+
+/** It fills in its own pages. */
+const asProvider = server => ({
+  signIn: (tab, person) => sendPassword(tab, form, person, person),
+  failToSignIn: (tab, person, password) => sendWrongPassword(tab, form, person, password),
+  asksForConsent: wanted => (server.asksForConsent = wanted),
+  async deny(tab, person) {
+    await sendPassword(tab, form, person, person);
+    await tab.leave('button[name=answer][value=deny]');
+  },
+  signingKeys: () => publishedKeys(server.issuer),
+  rotateKeys: () => server.rotateKeys(),
+});
 
 export const nodeOidcProvider = {
   name: 'node-oidc-provider',
   needs: [],
-  version: () => `oidc-provider ${createRequire(import.meta.url)('oidc-provider/package.json').version}`,
-  async start(brokerIssuer) {
-    const [port] = await freePorts(1);
-    const issuer = `http://127.0.0.1:${port}`;
+  version: () => version,
+  scenarios,
+  async start(binary) {
+    const address = await brokerAddress();
+    const server = await OpenIdServer.start(people, shape);
+    server.admit(`${address.issuer}/oauth/callback/node`);
     const upstream = {
       id: 'node',
       name: 'Acme SSO',
       preset: 'oidc',
-      issuer,
-      clientId: 'gatelodge',
-      clientSecret: 'for-trying-out-only',
+      issuer: server.issuer,
       scopes: ['openid', 'email', 'profile', 'groups'],
-      platformGroup: 'platform',
+      allowed_domains: ['example.com'],
     };
-    const env = {
-      ...process.env,
-      PORT: String(port),
-      CLIENT_SECRET: upstream.clientSecret,
-      REDIRECT_URI: `${brokerIssuer}/oauth/callback/${upstream.id}`,
-    };
-    const stdio = ['ignore', 'pipe', 'pipe', 'ipc'];
-    const program = new Program(process.execPath, [path.join(here, 'node_oidc_provider_server.mjs')], { env, stdio });
-    await program.until('ready', () => answers(`${issuer}/.well-known/openid-configuration`), 20);
-    const tell = async message => {
-      program.child.send(message);
-      await once(program.child, 'message');
-    };
+    const broker = await startBroker(binary, { address, upstreams: [upstream], access: plainAccess('platform') });
     return {
-      upstream,
-      tail: () => program.tail(),
-      stop: () => program.stop(),
-      signIn: (tab, person) => sendPassword(tab, form, person, person),
-      failToSignIn: (tab, person, password) => sendWrongPassword(tab, form, person, password),
-      asksForConsent: wanted => tell({ asksForConsent: wanted }),
-      async deny(tab, person) {
-        await sendPassword(tab, form, person, person);
-        await tab.leave('button[name=answer][value=deny]');
-      },
-      signingKeys: () => publishedKeys(issuer),
-      rotateKeys: () => tell({ rotateKeys: true }),
+      broker,
+      provider: asProvider(server),
+      tails: () => [broker.tail(), server.tail()],
+      stop: () => Promise.all([broker.stop(), server.stop()]),
     };
   },
 };

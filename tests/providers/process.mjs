@@ -75,6 +75,15 @@ export async function answers(url) {
   return response.ok;
 }
 
+/** What `promise` answers, if that takes no longer than so many seconds. */
+export async function within(seconds, what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: nothing within ${seconds} s`)), seconds * 1000);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 /** As many free ports as asked, proposed by the kernel. */
 export async function freePorts(count) {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));

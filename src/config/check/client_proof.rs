@@ -96,7 +96,7 @@ impl Checker<'_> {
                     ClientKeys::Jwks(jwks) if KeySet::from_jwks(jwks).is_empty() => {
                         Err("there is no key in it that can be used".to_owned())
                     }
-                    _ => Ok(keys),
+                    ClientKeys::Jwks(_) | ClientKeys::JwksUri(_) => Ok(keys),
                 });
                 let instead = "write the JWK set that the client publishes";
                 keys.map(Some).map_err(|fault| {

@@ -5,13 +5,16 @@ use url::Url;
 use super::super::defaults;
 use super::super::fault::Place;
 use super::super::raw::RawUpstream;
-use super::super::settings::{Preset, UpstreamConfig};
+use super::super::settings::{Preset, RecheckConfig, UpstreamConfig};
 use super::super::text::{Located, Text, Texts};
 use super::products::product;
-use super::values::{Checker, Value};
+use super::values::{Checker, Limits, Value};
 use super::{Checked, Partly};
 use crate::domain::{DomainName, UpstreamId};
 use crate::protocol::{Scope, is_loopback_host};
+
+const AFTER: Limits = Limits { default: defaults::RECHECK_AFTER, least: "0s", most: "24h" };
+const OUTAGE: Limits = Limits { default: defaults::OUTAGE_TOLERANCE, least: "0s", most: "30d" };
 
 impl Checker<'_> {
     pub(super) fn upstreams(&mut self, raw: Option<&[Located<RawUpstream>]>) -> Partly<UpstreamConfig> {
@@ -83,6 +86,7 @@ impl Checker<'_> {
         let email_verified_as_text = self
             .optional(place, "email_verified_as_text", raw.email_verified_as_text.as_ref())
             .and_then(|value| value.map_or(Ok(false), |value| self.flag(&value)));
+        let recheck = self.recheck(raw, place);
         let (id, preset) = (id?, preset?);
         let default_name =
             || if preset == Preset::Oidc { id.to_string() } else { product(preset).name.to_owned() };
@@ -103,6 +107,25 @@ impl Checker<'_> {
             api_url: api_url?,
             idp_hint: idp_hint?.map(|hint| hint.text),
             email_verified_as_text: email_verified_as_text?,
+            recheck: recheck?,
+        })
+    }
+
+    /// How the provider is asked again; bounds that bound nothing are a fault.
+    fn recheck(&mut self, raw: &RawUpstream, place: &Place) -> Checked<Option<RecheckConfig>> {
+        let flag = self.or_default(place, "recheck", raw.recheck.as_ref(), defaults::RECHECK);
+        let flag = flag.and_then(|value| self.flag(&value));
+        let after = self.lifetime(place, "recheck_after", raw.recheck_after.as_ref(), AFTER);
+        let outage = self.lifetime(place, "outage_tolerance", raw.outage_tolerance.as_ref(), OUTAGE);
+        let (after, outage_tolerance) = (after?.0, outage?.0);
+        if flag? {
+            return Ok(Some(RecheckConfig { after, outage_tolerance }));
+        }
+        let bounds = [("recheck_after", &raw.recheck_after), ("outage_tolerance", &raw.outage_tolerance)];
+        let given = bounds.into_iter().find_map(|(key, text)| Some((key, text.as_ref()?.spot)));
+        given.map_or(Ok(None), |(key, spot)| {
+            let problem = "means nothing where `recheck` is false";
+            Err(self.report(&place.key(key, spot), problem, "remove it"))
         })
     }
 

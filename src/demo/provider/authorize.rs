@@ -20,6 +20,7 @@ struct Request {
     back: Back,
     nonce: Option<String>,
     challenge: Option<S256Challenge>,
+    is_offline: bool,
 }
 
 /// The way back to the client; both halves of it were checked.
@@ -67,7 +68,11 @@ impl DemoProvider {
             .map_err(|Repeated(name)| Refusal::Show(format!("The request names {name} twice.")))?;
         let back = self.way_back(&params)?;
         match questions(&params) {
-            Ok(challenge) => Ok(Request { back, nonce: params.get("nonce").map(str::to_owned), challenge }),
+            Ok(challenge) => {
+                let nonce = params.get("nonce").map(str::to_owned);
+                let is_offline = lists(&params, "scope", "offline_access");
+                Ok(Request { back, nonce, challenge, is_offline })
+            }
             Err((code, text)) => Err(Refusal::Return(back, code, text)),
         }
     }
@@ -96,6 +101,7 @@ impl DemoProvider {
             challenge: request.challenge.clone(),
             authenticated_at: now,
             expires_at: now.plus(CODE_LIFE),
+            is_offline: request.is_offline,
         };
         let mut memory = self.memory();
         memory.codes.retain(|_, other| other.expires_at > now);
@@ -127,13 +133,17 @@ impl DemoProvider {
     }
 }
 
+/// Does this word stand in the list of this name?
+fn lists(params: &Params, name: &str, word: &str) -> bool {
+    params.get(name).is_some_and(|list| list.split(' ').any(|one| one == word))
+}
+
 /// What is asked, once it is known who asks: the PKCE challenge, or what is wrong.
 fn questions(params: &Params) -> Result<Option<S256Challenge>, (ErrorCode, &'static str)> {
-    let lists = |name, word| params.get(name).is_some_and(|list| list.split(' ').any(|one| one == word));
     if params.get("response_type") != Some("code") {
         return Err((ErrorCode::UnsupportedResponseType, "response_type must be code"));
     }
-    if !lists("scope", "openid") {
+    if !lists(params, "scope", "openid") {
         return Err((ErrorCode::InvalidScope, "scope must contain openid"));
     }
     if params.get("request").is_some() {
@@ -142,7 +152,7 @@ fn questions(params: &Params) -> Result<Option<S256Challenge>, (ErrorCode, &'sta
     if params.get("request_uri").is_some() {
         return Err((ErrorCode::RequestUriNotSupported, "request objects are not supported"));
     }
-    if lists("prompt", "none") {
+    if lists(params, "prompt", "none") {
         return Err((ErrorCode::LoginRequired, "nobody is signed in"));
     }
     match (params.get("code_challenge"), params.get("code_challenge_method")) {

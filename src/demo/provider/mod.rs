@@ -1,7 +1,7 @@
 //! A small OpenID provider for the demo: three people, no passwords, loopback only.
 //!
 //! - `authorize`: the sign-in page and the way back with a code.
-//! - `token`: codes for ID tokens, and userinfo.
+//! - `token`: codes and refresh tokens for ID tokens, and userinfo.
 //! - `people`: who can sign in.
 //! - `keys`: the signing key.
 //! - `page`: the HTML.
@@ -40,6 +40,9 @@ const CODE_LIFE: Duration = Duration::from_secs(60);
 /// The life of an ID token and of an access token for userinfo.
 const TOKEN_LIFE: Duration = Duration::from_secs(300);
 
+/// The life of a refresh token; each serves once.
+const REFRESH_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// The demo's identity provider. Its issuer is a bare origin without a trailing slash, where
 /// [`Self::router`] is served.
 #[derive(Clone)]
@@ -61,6 +64,7 @@ struct Inner {
 struct Memory {
     codes: HashMap<String, Code>,
     sign_ins: HashMap<String, SignIn>,
+    refresh_tokens: HashMap<String, Offline>,
 }
 
 /// What a code stands for.
@@ -69,6 +73,14 @@ struct Code {
     redirect_uri: String,
     nonce: Option<String>,
     challenge: Option<S256Challenge>,
+    authenticated_at: Timestamp,
+    expires_at: Timestamp,
+    is_offline: bool,
+}
+
+/// What a refresh token stands for.
+struct Offline {
+    person: Somebody,
     authenticated_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -126,10 +138,10 @@ async fn discovery(State(provider): State<DemoProvider>) -> Response {
         "token_endpoint": format!("{issuer}/token"),
         "userinfo_endpoint": format!("{issuer}/userinfo"),
         "jwks_uri": format!("{issuer}/jwks"),
-        "scopes_supported": ["openid", "email", "profile", "groups"],
+        "scopes_supported": ["openid", "email", "profile", "groups", "offline_access"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],

@@ -1,4 +1,5 @@
-//! Codes for ID tokens (OpenID Connect Core section 3.1.3), and userinfo (section 5.3).
+//! Codes and refresh tokens for ID tokens (OpenID Connect Core sections 3.1.3 and 12), and userinfo
+//! (section 5.3).
 
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -9,12 +10,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use crate::clock::Timestamp;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::secret::{Secret, random};
 
 use super::keys::at_hash;
 use super::params::{Params, Repeated};
-use super::{Code, DemoProvider, SignIn, TOKEN_LIFE, error_answer, json_answer};
+use super::people::Somebody;
+use super::{Code, DemoProvider, Offline, REFRESH_LIFE, SignIn, TOKEN_LIFE, error_answer, json_answer};
 
 /// `POST /token`.
 pub(super) async fn redeem(
@@ -89,8 +92,9 @@ impl DemoProvider {
     fn exchange(&self, form: &Params) -> Result<Value, OAuthError> {
         match form.get("grant_type") {
             Some("authorization_code") => {}
+            Some("refresh_token") => return self.refresh(form),
             Some(_) => {
-                let text = "only authorization_code is supported";
+                let text = "only authorization_code and refresh_token are supported";
                 return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, text));
             }
             None => return Err(invalid("grant_type is missing")),
@@ -112,32 +116,60 @@ impl DemoProvider {
         if !proven {
             return Err(grant("code_verifier does not fit"));
         }
-        self.mint(&code)
+        let Code { person, authenticated_at, nonce, is_offline, .. } = code;
+        self.mint(person, (authenticated_at, nonce), is_offline)
     }
 
-    fn mint(&self, code: &Code) -> Result<Value, OAuthError> {
+    /// Each refresh token serves once, and brings the next.
+    fn refresh(&self, form: &Params) -> Result<Value, OAuthError> {
+        let token = form.get("refresh_token").ok_or_else(|| invalid("refresh_token is missing"))?;
+        let now = self.inner.clock.now();
+        let found = self.memory().refresh_tokens.remove(token).filter(|found| found.expires_at > now);
+        let unknown =
+            || OAuthError::new(ErrorCode::InvalidGrant, "the refresh token is unknown, used or expired");
+        let Offline { person, authenticated_at, .. } = found.ok_or_else(unknown)?;
+        self.mint(person, (authenticated_at, None), true)
+    }
+
+    fn mint(
+        &self,
+        person: Somebody,
+        (authenticated_at, nonce): (Timestamp, Option<String>),
+        is_offline: bool,
+    ) -> Result<Value, OAuthError> {
         let now = self.inner.clock.now();
         let expires_at = now.plus(TOKEN_LIFE);
         let access_token = random::token();
-        let mut claims = code.person.claims();
+        let mut claims = person.claims();
         let own = json!({
             "iss": self.inner.issuer, "aud": self.inner.client_id, "iat": now, "exp": expires_at,
-            "auth_time": code.authenticated_at, "at_hash": at_hash(&access_token)
+            "auth_time": authenticated_at, "at_hash": at_hash(&access_token)
         });
         if let (Some(claims), Value::Object(own)) = (claims.as_object_mut(), own) {
             claims.extend(own);
-            claims.extend(code.nonce.clone().map(|nonce| ("nonce".to_owned(), Value::String(nonce))));
+            claims.extend(nonce.map(|nonce| ("nonce".to_owned(), Value::String(nonce))));
         }
         let id_token = self.inner.key.sign(&claims).map_err(|fault| {
             OAuthError::new(ErrorCode::ServerError, "the ID token cannot be signed").caused_by(fault)
         })?;
-        let mut memory = self.memory();
-        memory.sign_ins.retain(|_, other| other.expires_at > now);
-        memory.sign_ins.insert(access_token.clone(), SignIn { person: code.person.clone(), expires_at });
-        Ok(json!({
+        let mut answer = json!({
             "access_token": access_token, "token_type": "Bearer", "expires_in": TOKEN_LIFE.as_secs(),
             "scope": "openid email profile groups", "id_token": id_token
-        }))
+        });
+        let mut memory = self.memory();
+        if is_offline {
+            let token = random::token();
+            if let Some(answer) = answer.as_object_mut() {
+                answer.insert("refresh_token".to_owned(), Value::String(token.clone()));
+            }
+            memory.refresh_tokens.retain(|_, other| other.expires_at > now);
+            let expires_at = now.plus(REFRESH_LIFE);
+            let offline = Offline { person: person.clone(), authenticated_at, expires_at };
+            memory.refresh_tokens.insert(token, offline);
+        }
+        memory.sign_ins.retain(|_, other| other.expires_at > now);
+        memory.sign_ins.insert(access_token, SignIn { person, expires_at });
+        Ok(answer)
     }
 }
 

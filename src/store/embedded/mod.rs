@@ -1,5 +1,6 @@
 //! State for one process: redb, in one file or in memory, the same code for both.
 //!
+//! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `client_book`: what the operator says about clients.
 //! - `grants`: how a grant stands in its table, and a person's grants together.
@@ -8,19 +9,24 @@
 //! - `writer`: the one writing thread; every change is on disk before it is acknowledged.
 //! - `operations`: the store's sentences, each one transaction around the pure transitions of
 //!   [`crate::domain`].
+//! - `logins`: sign-ins under way.
 //! - `pins`: to whom the addresses of admins are pinned.
 //! - `revocations`: moments before which nothing counts any more.
+//! - `upstream_grants`: what upstreams have said of people.
 //! - `purge`: garbage collection, which the app calls now and then.
 
+mod audit;
 mod browser_sessions;
 mod client_book;
 mod grants;
 mod held;
+mod logins;
 mod operations;
 mod pins;
 mod purge;
 mod revocations;
 mod tables;
+mod upstream_grants;
 mod writer;
 
 use std::fmt;

@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 
 use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant,
-    GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId, Redemption, RememberedConsent, Revoked,
-    Rotation, RotationRules, UpstreamSession,
+    GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, RememberedConsent,
+    Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Sealer, Secret};
-use crate::store::{Store, StoreError, audit, codec};
+use crate::store::{Store, StoreError, codec};
 
 use super::grants::{self, Kept};
 use super::tables::{
-    ASSERTIONS, AUDIT, CLIENTS, Cover, GRANTS, KEY_RING, LOGINS, SIGNING_KEYS, UPSTREAM_SESSIONS,
-    adopted_key_name, client_name, failed, grant_name, login_name, opened, read, remove, rewrite, write,
+    ASSERTIONS, CLIENTS, Cover, GRANTS, KEY_RING, SIGNING_KEYS, UPSTREAM_SESSIONS, adopted_key_name,
+    client_name, failed, grant_name, read, remove, rewrite, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -80,18 +80,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn begin_login(&self, login: &PendingLogin, _now: Timestamp) -> Result<(), StoreError> {
-        let (sealer, login) = (self.sealer.clone(), login.clone());
-        self.writer
-            .write(move |transaction| {
-                put_login(transaction, &sealer, &login)?;
-                Ok(Done::Wrote(()))
-            })
-            .await
+        self.put_login(login).await
     }
 
     async fn login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
-        let login: Option<PendingLogin> = self.read(LOGINS, &login_name(id), Personal::Yes)?;
-        Ok(login.filter(|login| !login.is_expired(now)))
+        self.read_login(id, now)
     }
 
     async fn advance_login(
@@ -100,32 +93,11 @@ impl Store for EmbeddedStore {
         from: u8,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (sealer, login) = (self.sealer.clone(), login.clone());
-        self.writer
-            .write(move |transaction| {
-                let stored = get_login(transaction, &sealer, &login_name(&login.id))?;
-                let at_from =
-                    stored.is_some_and(|stored| !stored.is_expired(now) && stored.step.ordinal() == from);
-                if !at_from {
-                    return Ok(Done::Looked(false));
-                }
-                put_login(transaction, &sealer, &login)?;
-                Ok(Done::Wrote(true))
-            })
-            .await
+        self.move_login(login, from, now).await
     }
 
     async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
-        let (sealer, name) = (self.sealer.clone(), login_name(id));
-        self.writer
-            .write(move |transaction| {
-                let Some(login) = get_login(transaction, &sealer, &name)? else {
-                    return Ok(Done::Looked(None));
-                };
-                remove(transaction, LOGINS, &name)?;
-                Ok(Done::Ended(Some(login).filter(|login| !login.is_expired(now))))
-            })
-            .await
+        self.remove_login(id, now).await
     }
 
     async fn remember_upstream_session(
@@ -151,6 +123,23 @@ impl Store for EmbeddedStore {
     ) -> Result<Option<PersonId>, StoreError> {
         let found = self.read(UPSTREAM_SESSIONS, &session.to_string(), Personal::No)?;
         Ok(found.and_then(|(person, until): (PersonId, Timestamp)| (now < until).then_some(person)))
+    }
+
+    async fn upstream_grants(
+        &self,
+        person: PersonTag,
+        now: Timestamp,
+    ) -> Result<Vec<UpstreamGrant>, StoreError> {
+        self.kept_upstream_grants(person, now).await
+    }
+
+    async fn keep_upstream_grant(
+        &self,
+        grant: &UpstreamGrant,
+        seen: Option<u64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.replace_upstream_grant(grant, seen, now).await
     }
 
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {
@@ -351,33 +340,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
-        let events =
-            events.iter().map(|event| codec::encode("audit", event)).collect::<Result<Vec<_>, _>>()?;
-        self.writer
-            .write(move |transaction| {
-                let mut table = transaction.open_table(AUDIT).map_err(failed)?;
-                let last = table.last().map_err(failed)?.map_or(0, |(number, _)| number.value());
-                for (number, bytes) in (last.saturating_add(1)..).zip(&events) {
-                    table.insert(number, bytes.as_slice()).map_err(failed)?;
-                }
-                while table.len().map_err(failed)? > audit::KEPT as u64 {
-                    table.pop_first().map_err(failed)?;
-                }
-                Ok(Done::Wrote(()))
-            })
-            .await
+        self.put_events(events).await
     }
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
-        self.look(move |database| {
-            let Some(table) = opened(database, AUDIT)? else { return Ok(Vec::new()) };
-            let mut events = Vec::new();
-            for entry in table.iter().map_err(failed)?.rev().take(at_most) {
-                events.push(codec::decode("audit", entry.map_err(failed)?.1.value())?);
-            }
-            Ok(events)
-        })
-        .await
+        self.newest_events(at_most).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -388,24 +355,6 @@ impl Store for EmbeddedStore {
     async fn tend(&self, now: Timestamp) -> Result<(), StoreError> {
         self.purge_expired(now).await.map(drop)
     }
-}
-
-fn get_login(
-    transaction: &WriteTransaction,
-    sealer: &Sealer,
-    name: &str,
-) -> Result<Option<PendingLogin>, StoreError> {
-    let table = transaction.open_table(LOGINS).map_err(failed)?;
-    read(&table, name, Cover::Sealed(sealer))
-}
-
-fn put_login(
-    transaction: &WriteTransaction,
-    sealer: &Sealer,
-    login: &PendingLogin,
-) -> Result<(), StoreError> {
-    let name = login_name(&login.id);
-    rewrite(transaction, LOGINS, (&name, Cover::Sealed(sealer)), login, Some(login.expires_at))
 }
 
 fn get_grant(

@@ -30,6 +30,8 @@ pub(super) const UPSTREAM_SESSIONS: Expiring = TableDefinition::new("upstream_se
 /// A person's browser sessions stand side by side.
 pub(super) const BROWSER_SESSIONS: Expiring = TableDefinition::new("browser_sessions");
 pub(super) const CONSENTS: Expiring = TableDefinition::new("consents");
+/// What upstreams have said of people.
+pub(super) const UPSTREAM_GRANTS: Expiring = TableDefinition::new("upstream_grants");
 pub(super) const SIGNING_KEYS: Plain = TableDefinition::new("signing_keys");
 /// Clients that were added by command.
 pub(super) const OPERATOR_CLIENTS: Plain = TableDefinition::new("operator_clients");
@@ -46,8 +48,17 @@ pub(super) const ADMIN_PINS: TableDefinition<'static, &'static str, &'static str
 pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
 
 /// Every table that garbage collection looks at.
-pub(super) const COLLECTED: [Expiring; 8] =
-    [CLIENTS, ASSERTIONS, LOGINS, GRANTS, UPSTREAM_SESSIONS, BROWSER_SESSIONS, CONSENTS, APPLICATIONS];
+pub(super) const COLLECTED: [Expiring; 9] = [
+    CLIENTS,
+    ASSERTIONS,
+    LOGINS,
+    GRANTS,
+    UPSTREAM_SESSIONS,
+    UPSTREAM_GRANTS,
+    BROWSER_SESSIONS,
+    CONSENTS,
+    APPLICATIONS,
+];
 
 /// The expiry of what never expires.
 const NEVER: u64 = u64::MAX;

@@ -79,6 +79,11 @@ impl Keys {
         format!("{}consent:{{{}}}", self.prefix, consent.as_str())
     }
 
+    /// What upstreams have said of a person.
+    pub(super) fn upstream_grants(&self, person: PersonTag) -> String {
+        format!("{}upstream:{{{person}}}", self.prefix)
+    }
+
     /// To whom an admin's address is pinned.
     pub(super) fn admin(&self, email: &EmailAddress) -> String {
         format!("{}admin:{{{}}}", self.prefix, Digest::of(&email.to_string()).as_str())

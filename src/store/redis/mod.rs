@@ -7,9 +7,12 @@
 //! - `memory`: whether Redis keeps what it was given.
 //! - `client_book`: what the operator says about clients.
 //! - `grants`: a person's grants, as the scripts keep them.
+//! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
+//! - `logins`: sign-ins under way.
 //! - `pins`: to whom the addresses of admins are pinned.
 //! - `revocations`: moments before which nothing counts any more.
+//! - `upstream_grants`: what upstreams have said of people.
 //! - `operations`: the store's sentences; they know no shape.
 //!
 //! | record | type | fields |
@@ -22,6 +25,7 @@
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
 //! | a person's browser sessions | hash | `MessagePack` by name: `over`, `ends`; `body` (sealed) |
 //! | remembered consent | hash | `exp`; `body` (sealed) |
+//! | what upstreams said of a person | hash | for each `name`, upstream and person: `name` (sealed), `name:at` (version and end) |
 //! | signing keys | hash | `version`; `ring` (sealed); of older brokers one sealed key for each algorithm |
 //! | revocations | hash | `version`; one moment and its keeping time for each name |
 //! | pin of an admin's address | string | the person |
@@ -32,17 +36,20 @@
 //! thousand people it takes half of what a key for each grant and an index take, and is listed with
 //! one read. Its price: a person's grants are counted, and one too many ends another.
 
+mod audit;
 mod browser_sessions;
 mod client_book;
 mod connections;
 mod grants;
 mod keys;
+mod logins;
 mod memory;
 mod operations;
 mod pins;
 mod revocations;
 mod scripts;
 mod servers;
+mod upstream_grants;
 
 use std::fmt;
 

@@ -9,11 +9,11 @@ use serde_bytes::{ByteBuf, Bytes};
 use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant,
-    GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS, NotBefore, PendingLogin, PersonId, Redemption,
-    RememberedConsent, Revoked, Rotation, RotationRules, UpstreamSession,
+    GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS, NotBefore, PendingLogin, PersonId, PersonTag,
+    Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
-use crate::store::{Store, StoreError, audit, codec, grant_body};
+use crate::store::{Store, StoreError, codec, grant_body};
 
 use super::connections::Request;
 use super::grants::{self, Kept, date};
@@ -58,19 +58,11 @@ impl Store for RedisStore {
     }
 
     async fn begin_login(&self, login: &PendingLogin, now: Timestamp) -> Result<(), StoreError> {
-        let key = self.keys.login(&login.id);
-        let body = codec::seal(&self.sealer, &key, login)?;
-        let ends = decimal(login.expires_at);
-        let mut script = self.scripts.put.call(key);
-        script.arg(decimal(now)).arg(&ends).arg("exp").arg(&ends);
-        script.arg("step").arg(login.step.ordinal()).arg("body").arg(body);
-        self.run(&script).await
+        self.put_login(login, now).await
     }
 
     async fn login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
-        let key = self.keys.login(id);
-        let [body] = self.fields(&key, ["body"]).await?;
-        self.opened_login(&key, body, now)
+        self.read_login(id, now).await
     }
 
     async fn advance_login(
@@ -79,20 +71,11 @@ impl Store for RedisStore {
         from: u8,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let key = self.keys.login(&login.id);
-        let [Some(stored)] = self.fields(&key, ["body"]).await? else { return Ok(false) };
-        // Whoever moves it on in between wins: the script looks at the step.
-        let body = codec::seal_over(&self.sealer, &key, login, &stored)?;
-        let mut script = self.scripts.advance_login.call(key);
-        script.arg(decimal(now)).arg(from).arg(login.step.ordinal());
-        script.arg(decimal(login.expires_at)).arg(body);
-        self.run(&script).await
+        self.move_login(login, from, now).await
     }
 
     async fn take_login(&self, id: &LoginId, now: Timestamp) -> Result<Option<PendingLogin>, StoreError> {
-        let key = self.keys.login(id);
-        let body = self.run(&self.scripts.take_login.call(&key)).await?;
-        self.opened_login(&key, body, now)
+        self.remove_login(id, now).await
     }
 
     async fn remember_upstream_session(
@@ -118,6 +101,23 @@ impl Store for RedisStore {
         let person = std::str::from_utf8(&person).ok().and_then(PersonId::parse);
         let person = person.ok_or_else(|| unreadable(&key))?;
         Ok((now < timestamp(&key, &ends)?).then_some(person))
+    }
+
+    async fn upstream_grants(
+        &self,
+        person: PersonTag,
+        now: Timestamp,
+    ) -> Result<Vec<UpstreamGrant>, StoreError> {
+        self.kept_upstream_grants(person, now).await
+    }
+
+    async fn keep_upstream_grant(
+        &self,
+        grant: &UpstreamGrant,
+        seen: Option<u64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.replace_upstream_grant(grant, seen, now).await
     }
 
     async fn open_grant(&self, grant: &Grant, now: Timestamp) -> Result<(), StoreError> {
@@ -316,24 +316,11 @@ impl Store for RedisStore {
     }
 
     async fn append_audit(&self, events: &[AuditEvent]) -> Result<(), StoreError> {
-        let mut script = self.scripts.append_audit.call(self.keys.audit());
-        script.arg(audit::KEPT);
-        for event in events {
-            script.arg(codec::encode("audit", event)?);
-        }
-        self.run(&script).await
+        self.put_events(events).await
     }
 
     async fn recent_audit(&self, at_most: usize) -> Result<Vec<AuditEvent>, StoreError> {
-        let at_most = at_most.min(audit::KEPT);
-        if at_most == 0 {
-            return Ok(Vec::new());
-        }
-        let mut request = Request::new("XREVRANGE", self.keys.audit());
-        request.arg("+").arg("-").arg("COUNT").arg(at_most);
-        let entries: Vec<(String, Vec<Vec<u8>>)> = self.run(&request).await?;
-        let value = |fields: &Vec<Vec<u8>>| fields.get(1).cloned().unwrap_or_default();
-        entries.iter().map(|(_, fields)| codec::decode("audit", &value(fields))).collect()
+        self.newest_events(at_most).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -374,17 +361,6 @@ impl RedisStore {
         let values: Vec<Option<Vec<u8>>> = self.run(&request).await?;
         values.try_into().map_err(|_| unreadable(key))
     }
-
-    fn opened_login(
-        &self,
-        key: &str,
-        body: Option<Vec<u8>>,
-        now: Timestamp,
-    ) -> Result<Option<PendingLogin>, StoreError> {
-        let Some(body) = body else { return Ok(None) };
-        let login: PendingLogin = codec::unseal(&self.sealer, key, &body)?;
-        Ok(Some(login).filter(|login| !login.is_expired(now)))
-    }
 }
 
 /// The earliest rotation whose predecessor still gets the same successor: `now - rotated_at <
@@ -405,6 +381,6 @@ pub(super) fn timestamp(key: &str, digits: &[u8]) -> Result<Timestamp, StoreErro
     number(key, digits).map(Timestamp::from_unix)
 }
 
-fn number(key: &str, digits: &[u8]) -> Result<u64, StoreError> {
+pub(super) fn number(key: &str, digits: &[u8]) -> Result<u64, StoreError> {
     std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or_else(|| unreadable(key))
 }

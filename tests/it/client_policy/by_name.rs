@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::broker::Setup;
+use crate::harness::broker::{Setup, TestBroker};
 use crate::harness::client::{REDIRECT, TestClient, Tokens};
 use crate::harness::document_host::{DocumentHost, HOST};
 
@@ -46,7 +46,7 @@ async fn a_document_elsewhere_is_another_client() {
     let host = DocumentHost::start().await;
     let documents = Some(host.fetcher(&[HOST]));
     let extra = "clients: { allow: [codex] }\n".to_owned();
-    let broker = crate::harness::broker::TestBroker::with(Setup { documents, extra, ..Setup::default() });
+    let broker = TestBroker::with(Setup { extra, documents, ..Setup::default() });
     let broker = broker.await;
     let url = host.publishes("/client.json", &json!({"client_name": "Codex", "redirect_uris": [REDIRECT]}));
     let stranger = TestClient { id: url, secret: None, redirect: REDIRECT.into() };

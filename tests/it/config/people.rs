@@ -227,3 +227,27 @@ fn resource_scopes() {
     );
     only_fault(&none, 13, "resources[0].scopes", "no scopes");
 }
+
+/// Facts are asked for again unless the operator does not want it; bounds without effect are a fault.
+#[test]
+fn how_facts_are_asked_for_again() {
+    let seconds = |text: &str| {
+        let recheck = good(text).upstreams[0].recheck;
+        recheck.map(|recheck| (recheck.after.as_secs(), recheck.outage_tolerance.as_secs()))
+    };
+    assert_eq!(seconds(&with(OKTA, OKTA)), Some((60, 86_400)));
+    let more = |lines: &str| with(OKTA, &format!("{OKTA}\n{lines}"));
+    assert_eq!(
+        seconds(&more("    recheck: true\n    recheck_after: 0s\n    outage_tolerance: 30d")),
+        Some((0, 2_592_000))
+    );
+    assert_eq!(seconds(&more("    recheck: false")), None);
+    assert_eq!(seconds(&more("    recheck: ${TRUE}")), Some((60, 86_400)));
+    only_fault(&more("    recheck: maybe"), 7, "upstreams[0].recheck", "is not known here");
+    only_fault(&more("    recheck_after: 25h"), 7, "upstreams[0].recheck_after", "is out of range");
+    only_fault(&more("    outage_tolerance: 31d"), 7, "upstreams[0].outage_tolerance", "is out of range");
+    for key in ["recheck_after", "outage_tolerance"] {
+        let text = more(&format!("    recheck: false\n    {key}: 5m"));
+        only_fault(&text, 8, &format!("upstreams[0].{key}"), "means nothing where `recheck` is false");
+    }
+}

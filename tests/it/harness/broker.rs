@@ -42,6 +42,8 @@ pub(crate) struct Setup {
     pub(crate) resources: String,
     /// The preset of the providers.
     pub(crate) preset: &'static str,
+    /// Lines of each usual upstream about how it is asked again.
+    pub(crate) recheck: &'static str,
     /// Lines of `upstreams:` in place of the usual ones.
     pub(crate) upstreams: String,
     /// What fetches clients' documents, in place of the usual.
@@ -65,6 +67,7 @@ impl Default for Setup {
                  mcp:read: Read notes\n      mcp:write: Write notes\n      mcp:admin: Erase notes\n"
             ),
             preset: "oidc",
+            recheck: "",
             upstreams: String::new(),
             documents: None,
         }
@@ -212,11 +215,12 @@ pub(crate) fn yaml(
         write!(
             text,
             "  - id: {id}\n    name: {name}\n    preset: {}\n    issuer: {}\n    client_id: {}\n    \
-             client_secret: {}\n    allowed_domains: [example.com]\n",
+             client_secret: {}\n    allowed_domains: [example.com]\n{}",
             setup.preset,
             provider.issuer(),
             provider.client_id(),
-            provider.client_secret()
+            provider.client_secret(),
+            setup.recheck
         )
         .expect("writing to text");
     }

@@ -55,6 +55,12 @@ struct Inside {
     asked: Vec<BTreeMap<String, String>>,
     calls: Vec<String>,
     refuses_codes: bool,
+    /// The access token that the API knows.
+    token: String,
+    /// Of a GitHub App, whose access tokens expire: how many it has given out.
+    app_tokens: Option<usize>,
+    /// What the API answers to every call, if not what was asked.
+    trouble: Option<StatusCode>,
 }
 
 /// The server; it stops when it is dropped.
@@ -75,6 +81,9 @@ impl GitHub {
             asked: Vec::new(),
             calls: Vec::new(),
             refuses_codes: false,
+            token: "gho_test".into(),
+            app_tokens: None,
+            trouble: None,
         };
         let shared = Arc::new(Shared { origin, state: Mutex::new(inside) });
         let router = axum::Router::new()
@@ -102,6 +111,16 @@ impl GitHub {
         self.shared.state().refuses_codes = true;
     }
 
+    /// From now on it is a GitHub App, whose users' access tokens expire and are refreshed.
+    pub(crate) fn become_app(&self) {
+        self.shared.state().app_tokens = Some(0);
+    }
+
+    /// From now on the API answers every call with this status; with none, as it should.
+    pub(crate) fn answer_with(&self, trouble: Option<StatusCode>) {
+        self.shared.state().trouble = trouble;
+    }
+
     /// The query of every authorization request so far.
     pub(crate) fn authorize_requests(&self) -> Vec<BTreeMap<String, String>> {
         self.shared.state().asked.clone()
@@ -122,6 +141,20 @@ impl Drop for GitHub {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, Inside> {
         self.state.lock().expect("no test panics while it holds the server")
+    }
+}
+
+impl Inside {
+    /// An OAuth App's token stays; a GitHub App's are new ones each time.
+    fn tokens(&mut self) -> Value {
+        let mut answer = json!({"token_type": "bearer", "scope": "read:org,user:email"});
+        if let Some(number) = &mut self.app_tokens {
+            *number += 1;
+            self.token = format!("ghu_{number}");
+            answer["refresh_token"] = json!(format!("ghr_{number}"));
+        }
+        answer["access_token"] = json!(self.token);
+        answer
     }
 }
 
@@ -151,6 +184,16 @@ async fn authorize(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery)
 async fn token(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
     let form = pairs(&body);
     let mut state = shared.state();
+    if form["grant_type"] == "refresh_token" {
+        let last = format!("ghr_{}", state.app_tokens.unwrap_or_default());
+        return if form["refresh_token"] == last {
+            json_answer(&state.tokens())
+        } else {
+            json_answer(
+                &json!({"error": "bad_refresh_token", "error_description": "The refresh token passed is incorrect or expired."}),
+            )
+        };
+    }
     let asked = state.codes.remove(&form["code"]).filter(|_| !state.refuses_codes);
     let is_json = headers.get("accept").is_some_and(|accept| accept == "application/json");
     let good = asked.is_some_and(|asked| {
@@ -164,17 +207,19 @@ async fn token(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Stri
         (true, false) => json_answer(
             &json!({"error": "bad_verification_code", "error_description": "The code passed is incorrect or expired."}),
         ),
-        (true, true) => json_answer(
-            &json!({"access_token": "gho_test", "token_type": "bearer", "scope": "read:org,user:email"}),
-        ),
+        (true, true) => json_answer(&state.tokens()),
     }
 }
 
 async fn api(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: axum::http::Uri) -> Response {
-    if headers.get(AUTHORIZATION).is_none_or(|value| value != "Bearer gho_test") {
+    let mut state = shared.state();
+    let own = format!("Bearer {}", state.token);
+    if headers.get(AUTHORIZATION).is_none_or(|value| value != own.as_str()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let mut state = shared.state();
+    if let Some(status) = state.trouble {
+        return status.into_response();
+    }
     state.calls.push(uri.to_string());
     let account = &state.account;
     let page = |list: &[Value]| {

@@ -7,7 +7,7 @@ use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
     AuthorizationRequest, BrowserSession, Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin,
     FormProof, Grant, GrantId, GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin,
-    PersonId, UpstreamId, UpstreamSession,
+    PersonId, UpstreamCredential, UpstreamGrant, UpstreamId, UpstreamSession, UpstreamToken,
 };
 use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet, SigningAlgorithm};
 use gatelodge::secret::{Digest, Secret, random};
@@ -117,6 +117,13 @@ pub(crate) fn grant_of(subject: &str) -> Grant {
     let usual = grant();
     let identity = Identity { subject: subject.into(), ..usual.identity };
     Grant { id: GrantId::generate(&identity.person()), identity, ..usual }
+}
+
+/// What an upstream says of the person of a grant, with a refresh token of theirs.
+pub(crate) fn upstream_grant(of: &Grant) -> UpstreamGrant {
+    let token = UpstreamToken::Refresh(Secret::new("canary-upstream-token".into()));
+    let credential = UpstreamCredential { token, nonce: Some(Digest::of("nonce")) };
+    UpstreamGrant::arrived(of.identity.clone(), Some(credential), None, (of.ends_at, NOW))
 }
 
 /// A ring whose only key signs since [`NOW`]. Stores do not look at keys.

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gatelodge::domain::{BrowserSessionId, GrantId, Redemption, Rotation, RotationRules};
+use gatelodge::domain::{BrowserSessionId, GrantId, Redemption, Rotation, RotationRules, UpstreamGrant};
 use gatelodge::secret::{MasterSecret, Sealer};
 use gatelodge::store::{EmbeddedStore, Store, StoreError};
 
-use crate::harness::sample::{NOW, at_upstream, browser_session, client, grant, key_ring, later, login};
+use crate::harness::sample::{
+    NOW, at_upstream, browser_session, client, grant, key_ring, later, login, upstream_grant,
+};
 use crate::harness::temp_dir::TempDir;
 
 const RULES: RotationRules =
@@ -115,6 +117,7 @@ async fn sec_166_the_file_holds_no_canary() {
     let session = browser_session(grant().identity);
     let (id, cookie) = BrowserSessionId::generate(&session.identity.person());
     store.begin_browser_session(&id, &session, NOW).await.unwrap();
+    store.keep_upstream_grant(&upstream_grant(&grant()), Some(0), NOW).await.unwrap();
     drop(store);
     let bytes = std::fs::read(&path).unwrap();
     let contains = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
@@ -136,12 +139,38 @@ async fn purging_removes_what_is_over_and_nothing_else() {
     let code = grant();
     store.open_grant(&code, NOW).await.unwrap();
     let active = family(&store).await;
+    let upstream = UpstreamGrant { ends_at: later(3600), ..upstream_grant(&grant()) };
+    store.keep_upstream_grant(&upstream, Some(0), NOW).await.unwrap();
 
     assert_eq!(store.purge_expired(later(59)).await.unwrap(), 0);
     assert_eq!(store.purge_expired(later(60)).await.unwrap(), 1, "the code");
     assert!(!store.end_grant(&code.id).await.unwrap());
     assert_eq!(store.purge_expired(later(600)).await.unwrap(), 1, "the sign-in");
     assert!(store.grant(&active, later(3599)).await.unwrap().is_some());
-    assert_eq!(store.purge_expired(later(3600)).await.unwrap(), 301, "clients and the idle family");
+    assert_eq!(store.purge_expired(later(3600)).await.unwrap(), 302, "clients, facts and the idle family");
     assert!(!store.end_grant(&active).await.unwrap());
+}
+
+/// What a previous secret sealed comes out of its use when it is read, and what cannot be opened any
+/// more does not keep a person from signing in again.
+#[tokio::test]
+async fn facts_are_sealed_anew_when_they_are_read() {
+    let folder = TempDir::new();
+    let path = folder.path().join("state.db");
+    let (old, new) = (MasterSecret::generate(), MasterSecret::generate());
+    let both = new.clone().with_previous([old.clone()]).sealer();
+    let [read, unread] = [grant(), grant()];
+    let store = open(&path, &old.sealer());
+    for person in [&read, &unread] {
+        store.keep_upstream_grant(&upstream_grant(person), Some(0), NOW).await.unwrap();
+    }
+    drop(store);
+    let store = open(&path, &both);
+    assert_eq!(store.upstream_grants(read.id.person(), NOW).await.unwrap().len(), 1);
+    drop(store);
+    let store = open(&path, &new.sealer());
+    assert_eq!(store.upstream_grants(read.id.person(), NOW).await.unwrap().len(), 1);
+    assert!(matches!(store.upstream_grants(unread.id.person(), NOW).await, Err(StoreError::Unreadable(_))));
+    assert!(store.keep_upstream_grant(&upstream_grant(&unread), None, NOW).await.unwrap());
+    assert_eq!(store.upstream_grants(unread.id.person(), NOW).await.unwrap().len(), 1);
 }

@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 
 use crate::harness::extent::{extent, figure};
 use crate::harness::redis_server::{self, fresh_prefix};
-use crate::harness::sample::{NOW, at_upstream, browser_session, client, grant, later, login};
+use crate::harness::sample::{
+    NOW, at_upstream, browser_session, client, grant, later, login, upstream_grant,
+};
 use crate::harness::temp_dir::TempDir;
 
 /// A record by its kind, which is also its table, and its name in that kind.
@@ -30,6 +32,12 @@ struct Record {
 impl Record {
     fn grant(id: &GrantId) -> Self {
         Self { kind: "grant", name: id.to_string(), is_sealed: true }
+    }
+
+    /// What the upstream `okta` says of the person of a grant.
+    fn upstream(grant: &Grant) -> Self {
+        let name = format!("{}:okta:{}", grant.id.person(), grant.identity.person());
+        Self { kind: "upstream", name, is_sealed: true }
     }
 }
 
@@ -83,6 +91,7 @@ impl InFile {
             "client" => TableDefinition::new("clients"),
             "consent" => TableDefinition::new("consents"),
             "grant" => TableDefinition::new("grants"),
+            "upstream" => TableDefinition::new("upstream_grants"),
             _ => TableDefinition::new("logins"),
         }
     }
@@ -161,18 +170,21 @@ impl Rig for InRedis {
     }
 
     fn name(&self, record: &Record) -> String {
-        format!("{}1:{}:{{{}}}", self.prefix, record.kind, record.name)
+        let (key, field) = self.place(record);
+        if field == "body" { key } else { format!("{key}:{field}") }
     }
 
     fn read(&self, record: &Record) -> Vec<u8> {
         let mut raw = self.raw.get_connection().unwrap();
-        redis::Cmd::new().arg("HGET").arg(self.name(record)).arg("body").query(&mut raw).unwrap()
+        let (key, field) = self.place(record);
+        redis::Cmd::new().arg("HGET").arg(key).arg(field).query(&mut raw).unwrap()
     }
 
     fn write(&self, record: &Record, bytes: &[u8]) {
         let mut raw = self.raw.get_connection().unwrap();
         let mut command = redis::Cmd::new();
-        command.arg("HSET").arg(self.name(record)).arg("body").arg(bytes).arg("a later field").arg(1);
+        let (key, field) = self.place(record);
+        command.arg("HSET").arg(key).arg(field).arg(bytes).arg("a later field").arg(1);
         command.exec(&mut raw).unwrap();
     }
 
@@ -196,6 +208,12 @@ impl Rig for InRedis {
 }
 
 impl InRedis {
+    /// The key, and the field in it.
+    fn place(&self, Record { kind, name, .. }: &Record) -> (String, String) {
+        let (id, field) = name.split_once(':').unwrap_or((name, "body"));
+        (format!("{}1:{kind}:{{{id}}}", self.prefix), field.to_owned())
+    }
+
     fn script<T: FromRedisValue>(&self, id: &GrantId, what: &str, words: &[&[u8]]) -> redis::RedisResult<T> {
         let key = format!("{}1:person:{{{}}}", self.prefix, id.person());
         let whole = format!("local grants = cmsgpack.unpack(redis.call('GET', KEYS[1])) {what}");
@@ -240,7 +258,10 @@ async fn unknown_members_stay(rig: impl Rig) {
     store.begin_login(&begun, NOW).await.unwrap();
     store.open_grant(&opened, NOW).await.unwrap();
     store.remember_consent(&key, &approved, NOW).await.unwrap();
+    let upstream = Record::upstream(&opened);
+    store.keep_upstream_grant(&upstream_grant(&opened), Some(0), NOW).await.unwrap();
     drop(store);
+    rig.edit(&upstream, |value| enrich(value, "identity"));
     rig.edit(&consent, |value| enrich(value, ""));
     rig.edit(&client, |value| enrich(value, ""));
     rig.edit(&login, |value| enrich(value, "request"));
@@ -263,7 +284,11 @@ async fn unknown_members_stay(rig: impl Rig) {
     assert_eq!(redeemed, Redemption::Redeemed);
     let rotated = store.rotate_refresh(&opened.id, 1, later(1), rules).await.unwrap();
     assert_eq!(rotated, Rotation::Successor { generation: 2, fresh: true });
+    let [facts] = store.upstream_grants(opened.id.person(), NOW).await.unwrap().try_into().unwrap();
+    assert!(store.keep_upstream_grant(&facts.claimed(later(9)), Some(1), NOW).await.unwrap());
     // And what this release knows has changed.
+    let [facts] = store.upstream_grants(opened.id.person(), NOW).await.unwrap().try_into().unwrap();
+    assert_eq!((facts.claimed_until, facts.version), (later(9), 2));
     let kept = store.client(&known.id, later(7199)).await.unwrap().unwrap();
     assert_eq!(kept.expires_at, Some(later(7200)));
     assert_eq!(store.login(&begun.id, NOW).await.unwrap(), Some(next));
@@ -272,6 +297,7 @@ async fn unknown_members_stay(rig: impl Rig) {
     assert_rich(&rig.look(&consent), "");
     assert_rich(&rig.look(&client), "");
     assert_rich(&rig.look(&login), "request");
+    assert_rich(&rig.look(&upstream), "identity");
     assert_eq!(rig.body(&opened.id), (longer, Some("behind the record".to_owned())));
 }
 

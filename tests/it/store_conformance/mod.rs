@@ -5,6 +5,7 @@
 //! - `client_book`: what the operator says about clients.
 //! - `people`: all the grants of one person; `pins`: whose an admin's address is.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
+//! - `upstream_grants`: what upstreams have said of people.
 //! - `revocations`: the end of much at once.
 //! - `model`: random operations (`steps`) against maps and the domain's transitions (`reference`).
 //! - `later_release`: records with members that this release does not know.
@@ -30,6 +31,7 @@ mod redis;
 mod reference;
 mod revocations;
 mod steps;
+mod upstream_grants;
 
 use backend::Backend;
 
@@ -101,6 +103,10 @@ on_every_backend! {
         browser_sessions::parallel_browser_sessions_all_stay,
         browser_sessions::a_consent_comes_back_until_its_end,
         browser_sessions::opening_a_grant_twice_opens_it_once,
+        upstream_grants::one_comes_back_as_it_was_until_it_is_over,
+        upstream_grants::each_person_and_upstream_has_one_of_their_own,
+        upstream_grants::one_of_many_claims,
+        upstream_grants::a_sign_in_goes_over_whatever_is_there,
         pins::one_of_many_gets_an_address,
         pins::a_pin_stays_until_it_is_taken_out,
         keys::replicas_agree_on_one_key_ring,

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use gatelodge::domain::{BrowserSessionId, ConsentKey, Grant, RememberedConsent};
+use gatelodge::domain::{
+    BrowserSessionId, ConsentKey, Grant, Identity, RememberedConsent, UpstreamGrant, UpstreamId,
+};
 use gatelodge::secret::{Digest, MasterSecret, Secret};
 use gatelodge::store::redis::Servers;
 use gatelodge::store::{RedisStore, Store, StoreError};
 use redis::{Cmd, Connection, FromRedisValue};
 
 use crate::harness::redis_server::{self, RedisServer};
-use crate::harness::sample::{NOW, at_upstream, browser_session, client, grant, key_ring, later, login};
+use crate::harness::sample::{
+    NOW, at_upstream, browser_session, client, grant, key_ring, later, login, upstream_grant,
+};
 
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -63,13 +67,14 @@ async fn sec_166_redis_holds_no_canary() {
     store.register_client(&client("a")).await.unwrap();
     store.begin_login(&at_upstream(&login(), "okta"), NOW).await.unwrap();
     store.replace_key_ring(&key_ring("canary"), 0).await.unwrap();
-    redeemed(&store).await;
+    let person = redeemed(&store).await;
+    store.keep_upstream_grant(&upstream_grant(&person), Some(0), NOW).await.unwrap();
     let session = browser_session(grant().identity);
     let (id, cookie) = BrowserSessionId::generate(&session.identity.person());
     store.begin_browser_session(&id, &session, NOW).await.unwrap();
 
     let keys: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}*").as_bytes()]);
-    assert_eq!(keys.len(), 5);
+    assert_eq!(keys.len(), 6);
     let mut bytes = Vec::new();
     for key in keys {
         bytes.extend(ask::<Vec<u8>>(&mut raw, &[b"DUMP", &key]));
@@ -109,6 +114,15 @@ async fn sec_165_every_record_has_a_lifetime() {
     store.redeem_code(&opened.id, NOW, IDLE).await.unwrap();
     assert!(near(lifetime(key), 3600));
 
+    let key = format!("upstream:{{{}}}", opened.id.person());
+    let long = upstream_grant(&opened);
+    let short = UpstreamGrant { ends_at: later(100), ..long.clone() };
+    store.keep_upstream_grant(&short, Some(0), NOW).await.unwrap();
+    assert!(near(lifetime(key.clone()), 100));
+    let elsewhere = Identity { upstream: UpstreamId::parse("google").unwrap(), ..opened.identity.clone() };
+    store.keep_upstream_grant(&UpstreamGrant { identity: elsewhere, ..long }, Some(0), NOW).await.unwrap();
+    store.keep_upstream_grant(&short, Some(1), NOW).await.unwrap();
+    assert!(near(lifetime(key), 30 * 86_400), "the longest of them");
     let session = browser_session(opened.identity);
     let (id, _) = BrowserSessionId::generate(&session.identity.person());
     store.begin_browser_session(&id, &session, NOW).await.unwrap();
@@ -121,6 +135,29 @@ async fn sec_165_every_record_has_a_lifetime() {
     let consent = RememberedConsent { scopes, shown, given_at: NOW, ends_at: later(900) };
     store.remember_consent(&consent_key, &consent, NOW).await.unwrap();
     assert!(near(lifetime(format!("consent:{{{}}}", consent_key.as_str())), 900));
+}
+
+/// SEC-166: what an upstream has said of one person does not open as another's.
+#[tokio::test]
+async fn sec_166_swapped_upstream_grants_do_not_open() {
+    let Some(server) = redis_server::shared() else { return };
+    let (store, prefix, mut raw) = beside(server).await;
+    let (one, two) = (grant(), grant());
+    let [from, to] = [&one, &two].map(|grant| {
+        let key = format!("{prefix}1:upstream:{{{}}}", grant.id.person()).into_bytes();
+        (key, format!("okta:{}", grant.identity.person()).into_bytes())
+    });
+    for person in [&one, &two] {
+        store.keep_upstream_grant(&upstream_grant(person), Some(0), NOW).await.unwrap();
+    }
+    let body: Vec<u8> = ask(&mut raw, &[b"HGET", &from.0, &from.1]);
+    let _: u64 = ask(&mut raw, &[b"HSET", &to.0, &to.1, &body]);
+    assert_eq!(store.upstream_grants(one.id.person(), NOW).await.unwrap().len(), 1);
+    let swapped = store.upstream_grants(two.id.person(), NOW).await;
+    assert!(matches!(swapped, Err(StoreError::Unreadable(_))), "{swapped:?}");
+    // A new sign-in is not refused for it.
+    assert!(store.keep_upstream_grant(&upstream_grant(&two), None, NOW).await.unwrap());
+    assert_eq!(store.upstream_grants(two.id.person(), NOW).await.unwrap().len(), 1);
 }
 
 /// A broken connection costs the calls that were on it, and no later ones: the next call makes a

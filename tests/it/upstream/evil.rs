@@ -79,7 +79,7 @@ fn upstream(provider: &TestProvider, limits: Limits) -> Upstream {
         api_url: None,
         idp_hint: None,
         email_verified_as_text: false,
-        offline: false,
+        recheck: None,
     };
     Upstream::new(settings, Outbound::within(limits).unwrap())
 }

@@ -1,9 +1,13 @@
 //! GitHub: no ID token and no discovery; the numeric id, verified addresses, organisations.
 
+use std::time::Duration;
+
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::broker::{Setup, TestBroker};
-use crate::harness::client::Tokens;
+use crate::harness::browser::Page;
+use crate::harness::client::{TestClient, Tokens};
 use crate::harness::github::{Account, GitHub};
 
 use super::{Answered, arrived, assert_page, assert_refused};
@@ -105,4 +109,86 @@ async fn idp_github_the_exchange_is_plain_oauth() {
     assert_page(&answered.browser.get(&wrong).await, 400, "a wrong iss");
     github.refuse_codes();
     assert_page(&answered.arrive().await, 502, "a refused code");
+}
+
+/// The client, and the tokens of an account that has signed in through it.
+async fn family(broker: &TestBroker, github: &GitHub, account: Account) -> (TestClient, Tokens) {
+    github.sign_in_as(account);
+    let answered = Answered::by(broker, "github").await;
+    let code = crate::harness::browser::query(&answered.arrive().await.location().unwrap())["code"].clone();
+    let tokens = Tokens::of(&answered.client.redeem(broker, &code).await);
+    assert_eq!(tokens.answer["scope"], "mcp:read mcp:write");
+    (answered.client, tokens)
+}
+
+async fn a_minute_later(broker: &TestBroker, client: &TestClient, tokens: &Tokens) -> Page {
+    broker.clock.advance(Duration::from_secs(60));
+    client.refresh(broker, &tokens.refresh).await
+}
+
+/// IDP-github: organisation and team are checked again at refresh. Whoever has left the organisation
+/// gets nothing, whoever has left the team no more than its members do not get.
+#[tokio::test]
+async fn idp_github_whoever_leaves_loses_access_at_the_next_refresh() {
+    for is_app in [false, true] {
+        let (broker, github) = start("acme").await;
+        if is_app {
+            github.become_app();
+        }
+        let (client, tokens) = family(&broker, &github, Account::new(1, "alice")).await;
+        let mut account = Account::new(1, "alice");
+        account.teams.clear();
+        github.sign_in_as(account.clone());
+        let tokens = Tokens::of(&a_minute_later(&broker, &client, &tokens).await);
+        assert_eq!(tokens.answer["scope"], "mcp:read");
+        account.orgs.clear();
+        github.sign_in_as(account);
+        let left = a_minute_later(&broker, &client, &tokens).await;
+        assert_eq!((left.status, left.error().as_str()), (400, "invalid_grant"), "{}", left.body);
+        // A login that was renamed is the same person.
+        github.sign_in_as(Account::new(1, "alice-renamed"));
+        let back = Tokens::of(&a_minute_later(&broker, &client, &tokens).await);
+        assert_eq!(back.answer["scope"], "mcp:read mcp:write");
+        assert_eq!(back.claims()["sub"], tokens.claims()["sub"]);
+        assert_eq!(back.claims()["email"], "alice-renamed@example.com");
+    }
+}
+
+/// IDP-github: a token that was taken back ends the family; a limit, a fault and another account's
+/// answer say nothing of the person.
+#[tokio::test]
+async fn idp_github_only_a_token_that_was_taken_back_ends_the_family() {
+    let (broker, github) = start("acme").await;
+    let (client, mut tokens) = family(&broker, &github, Account::new(1, "alice")).await;
+    for trouble in [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY] {
+        github.answer_with(Some(trouble));
+        tokens = Tokens::of(&a_minute_later(&broker, &client, &tokens).await);
+        assert_eq!(tokens.answer["scope"], "mcp:read mcp:write", "{trouble}");
+    }
+    github.answer_with(None);
+    let mut other = Account::new(2, "alice");
+    other.teams.clear();
+    github.sign_in_as(other);
+    tokens = Tokens::of(&a_minute_later(&broker, &client, &tokens).await);
+    assert_eq!(tokens.answer["scope"], "mcp:read mcp:write", "another account's facts");
+    github.answer_with(Some(StatusCode::UNAUTHORIZED));
+    let ended = a_minute_later(&broker, &client, &tokens).await;
+    assert_eq!((ended.status, ended.error().as_str()), (400, "invalid_grant"), "{}", ended.body);
+    github.sign_in_as(Account::new(1, "alice"));
+    github.answer_with(None);
+    let over = a_minute_later(&broker, &client, &tokens).await;
+    assert_eq!(over.error(), "invalid_grant");
+}
+
+/// IDP-github: a GitHub App's refresh token that GitHub does not know any more, said with status 200.
+#[tokio::test]
+async fn idp_github_a_refused_refresh_token_ends_the_family() {
+    let (broker, github) = start("acme").await;
+    github.become_app();
+    let (client, tokens) = family(&broker, &github, Account::new(1, "alice")).await;
+    let tokens = Tokens::of(&a_minute_later(&broker, &client, &tokens).await);
+    // The tokens begin anew: the one that we have is of before.
+    github.become_app();
+    let ended = a_minute_later(&broker, &client, &tokens).await;
+    assert_eq!((ended.status, ended.error().as_str()), (400, "invalid_grant"), "{}", ended.body);
 }

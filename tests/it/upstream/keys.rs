@@ -75,6 +75,28 @@ async fn rel_13_key_rotations_at_the_provider_are_invisible() {
     figure("REL-13", "an identity provider rotates its keys", &seen);
 }
 
+/// REL-13, SEC-052: logout tokens that anybody can invent do not use up the one fetch that finds the
+/// keys of a genuine sign-in; and they cost one fetch in 30 s themselves.
+#[tokio::test]
+async fn rel_13_invented_logout_tokens_do_not_hide_new_keys_from_sign_ins() {
+    let broker = TestBroker::start().await;
+    let client = TestClient::register(&broker).await;
+    let sign_in = async || Answered::of(&broker, client.clone(), "idp").await.arrive().await;
+    assert!(has_code(&sign_in().await));
+    broker.provider.misbehave(|m| m.signing = Signing::UnknownKid);
+    let invented = broker.provider.logout_token("alice", &serde_json::Map::new());
+    broker.provider.misbehave(|m| m.signing = Signing::Es256);
+    let before = broker.provider.fetches().jwks;
+    let url = broker.url("/oauth/backchannel-logout/idp");
+    for _ in 0..10 {
+        assert_eq!(broker.browser().post(&url, &[("logout_token", &invented)]).await.status, 400);
+    }
+    assert_eq!(broker.provider.fetches().jwks, before + 1);
+    broker.provider.rotate_keys();
+    assert!(has_code(&sign_in().await), "the new keys were not looked for");
+    assert_eq!(broker.provider.fetches().jwks, before + 2);
+}
+
 /// REL-13: while the provider serves neither metadata nor keys, the last good ones serve; after
 /// a day they no longer do, and the person is told that the provider is away.
 #[tokio::test]

@@ -20,7 +20,8 @@ use url::form_urlencoded;
 
 use super::super::keys::{object, patched};
 use super::{
-    CLIENT_ID, CLIENT_SECRET, Code, Documents, ResponseIss, Shared, TokenAnswer, TokenRequest, tokens,
+    CLIENT_ID, CLIENT_SECRET, Code, Documents, ResponseIss, Shared, TokenAnswer, TokenRequest, refresh,
+    tokens,
 };
 
 type Provider = State<Arc<Shared>>;
@@ -68,7 +69,7 @@ async fn discovery(State(shared): Provider) -> Response {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let (issuer, base) = (&shared.issuer, shared.issuer.trim_end_matches('/'));
-    let document = object(json!({
+    let mut document = object(json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/authorize"),
         "token_endpoint": format!("{base}/token"),
@@ -82,6 +83,10 @@ async fn discovery(State(shared): Provider) -> Response {
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true
     }));
+    if state.refresh.is_offered {
+        let scopes = ["openid", "email", "profile", "groups", "offline_access"];
+        document.insert("scopes_supported".into(), json!(scopes));
+    }
     json_answer(StatusCode::OK, &Value::Object(patched(document, &state.misbehaviour.discovery)))
 }
 
@@ -132,13 +137,19 @@ async fn authorize(State(shared): Provider, RawQuery(query): RawQuery) -> Respon
         return (StatusCode::BAD_REQUEST, "unknown client").into_response();
     }
     let mut answer = form_urlencoded::Serializer::new(String::new());
-    if let Some((error, description)) = &state.misbehaviour.authorize_error {
+    if state.refresh.is_disabled(&state.person.sub) {
+        answer.append_pair("error", "access_denied");
+    } else if let Some((error, description)) = &state.misbehaviour.authorize_error {
         answer.append_pair("error", error).append_pair("error_description", description);
     } else {
         let code = format!("upstream-code-{}", random::token());
         answer.append_pair("code", &code);
         state.given_out.push(code.clone());
         let person = state.person.clone();
+        let is_offline = query.get("access_type").is_some_and(|kind| kind == "offline")
+            || query
+                .get("scope")
+                .is_some_and(|scopes| scopes.split(' ').any(|scope| scope == "offline_access"));
         state.codes.insert(
             code,
             Code {
@@ -146,6 +157,7 @@ async fn authorize(State(shared): Provider, RawQuery(query): RawQuery) -> Respon
                 redirect_uri: redirect_uri.clone(),
                 nonce: query.get("nonce").cloned(),
                 challenge: query.get("code_challenge").cloned(),
+                is_offline,
             },
         );
     }
@@ -175,6 +187,7 @@ async fn token(State(shared): Provider, headers: HeaderMap, body: String) -> Res
             (StatusCode::INTERNAL_SERVER_ERROR, "the identity provider is on fire").into_response()
         }
         TokenAnswer::InvalidGrant => error("invalid_grant"),
+        TokenAnswer::Code(code) => error(code),
         TokenAnswer::Error(text) => json_answer(
             StatusCode::BAD_REQUEST,
             &json!({"error": "invalid_grant", "error_description": text}),
@@ -182,6 +195,13 @@ async fn token(State(shared): Provider, headers: HeaderMap, body: String) -> Res
         TokenAnswer::Hang => std::future::pending().await,
         TokenAnswer::Redirect(target) => {
             (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, target)]).into_response()
+        }
+        TokenAnswer::RefreshHeld if !form["grant_type"].starts_with("refresh") => {
+            redeem(&shared, &headers, &form, &answer)
+        }
+        TokenAnswer::Held | TokenAnswer::RefreshHeld => {
+            shared.release().await;
+            redeem(&shared, &headers, &form, &answer)
         }
         TokenAnswer::Tokens | TokenAnswer::Huge | TokenAnswer::NoIdToken => {
             redeem(&shared, &headers, &form, &answer)
@@ -198,8 +218,14 @@ fn redeem(
     if !client_is_authenticated(headers, form) {
         return json_answer(StatusCode::UNAUTHORIZED, &json!({"error": "invalid_client"}));
     }
-    if form.get("grant_type").map(String::as_str) != Some("authorization_code") {
-        return error("unsupported_grant_type");
+    match form.get("grant_type").map(String::as_str) {
+        Some("authorization_code") => {}
+        Some("refresh_token") => {
+            let refreshed = refresh::answer(shared, form, answer);
+            let refused = || error("invalid_grant");
+            return refreshed.map_or_else(refused, |body| json_answer(StatusCode::OK, &body));
+        }
+        _ => return error("unsupported_grant_type"),
     }
     let mut state = shared.state();
     let Some(code) = form.get("code").and_then(|code| state.codes.remove(code)) else {
@@ -221,6 +247,11 @@ fn redeem(
     }
     if *answer == TokenAnswer::Huge {
         body["padding"] = json!("x".repeat(3 * 1024 * 1024));
+    }
+    if code.is_offline && state.refresh.is_offered {
+        let token = state.refresh.begin(code.person.clone());
+        body["refresh_token"] = json!(token);
+        state.given_out.push(token);
     }
     state.given_out.push(access_token.clone());
     state.sign_ins.insert(access_token, code.person);

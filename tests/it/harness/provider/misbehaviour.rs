@@ -97,10 +97,16 @@ pub(crate) enum TokenAnswer {
     ServerError,
     /// With 400 `invalid_grant`.
     InvalidGrant,
+    /// With 400 and this code.
+    Code(&'static str),
     /// With 400 `invalid_grant` and this description.
     Error(String),
     /// Not at all, until the caller hangs up.
     Hang,
+    /// With tokens, once the knob is turned to something else.
+    Held,
+    /// The same, but codes are answered at once.
+    RefreshHeld,
     /// With tokens and three MiB of padding.
     Huge,
     /// With a redirect to this URL.

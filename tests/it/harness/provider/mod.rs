@@ -3,10 +3,12 @@
 //! - this file: [`TestProvider`], what a test says to it and asks it.
 //! - [`misbehaviour`]: the knobs.
 //! - `endpoints`: what it answers over HTTP.
+//! - `refresh`: its refresh tokens, which serve once; whoever uses one twice is a thief.
 //! - `tokens`: its ID tokens, honest and forged.
 
 mod endpoints;
 mod misbehaviour;
+mod refresh;
 mod tests;
 mod tokens;
 
@@ -15,8 +17,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use gatelodge::clock::Clock;
 use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
 use super::keys::{self, TestKey};
+use refresh::Refresh;
+
 pub(crate) use misbehaviour::{Documents, Misbehaviour, ResponseIss, Signing, TokenAnswer};
 
 const CLIENT_ID: &str = "gatelodge-test";
@@ -119,7 +124,8 @@ impl TestProvider {
         let address = listener.local_addr().expect("an address");
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener in the runtime");
         let issuer = format!("http://{address}{path}");
-        let shared = Arc::new(Shared { issuer, clock, state: Mutex::new(State::new()) });
+        let (state, turned) = (Mutex::new(State::new()), Notify::new());
+        let shared = Arc::new(Shared { issuer, clock, state, turned });
         let router = endpoints::router(shared.clone(), path.trim_end_matches('/'));
         let server = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
         Self { shared, server }
@@ -150,11 +156,12 @@ impl TestProvider {
     /// Turns knobs: `provider.misbehave(|m| m.signing = Signing::Unsigned)`.
     pub(crate) fn misbehave(&self, turn: impl FnOnce(&mut Misbehaviour)) {
         turn(&mut self.shared.state().misbehaviour);
+        self.shared.turned.notify_waiters();
     }
 
     /// Turns every knob back.
     pub(crate) fn behave(&self) {
-        self.shared.state().misbehaviour = Misbehaviour::default();
+        self.misbehave(|m| *m = Misbehaviour::default());
     }
 
     /// Replaces the signing keys; the old ones are no longer published.
@@ -210,11 +217,26 @@ struct Shared {
     issuer: String,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// A knob was turned.
+    turned: Notify,
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no test panics while it holds the provider")
+    }
+
+    /// Waits until the token endpoint is no longer held.
+    async fn release(&self) {
+        loop {
+            let turned = self.turned.notified();
+            let is_held =
+                matches!(self.state().misbehaviour.token, TokenAnswer::Held | TokenAnswer::RefreshHeld);
+            if !is_held {
+                return;
+            }
+            turned.await;
+        }
     }
 }
 
@@ -233,6 +255,7 @@ struct State {
     fetches: Fetches,
     given_out: Vec<String>,
     graph: Option<Value>,
+    refresh: Refresh,
 }
 
 impl State {
@@ -251,6 +274,7 @@ impl State {
             fetches: Fetches::default(),
             given_out: Vec::new(),
             graph: None,
+            refresh: Refresh::default(),
         }
     }
 }
@@ -262,4 +286,6 @@ struct Code {
     redirect_uri: String,
     nonce: Option<String>,
     challenge: Option<String>,
+    /// Was a refresh token asked for?
+    is_offline: bool,
 }
