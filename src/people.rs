@@ -151,6 +151,12 @@ impl People {
         }
     }
 
+    /// The facts as they were last told. Nobody is asked, so they decide nothing.
+    pub async fn last_known(&self, identity: &Identity, now: Timestamp) -> Result<Identity, StoreError> {
+        let found = self.find(identity, now).await?;
+        Ok(found.map_or_else(|| identity.clone(), |kept| kept.identity.in_the_session_of(identity)))
+    }
+
     /// Asks the upstream, and keeps its answer. Whoever calls this has claimed the record.
     async fn renew(
         self,

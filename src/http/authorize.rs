@@ -159,7 +159,11 @@ fn show_consent(broker: &Broker, asked: &ConsentAsked) -> Response {
         redirect: &request.redirect_uri,
         server: ServerView { name: &resource.name, url: resource.url.as_str() },
         scopes: scopes
-            .map(|scope| ScopeView { name: scope.as_str(), description: resource.describe(scope) })
+            .map(|scope| ScopeView {
+                name: scope.as_str(),
+                description: resource.describe(scope),
+                is_withheld: asked.foreseen.as_ref().is_some_and(|foreseen| !foreseen.contains(scope)),
+            })
             .collect(),
         upstreams: broker
             .login

@@ -51,6 +51,8 @@ pub struct ConsentAsked {
     pub self_registered: bool,
     /// Who may go on without signing in.
     pub signed_in: Option<SignedInAs>,
+    /// What of the request policy would give them.
+    pub foreseen: Option<ScopeSet>,
     /// Why the page is shown once more.
     pub notice: Option<Notice>,
 }

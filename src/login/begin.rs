@@ -173,7 +173,9 @@ impl Login {
         if let Some(live) = &live {
             self.keep_session(live, now).await?;
         }
+        let foreseen = self.foreseen(&request, live.as_ref(), now).await?;
         Ok(Step::ShowConsent(Box::new(ConsentAsked {
+            foreseen,
             login: login.id,
             form_token,
             browser,

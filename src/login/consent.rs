@@ -182,7 +182,9 @@ impl Login {
     ) -> Result<Step, PageError> {
         let client = self.clients.find(&login.request.client_id, now).await?;
         let client = client.ok_or(PageError::UnknownClient)?;
+        let foreseen = self.foreseen(&login.request, live, now).await?;
         Ok(Step::ShowConsent(Box::new(ConsentAsked {
+            foreseen,
             login: login.id,
             form_token: Secret::new(form.form_token.to_owned()),
             browser: Secret::new(form.visitor.form.unwrap_or_default().to_owned()),

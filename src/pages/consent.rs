@@ -110,6 +110,8 @@ pub struct ScopeView<'a> {
     pub name: &'a str,
     /// What it allows; the name again if there is no description.
     pub description: &'a str,
+    /// Is it known that policy does not give it to whoever is signed in?
+    pub is_withheld: bool,
 }
 
 /// A place to sign in.

@@ -137,3 +137,25 @@ async fn prompt_and_max_age_meet_a_session() {
         assert!(page.text("main").contains("invalid_request"), "{name}={value}: {}", page.text("main"));
     }
 }
+
+/// The page of whoever is signed in says what policy would give of what is asked; a look at it asks no
+/// upstream and pins no address.
+#[tokio::test]
+async fn the_page_says_what_would_be_granted() {
+    let broker = TestBroker::start().await;
+    broker.provider.sign_in_as(Person::new("bob", "bob@example.com").in_groups(&["platform"]));
+    let (client, browser) = (TestClient::register(&broker).await, broker.browser());
+    let page = browser.get(&client.authorize_url(&broker)).await;
+    assert!(!page.body.contains("Not for you"), "nobody is signed in");
+    through_upstream(&client, &browser, &page, "idp").await;
+    let page = browser.get(&client.authorize_url(&broker)).await;
+    let withheld: Vec<bool> = ["admin", "read", "write"]
+        .map(|name| format!("mcp:{name} Not for you"))
+        .iter()
+        .map(|text| page.text(".scopes li").contains(text.as_str()))
+        .collect();
+    assert_eq!(withheld, [true, false, false], "{}", page.text(".scopes"));
+    let asks = client.request_with(&[("scope", "mcp:read")]);
+    let page = browser.get(&crate::harness::client::authorize_url(&broker, &asks)).await;
+    assert!(!page.body.contains("Not for you"), "{}", page.body);
+}

@@ -45,8 +45,8 @@ pub(super) fn consent<'a>(redirect: &'a RedirectUri, name: Option<&'a str>) -> C
         redirect,
         server: SERVER,
         scopes: vec![
-            ScopeView { name: "mcp:read", description: "Read documents" },
-            ScopeView { name: "mcp:write", description: "Change documents" },
+            ScopeView { name: "mcp:read", description: "Read documents", is_withheld: false },
+            ScopeView { name: "mcp:write", description: "Change documents", is_withheld: false },
         ],
         upstreams: vec![UpstreamView { id: "okta", name: "Okta" }],
         find: None,
@@ -91,19 +91,25 @@ fn consent_with_everything(cursor: &RedirectUri) -> String {
     page.client.id = "https://agents.cursor.example/oauth/clients/desktop/metadata.json";
     page.server = ServerView { name: "Acme engineering knowledge base and ticket search", url: &long_url };
     page.scopes = vec![
-        ScopeView { name: "mcp:read", description: "Read documents" },
+        ScopeView { name: "mcp:read", description: "Read documents", is_withheld: false },
         ScopeView {
             name: "mcp:write",
             description: "Create and change documents, and move them between folders",
+            is_withheld: false,
         },
-        ScopeView { name: "mcp:admin", description: "Administer" },
-        ScopeView { name: "tickets:read", description: "Read tickets" },
-        ScopeView { name: "tickets:write", description: "Open, answer and close tickets in your name" },
+        ScopeView { name: "mcp:admin", description: "Administer", is_withheld: false },
+        ScopeView { name: "tickets:read", description: "Read tickets", is_withheld: false },
+        ScopeView {
+            name: "tickets:write",
+            description: "Open, answer and close tickets in your name",
+            is_withheld: false,
+        },
         ScopeView {
             name: "https://scopes.example.com/calendar.events.readonly",
             description: "See your calendar",
+            is_withheld: false,
         },
-        ScopeView { name: "search", description: "search" },
+        ScopeView { name: "search", description: "search", is_withheld: false },
     ];
     page.upstreams = [
         ("okta", "Okta"),
@@ -124,7 +130,11 @@ pub(super) const ALICE: SignedInView<'static> =
     SignedInView { person: "alice@example.com", provider: "Okta" };
 
 fn signed_in_pages(local: &RedirectUri) -> Vec<(&'static str, String)> {
-    let alice = || ConsentPage { signed_in: Some(ALICE), ..consent(local, Some("Claude Code")) };
+    let alice = || {
+        let mut page = ConsentPage { signed_in: Some(ALICE), ..consent(local, Some("Claude Code")) };
+        page.scopes[1].is_withheld = true;
+        page
+    };
     let several =
         vec![UpstreamView { id: "okta", name: "Okta" }, UpstreamView { id: "google", name: "Google" }];
     let hostile = SignedInView { person: HOSTILE, provider: HOSTILE };
