@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clients::{
-    Clients, ConfiguredClient, DocumentRules, MetadataDocuments, RegistrationRules, described,
+    Authenticator, ClientPolicy, Clients, ConfiguredClient, DocumentRules, MetadataDocuments,
+    OperatorSecrets, RegistrationRules, described,
 };
 use crate::clock::Clock;
 use crate::config::{
-    ClientAuth, ClientConfig, ClientDocumentsConfig, Config, PinnedDocument, RegistrationConfig,
+    ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig, Config, PinnedDocument,
+    RegistrationConfig,
 };
 use crate::domain::{Client, ClientAuthMethod, ClientId};
 use crate::protocol::ResourceUri;
-use crate::secret::Digest;
+use crate::secret::{Digest, Secret};
 
 use super::State;
 
@@ -51,7 +53,20 @@ pub(super) fn registration_rules(config: &Config) -> RegistrationRules {
 /// Every client.
 pub(super) fn directory(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Clients {
     let configured = config.clients.iter().map(configured);
-    Clients::new(configured.collect(), documents(config, state, clock), Arc::clone(&state.store))
+    let ClientPolicyConfig { allow, require_approval } = config.client_policy.clone();
+    let policy = ClientPolicy { allow, require_approval };
+    Clients::new(configured.collect(), documents(config, state, clock), policy, Arc::clone(&state.store))
+}
+
+/// What they prove themselves to.
+pub(super) fn authenticator(
+    config: &Config,
+    state: &State,
+    clients: Clients,
+    clock: Arc<dyn Clock>,
+) -> Authenticator {
+    let secrets = OperatorSecrets::new(&state.secret);
+    Authenticator::new(config.issuer.clone(), clients, (Arc::clone(&state.store), secrets), clock)
 }
 
 /// The clients whose identifier is the URL of their metadata.
@@ -79,16 +94,21 @@ pub(super) fn introspecting(clients: &[ClientConfig]) -> HashMap<ClientId, Vec<R
 }
 
 fn configured(client: &ClientConfig) -> ConfiguredClient {
-    let digest = client.secret.as_ref().map(|secret| Digest::of(secret.expose()));
-    let auth = match (client.auth, digest) {
-        (ClientAuth::ClientSecretBasic, Some(digest)) => ClientAuthMethod::ClientSecretBasic(digest),
-        (ClientAuth::ClientSecretPost, Some(digest)) => ClientAuthMethod::ClientSecretPost(digest),
-        _ => ClientAuthMethod::None,
+    let digest = |secret: &Secret| Digest::of(secret.expose());
+    let auth = match &client.auth {
+        ClientAuth::None => ClientAuthMethod::None,
+        ClientAuth::ClientSecretBasic(secret) => ClientAuthMethod::ClientSecretBasic(digest(secret)),
+        ClientAuth::ClientSecretPost(secret) => ClientAuthMethod::ClientSecretPost(digest(secret)),
+        ClientAuth::PrivateKeyJwt(keys) => {
+            ClientAuthMethod::PrivateKeyJwt { keys: keys.clone(), required: true }
+        }
     };
     ConfiguredClient {
         id: client.id.clone(),
         name: client.name.clone(),
         redirect_uris: client.redirect_uris.clone(),
         auth,
+        may_refresh: client.may_refresh,
+        limits: client.limits.clone(),
     }
 }

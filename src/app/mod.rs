@@ -2,6 +2,7 @@
 //!
 //! - `wiring`: a checked configuration and a store become a `Broker`.
 //! - `clients`: which clients there are.
+//! - `client_book`: clients by command, and those that wait for one.
 //! - `upstreams`: a configured identity provider becomes settings and an admission.
 //! - `state`: which store, which secret, which signing keys.
 //! - `command_store`: the store that is there, for a command beside the broker.
@@ -11,6 +12,7 @@
 //! - `serve`: a listener, the router, housekeeping, and a graceful end.
 
 mod admins;
+mod client_book;
 mod clients;
 mod command_store;
 mod explain;
@@ -23,6 +25,10 @@ mod upstreams;
 mod wiring;
 
 pub use admins::{admin_pins, unpin_admin};
+pub use client_book::{
+    ClientBookError, NewClient, NewProof, add_client, applications, clients_by_command, decide_client,
+    decisions, remove_client, rotate_client_secret,
+};
 pub use command_store::CommandStoreError;
 pub use explain::{ExplainError, ExplainedRule, Explanation, Supposed, explain};
 pub use keys::{KeysError, rotate_signing_keys, signing_keys};

@@ -27,7 +27,8 @@ pub async fn revoke(config: &Config, what: &Revoked) -> Result<RevokedBy, Comman
     let known = match what {
         Revoked::Client(id) => {
             let configured = config.clients.iter().any(|client| client.id == id.as_str());
-            configured || store.client(id, now).await.map_err(failed)?.is_some()
+            let added = store.operator_client(id).await.map_err(failed)?.is_some();
+            configured || added || store.client(id, now).await.map_err(failed)?.is_some()
         }
         Revoked::Person(_) | Revoked::Everything => true,
     };

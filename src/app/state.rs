@@ -88,7 +88,7 @@ impl State {
 /// A store and the secret that it is sealed with.
 pub(super) struct OpenStore {
     pub(super) store: Arc<dyn Store>,
-    secret: MasterSecret,
+    pub(super) secret: MasterSecret,
 }
 
 impl OpenStore {

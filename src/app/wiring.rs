@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::access::Introspection;
 use crate::broker::Broker;
-use crate::clients::{Authenticator, Registration, RegistrationParts};
+use crate::clients::{Registration, RegistrationParts};
 use crate::clock::Clock;
 use crate::config::{AccessConfig, BrowserSessionConfig, Config, SigningConfig};
 use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
@@ -59,8 +59,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         rules: login_rules(config),
         clock: Arc::clone(&clock),
     };
-    let authenticator =
-        Arc::new(Authenticator::new(config.issuer.clone(), clients, Arc::clone(&store), Arc::clone(&clock)));
+    let authenticator = Arc::new(clients::authenticator(config, state, clients.clone(), Arc::clone(&clock)));
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
         servers: clients::introspecting(&config.clients),
@@ -71,6 +70,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     };
     let tokens = TokenEndpoint {
         authenticator,
+        clients,
         people,
         store: Arc::clone(&store),
         journal: journal.clone(),

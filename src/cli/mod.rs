@@ -4,10 +4,12 @@
 
 mod admins;
 mod check;
+mod clients;
 mod demo;
 mod explain;
 mod health;
 mod keys;
+mod new_client;
 mod revoke;
 mod schema;
 mod secret;
@@ -50,6 +52,9 @@ enum Command {
     /// List what a person has granted, or end one of these grants.
     #[command(subcommand)]
     Sessions(sessions::Sessions),
+    /// Add, list and remove clients, and decide about those that wait for approval.
+    #[command(subcommand)]
+    Clients(clients::Clients),
     /// List or take out the pins of admins' addresses.
     #[command(subcommand)]
     Admins(admins::Admins),
@@ -107,6 +112,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Serve(file) => serve::run(file),
         Command::Demo(options) => demo::run(options),
         Command::Admins(command) => admins::run(command),
+        Command::Clients(command) => clients::run(command),
         Command::Check(file) => check::run(file),
         Command::Explain(question) => explain::run(question),
         Command::Health(probe) => health::run(probe),

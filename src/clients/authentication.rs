@@ -8,13 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::clock::{Clock, Timestamp};
-use crate::domain::{Client, ClientAuthMethod, ClientId};
+use crate::domain::{Client, ClientAuthMethod, ClientId, SecretPlace};
 use crate::protocol::client_document::ClientKeys;
 use crate::protocol::{ErrorCode, Issuer, OAuthError, Params};
 use crate::secret::{Digest, Secret};
 use crate::store::Store;
 
 use super::assertion::{HoldingAssertion, InvalidAssertion};
+use super::operator_secret::OperatorSecrets;
 use super::rate::PerMinute;
 use super::{Clients, assertion};
 
@@ -124,14 +125,20 @@ pub struct Authenticator {
     issuer: Issuer,
     clients: Clients,
     store: Arc<dyn Store>,
+    secrets: OperatorSecrets,
     failures: PerMinute<ClientId>,
 }
 
 impl Authenticator {
     /// Authenticates against this directory.
     #[must_use]
-    pub fn new(issuer: Issuer, clients: Clients, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { issuer, clients, store, failures: PerMinute::new(FAILURES_PER_MINUTE, clock) }
+    pub fn new(
+        issuer: Issuer,
+        clients: Clients,
+        (store, secrets): (Arc<dyn Store>, OperatorSecrets),
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { issuer, clients, store, secrets, failures: PerMinute::new(FAILURES_PER_MINUTE, clock) }
     }
 
     /// Authenticates. Only failures are counted and slowed down: whoever holds the secret is
@@ -156,6 +163,16 @@ impl Authenticator {
             ClientAuthMethod::None => credentials.methods() == 0,
             ClientAuthMethod::ClientSecretBasic(digest) => proves(in_header, digest),
             ClientAuthMethod::ClientSecretPost(digest) => proves(in_body, digest),
+            ClientAuthMethod::KeyedSecret { sent, held } => {
+                let sent = match sent {
+                    SecretPlace::Header => in_header,
+                    SecretPlace::Body => in_body,
+                };
+                match sent {
+                    Some(sent) => self.secrets.holds((&id, held), sent, self.store.as_ref(), now).await,
+                    None => false,
+                }
+            }
             ClientAuthMethod::PrivateKeyJwt { keys, required } => match &credentials.assertion {
                 Some(assertion) => self.holds(assertion, &id, keys, now).await?,
                 None => !required && credentials.methods() == 0,

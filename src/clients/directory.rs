@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin};
+use crate::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin, OperatorClient};
 use crate::protocol::RedirectUri;
 use crate::protocol::{ClientIdUrl, ErrorCode, OAuthError};
 use crate::store::{Store, StoreError};
 
+use super::ClientPolicy;
 use super::metadata_documents::{DocumentFault, MetadataDocuments};
 
 /// A client that the operator names in the configuration.
@@ -22,6 +23,10 @@ pub struct ConfiguredClient {
     pub redirect_uris: Vec<RedirectUri>,
     /// How it authenticates.
     pub auth: ClientAuthMethod,
+    /// May it have refresh tokens?
+    pub may_refresh: bool,
+    /// What it may ask for.
+    pub limits: ClientLimits,
 }
 
 /// Why a client cannot be looked up.
@@ -48,11 +53,13 @@ impl From<FindClientError> for OAuthError {
     }
 }
 
-/// Configured clients, those that name themselves by URL, and those in the store.
+/// Configured clients, those that name themselves by URL, and those in the store: added by command, or
+/// registered by themselves.
 #[derive(Debug, Clone)]
 pub struct Clients {
     configured: Arc<HashMap<ClientId, Client>>,
     documents: MetadataDocuments,
+    policy: Arc<ClientPolicy>,
     store: Arc<dyn Store>,
 }
 
@@ -62,6 +69,7 @@ impl Clients {
     pub fn new(
         configured: Vec<ConfiguredClient>,
         documents: MetadataDocuments,
+        policy: ClientPolicy,
         store: Arc<dyn Store>,
     ) -> Self {
         let known = configured.into_iter().map(|client| {
@@ -72,14 +80,15 @@ impl Clients {
                 redirect_uris: client.redirect_uris,
                 auth: client.auth,
                 origin: ClientOrigin::Configured,
-                may_refresh: true,
+                may_refresh: client.may_refresh,
+                limits: client.limits,
                 created_at: Timestamp::from_unix(0),
                 expires_at: None,
                 registration: None,
             };
             (id, client)
         });
-        Self { configured: Arc::new(known.collect()), documents, store }
+        Self { configured: Arc::new(known.collect()), documents, policy: Arc::new(policy), store }
     }
 
     /// The client of this identifier, unless it has been forgotten.
@@ -87,8 +96,19 @@ impl Clients {
         match self.configured.get(id) {
             Some(client) => Ok(Some(client.clone())),
             None if ClientIdUrl::is_meant(id.as_str()) => Ok(Some(self.documents.find(id, now).await?)),
+            None if OperatorClient::is_meant(id.as_str()) => {
+                Ok(self.store.operator_client(id).await?.map(|known| known.client))
+            }
             None => Ok(self.store.client(id, now).await?),
         }
+    }
+
+    pub(super) fn policy(&self) -> &ClientPolicy {
+        &self.policy
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        self.store.as_ref()
     }
 
     /// The clients that name themselves by URL.

@@ -103,6 +103,9 @@ fn secret_of(client: &Client) -> Option<&Digest> {
         ClientAuthMethod::ClientSecretBasic(digest) | ClientAuthMethod::ClientSecretPost(digest) => {
             Some(digest)
         }
-        ClientAuthMethod::None | ClientAuthMethod::PrivateKeyJwt { .. } => None,
+        // Whoever registered itself has no secret of the operator's.
+        ClientAuthMethod::None
+        | ClientAuthMethod::KeyedSecret { .. }
+        | ClientAuthMethod::PrivateKeyJwt { .. } => None,
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::clock::{Clock, Timestamp};
-use crate::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin, DomainName};
+use crate::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin, DomainName};
 use crate::outbound::documents::{DocumentError, Documents};
 use crate::protocol::client_document::{ClientDocument, ClientKeys, InvalidClientDocument};
 use crate::protocol::{ClientIdUrl, InvalidClientIdUrl, KeySet};
@@ -152,6 +152,11 @@ impl MetadataDocuments {
         self.rules.enabled || !self.pinned.is_empty()
     }
 
+    /// Has the operator named this document?
+    pub(super) fn is_pinned(&self, id: &ClientId) -> bool {
+        self.pinned.contains_key(id)
+    }
+
     /// The client of this URL.
     pub async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Client, DocumentFault> {
         if let Some(pinned) = self.pinned.get(id) {
@@ -273,6 +278,7 @@ pub fn described(id: ClientId, document: ClientDocument, until: Timestamp, now: 
         origin: ClientOrigin::MetadataDocument,
         // Also where the document does not list it (INT-41).
         may_refresh: true,
+        limits: ClientLimits::default(),
         created_at: now,
         expires_at: Some(until),
         registration: None,

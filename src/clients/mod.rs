@@ -1,24 +1,30 @@
 //! Client applications: who they are, and how they prove it.
 //!
 //! - `directory`: [`Clients`], however they came to be known.
+//! - `admission`: which of them the operator lets in at all.
 //! - `registration`: dynamic registration (RFC 7591) as real clients use it; `management`: what they do
 //!   with it later (RFC 7592).
 //! - `metadata_documents`: clients whose identifier is the URL of their metadata.
 //! - `client_keys`: the keys of clients that sign; `single_flight`: one fetch for all who ask.
 //! - `authentication`: credentials become an [`AuthenticatedClient`], the only input that a
-//!   grant takes; `assertion` is its `private_key_jwt`, `rate` slows down whoever guesses.
+//!   grant takes; `assertion` is its `private_key_jwt`, `operator_secret` what clients by command
+//!   prove themselves with, `rate` slows down whoever guesses.
 
+mod admission;
 mod assertion;
 mod authentication;
 mod client_keys;
 mod directory;
 mod management;
 mod metadata_documents;
+mod operator_secret;
 mod rate;
 mod registration;
 mod single_flight;
 
+pub use admission::{Admission, ClientPolicy};
 pub use authentication::{AuthenticatedClient, Authenticator, Credentials};
 pub use directory::{Clients, ConfiguredClient, FindClientError};
 pub use metadata_documents::{DocumentFault, DocumentRules, MetadataDocuments, described};
+pub use operator_secret::{OperatorSecrets, SECRET_OVERLAP};
 pub use registration::{Caller, Registration, RegistrationParts, RegistrationRules};

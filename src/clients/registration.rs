@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{
-    AuditEvent, AuditKind, Client, ClientAuthMethod, ClientId, ClientOrigin, ClientRegistration,
+    AuditEvent, AuditKind, Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin, ClientRegistration,
 };
 use crate::protocol::client_statement::{check_keys, check_response_types, cut, may_refresh, redirect_uris};
 use crate::protocol::registration::{RegistrationRequest, RegistrationResponse};
@@ -196,6 +196,7 @@ impl Registration {
             auth,
             origin: ClientOrigin::Registered,
             may_refresh,
+            limits: ClientLimits::default(),
             created_at,
             expires_at,
             registration: Some(registration),

@@ -37,6 +37,8 @@ pub(super) const MOST_UNUSED: &str = "10000";
 pub(super) const UNUSED_LIFETIME: &str = "30d";
 pub(super) const CLIENT_DOCUMENTS: &str = "true";
 pub(super) const CLIENT_AUTH: &str = "client_secret_basic";
+pub(super) const CLIENT_GRANTS: [&str; 2] = ["authorization_code", "refresh_token"];
+pub(super) const REQUIRE_APPROVAL: &str = "false";
 
 pub(super) const LOG_FORMAT: &str = "json";
 pub(super) const LOG_LEVEL: &str = "info";

@@ -5,7 +5,7 @@
 //! | step | file | what happens there |
 //! |---|---|---|
 //! | 1 | `shape` | YAML is read; unknown keys and wrong kinds of values are found against the schema |
-//! | 2 | `raw`, `raw_access`, `text` | the same text becomes typed keys, every scalar with its line and column |
+//! | 2 | `raw`, `raw_access`, `raw_clients`, `text`, `list_or` | the same text becomes typed keys, every scalar with its line and column |
 //! | 3 | `check`, `interpolate` | `${VAR}` and secret files are read, every value and every connection between values is checked |
 //! | 4 | [`settings`](Config) | what is left is the checked result |
 //!
@@ -18,8 +18,10 @@ mod check;
 mod defaults;
 mod fault;
 mod interpolate;
+mod list_or;
 mod raw;
 mod raw_access;
+mod raw_clients;
 mod schema;
 mod settings;
 mod shape;
@@ -31,9 +33,9 @@ use raw::RawConfig;
 pub use schema::schema;
 
 pub use settings::{
-    AccessConfig, BrowserSessionConfig, ClientAuth, ClientConfig, ClientDocumentsConfig, Config,
-    LONGEST_GRANT, LogConfig, LogFormat, PinnedDocument, Preset, RecheckConfig, RedisAccount, RedisConfig,
-    RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SigningAlgorithm,
+    AccessConfig, BrowserSessionConfig, ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig,
+    Config, LONGEST_GRANT, LogConfig, LogFormat, PinnedDocument, Preset, RecheckConfig, RedisAccount,
+    RedisConfig, RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SigningAlgorithm,
     SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
 };
 

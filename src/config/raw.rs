@@ -3,13 +3,15 @@
 //! Which keys exist is decided here and nowhere else: the schema is made from these types, and
 //! `shape` refuses every key that the schema does not have. Every field may be absent here, also
 //! those that the schema requires: `check` says better what is missing. (`serde(default)` stands
-//! where schemars does not see for itself that a field may be absent.) `access` is in `raw_access`.
+//! where schemars does not see for itself that a field may be absent.) `access` is in
+//! `raw_access`, `clients` in `raw_clients`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::defaults;
 use super::raw_access::RawAccess;
+use super::raw_clients::RawClients;
 use super::settings::{Preset, SigningAlgorithm};
 use super::text::{Located, Pairs, Text, TextOr, Texts};
 
@@ -71,8 +73,8 @@ pub(super) struct RawConfig {
     /// Clients whose identifier is the URL of their metadata.
     #[serde(default)]
     pub(super) client_documents: RawClientDocuments,
-    /// Clients that are known beforehand.
-    pub(super) clients: Option<Vec<Located<RawClient>>>,
+    /// Clients that are known beforehand: a list, or a mapping that also says which others there may be.
+    pub(super) clients: Option<RawClients>,
     /// What is logged, and how.
     #[serde(default)]
     pub(super) logs: RawLogs,
@@ -327,30 +329,6 @@ pub(super) struct RawPinnedDocument {
     pub(super) file: Option<Text>,
 }
 
-/// A client that is known beforehand.
-#[derive(Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct RawClient {
-    /// Its client id.
-    #[schemars(required)]
-    pub(super) id: Option<Text>,
-    /// The name on our pages.
-    #[schemars(required)]
-    pub(super) name: Option<Text>,
-    /// Where answers may go: whole URLs, compared exactly. A client that only introspects has none.
-    pub(super) redirect_uris: Option<Texts>,
-    /// The protected servers, by URL, about whose tokens it may ask (RFC 7662). Needs a secret.
-    pub(super) introspects: Option<Texts>,
-    /// Its secret, 32 characters or more. Without one the client is public.
-    pub(super) secret: Option<Text>,
-    /// A file that holds `secret`.
-    pub(super) secret_file: Option<Text>,
-    /// How it sends its secret.
-    #[serde(default)]
-    #[schemars(schema_with = "client_auth", extend("default" = defaults::CLIENT_AUTH))]
-    pub(super) auth: Option<Text>,
-}
-
 /// What is logged, and how.
 #[derive(Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -364,8 +342,6 @@ pub(super) struct RawLogs {
     pub(super) level: Option<Text>,
 }
 
-/// The words that `auth` takes.
-pub(super) const CLIENT_AUTHS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 /// The words that `format` takes.
 pub(super) const LOG_FORMATS: [&str; 2] = ["text", "json"];
 
@@ -377,10 +353,6 @@ fn algorithm(_: &mut SchemaGenerator) -> Schema {
     one_of(&SigningAlgorithm::ALL.map(SigningAlgorithm::as_str))
 }
 
-fn client_auth(_: &mut SchemaGenerator) -> Schema {
-    one_of(&CLIENT_AUTHS)
-}
-
 fn log_format(_: &mut SchemaGenerator) -> Schema {
     one_of(&LOG_FORMATS)
 }
@@ -388,7 +360,7 @@ fn log_format(_: &mut SchemaGenerator) -> Schema {
 /// A variable may stand wherever a word may.
 const VARIABLE: &str = r"\$\{";
 
-fn one_of(words: &[&str]) -> Schema {
+pub(super) fn one_of(words: &[&str]) -> Schema {
     json_schema!({ "type": "string", "anyOf": [{ "enum": words }, { "pattern": VARIABLE }] })
 }
 

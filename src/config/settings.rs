@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::{Account, DomainName, EmailAddress, Rule, UpstreamId};
+use crate::domain::{Account, ClientLimits, DomainName, EmailAddress, KnownClient, Rule, UpstreamId};
 pub use crate::protocol::SigningAlgorithm;
-use crate::protocol::client_document::ClientDocument;
+use crate::protocol::client_document::{ClientDocument, ClientKeys};
 use crate::protocol::{Issuer, RedirectPattern, RedirectUri, ResourceUri, Scope, ScopeSet};
 use crate::secret::{MasterSecret, Secret};
 
@@ -52,6 +52,8 @@ pub struct Config {
     pub client_documents: ClientDocumentsConfig,
     /// Clients that the operator names.
     pub clients: Vec<ClientConfig>,
+    /// Which others there may be.
+    pub client_policy: ClientPolicyConfig,
     /// What is logged, and how.
     pub logs: LogConfig,
 }
@@ -350,21 +352,34 @@ pub struct ClientConfig {
     pub name: String,
     /// Where answers may go.
     pub redirect_uris: Vec<RedirectUri>,
-    /// Its secret; none for a public client.
-    pub secret: Option<Secret>,
-    /// How it authenticates; `None` exactly when it has no secret.
+    /// How it authenticates.
     pub auth: ClientAuth,
+    /// May it have refresh tokens?
+    pub may_refresh: bool,
+    /// What it may ask for.
+    pub limits: ClientLimits,
 }
 
 /// How a client authenticates at the token endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientAuth {
     /// Not at all: PKCE alone protects the code.
     None,
     /// HTTP Basic.
-    ClientSecretBasic,
+    ClientSecretBasic(Secret),
     /// In the request body.
-    ClientSecretPost,
+    ClientSecretPost(Secret),
+    /// A JWT, signed with one of these keys.
+    PrivateKeyJwt(ClientKeys),
+}
+
+/// Which clients there may be beside the operator's own.
+#[derive(Debug, Clone, Default)]
+pub struct ClientPolicyConfig {
+    /// Only these, if any list was written.
+    pub allow: Option<Vec<&'static KnownClient>>,
+    /// Does every other one wait for the operator's word?
+    pub require_approval: bool,
 }
 
 /// What is logged, and how.

@@ -162,7 +162,9 @@ fn accepts(schema: &Value, kind: &str) -> bool {
 }
 
 fn wanted(schema: &Value) -> &'static str {
-    if accepts(schema, "object") {
+    if accepts(schema, "object") && accepts(schema, "array") {
+        "a list of `- ` items, or a mapping of `key: value` lines"
+    } else if accepts(schema, "object") {
         "a mapping of `key: value` lines"
     } else if accepts(schema, "array") && accepts(schema, "string") {
         "a text or a list of texts"

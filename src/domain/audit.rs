@@ -18,6 +18,18 @@ pub enum AuditKind {
     ClientDeleted,
     /// One address registers more clients than it may: told once in a minute.
     RegistrationLimited,
+    /// A client that the operator has said nothing about was used: it waits.
+    ClientWaits,
+    /// The operator let a client in.
+    ClientApproved,
+    /// The operator refused a client.
+    ClientRefused,
+    /// The operator added a client.
+    ClientAdded,
+    /// The operator gave a client another secret.
+    ClientSecretRotated,
+    /// The operator removed a client; its grants ended.
+    ClientRemoved,
     /// A person approved a client on our page.
     ConsentGiven,
     /// A person declined.
@@ -68,6 +80,12 @@ impl AuditKind {
             Self::ClientUpdated => "client_updated",
             Self::ClientDeleted => "client_deleted",
             Self::RegistrationLimited => "registration_limited",
+            Self::ClientWaits => "client_waits",
+            Self::ClientApproved => "client_approved",
+            Self::ClientRefused => "client_refused",
+            Self::ClientAdded => "client_added",
+            Self::ClientSecretRotated => "client_secret_rotated",
+            Self::ClientRemoved => "client_removed",
             Self::ConsentGiven => "consent_given",
             Self::ConsentDenied => "consent_denied",
             Self::ConsentRemembered => "consent_remembered",

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::protocol::RedirectUri;
 use crate::protocol::client_document::ClientKeys;
-use crate::secret::{Digest, random};
+use crate::secret::{Digest, KeyedHash, random};
+
+use super::ClientLimits;
 
 /// A client identifier.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,6 +42,8 @@ impl fmt::Display for ClientId {
 pub enum ClientOrigin {
     /// Named in the operator's configuration: trusted to be who it says.
     Configured,
+    /// Added by the operator's command: trusted in the same way.
+    Operator,
     /// Registered itself (RFC 7591): nothing that it says about itself is known to be true.
     Registered,
     /// Its identifier is the URL of a document about it: the host's owner vouches for it, and nobody
@@ -57,6 +61,13 @@ pub enum ClientAuthMethod {
     ClientSecretBasic(Digest),
     /// In the request body.
     ClientSecretPost(Digest),
+    /// A secret that we made for a client of the operator's: while it is replaced, two.
+    KeyedSecret {
+        /// Where it has to stand.
+        sent: SecretPlace,
+        /// What is kept of it.
+        held: Vec<HeldSecret>,
+    },
     /// A JWT that the client signs (RFC 7523 section 2.2).
     PrivateKeyJwt {
         /// Its public keys.
@@ -66,14 +77,37 @@ pub enum ClientAuthMethod {
     },
 }
 
+/// Where a client's secret stands in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretPlace {
+    /// HTTP Basic.
+    Header,
+    /// The form.
+    Body,
+}
+
+/// What is kept of a secret, and until when it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldSecret {
+    /// Of the secret and its client's identifier.
+    pub hash: KeyedHash,
+    /// The end of a secret that has a successor.
+    pub until: Option<Timestamp>,
+}
+
 impl ClientAuthMethod {
     /// The registered name of the method.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::None => "none",
-            Self::ClientSecretBasic(_) => "client_secret_basic",
-            Self::ClientSecretPost(_) => "client_secret_post",
+            Self::ClientSecretBasic(_) | Self::KeyedSecret { sent: SecretPlace::Header, .. } => {
+                "client_secret_basic"
+            }
+            Self::ClientSecretPost(_) | Self::KeyedSecret { sent: SecretPlace::Body, .. } => {
+                "client_secret_post"
+            }
             Self::PrivateKeyJwt { .. } => "private_key_jwt",
         }
     }
@@ -84,7 +118,7 @@ impl ClientAuthMethod {
 pub struct Client {
     /// Its identifier.
     pub id: ClientId,
-    /// What it calls itself: hostile data unless [`ClientOrigin::Configured`].
+    /// What it calls itself: hostile data where it [is self-registered](Client::is_self_registered).
     pub name: Option<String>,
     /// Where answers may go.
     pub redirect_uris: Vec<RedirectUri>,
@@ -94,9 +128,12 @@ pub struct Client {
     pub origin: ClientOrigin,
     /// May it have refresh tokens?
     pub may_refresh: bool,
+    /// What the operator lets it ask for.
+    #[serde(skip_serializing_if = "ClientLimits::are_none", default)]
+    pub limits: ClientLimits,
     /// When it became known.
     pub created_at: Timestamp,
-    /// When it is forgotten; moved forward by use (INT-36). Never, for configured clients.
+    /// When it is forgotten; moved forward by use (INT-36). Never, for the operator's own.
     pub expires_at: Option<Timestamp>,
     /// What its registration is about beside all this, if it registered itself.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -128,7 +165,7 @@ impl Client {
     /// seen a page of ours (SEC-019).
     #[must_use]
     pub fn is_self_registered(&self) -> bool {
-        self.origin != ClientOrigin::Configured
+        !matches!(self.origin, ClientOrigin::Configured | ClientOrigin::Operator)
     }
 
     /// A digest of what a person is shown of it, or relies on. Another one is another client to
@@ -139,7 +176,8 @@ impl Client {
             ClientAuthMethod::PrivateKeyJwt { keys, .. } => Some(keys),
             ClientAuthMethod::None
             | ClientAuthMethod::ClientSecretBasic(_)
-            | ClientAuthMethod::ClientSecretPost(_) => None,
+            | ClientAuthMethod::ClientSecretPost(_)
+            | ClientAuthMethod::KeyedSecret { .. } => None,
         };
         let told = (&self.name, &self.redirect_uris, self.auth.as_str(), self.origin, keys);
         // These always become text; if they did not, nothing would be remembered of such a client.
@@ -220,6 +258,7 @@ mod tests {
             auth: ClientAuthMethod::None,
             origin: ClientOrigin::Registered,
             may_refresh: true,
+            limits: ClientLimits::default(),
             created_at: Timestamp::from_unix(0),
             expires_at: None,
             registration: None,

@@ -3,6 +3,9 @@
 //! | noun | what it is |
 //! |---|---|
 //! | [`Client`] | an MCP client application; only it can hand out a [`TrustedReturn`] |
+//! | [`KnownClient`] | an application that people know by name, and its redirects |
+//! | [`ClientLimits`] | what the operator lets a client ask for |
+//! | [`OperatorClient`], [`Application`], [`Decision`] | clients by command, and those that wait for one |
 //! | [`PendingLogin`] | one sign-in under way: consent, then upstream |
 //! | [`Identity`] | who the identity provider says a person is, and which facts may decide |
 //! | [`UpstreamGrant`] | what an upstream has said of a person, and what it is asked again with |
@@ -18,11 +21,14 @@
 mod audit;
 mod browser_session;
 mod client;
+mod client_book;
+mod client_limits;
 mod consent;
 mod email;
 mod grant;
 mod identity;
 mod key_ring;
+mod known_clients;
 mod login;
 mod resource;
 mod revocation;
@@ -32,8 +38,11 @@ mod upstream_grant;
 pub use audit::{AuditEvent, AuditKind};
 pub use browser_session::{BrowserSession, BrowserSessionId, MOST_BROWSER_SESSIONS, living_of};
 pub use client::{
-    Client, ClientAuthMethod, ClientId, ClientOrigin, ClientRegistration, RedirectMismatch, TrustedReturn,
+    Client, ClientAuthMethod, ClientId, ClientOrigin, ClientRegistration, HeldSecret, RedirectMismatch,
+    SecretPlace, TrustedReturn,
 };
+pub use client_book::{APPLICATION_LIFETIME, Application, Decision, MOST_APPLICATIONS, OperatorClient};
+pub use client_limits::{BeyondLimits, ClientLimits};
 pub use consent::{ConsentKey, RememberedConsent};
 pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
 pub use grant::{
@@ -43,6 +52,7 @@ pub use identity::{Account, Identity, InvalidAccount, PersonId, PersonTag, Upstr
 pub use key_ring::{
     Haste, KeyRing, KeyState, KeysNow, NOTICED, NewKey, PUBLISHED_AFTER, PUBLISHED_AHEAD, RingKey,
 };
+pub use known_clients::KnownClient;
 pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin, ShownTo};
 pub use resource::{Resource, Resources};
 pub use revocation::{NotBefore, Revoked};

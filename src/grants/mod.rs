@@ -5,8 +5,9 @@
 //!
 //! 1. read what the request presents: `authorization_code`, `refresh_token`; its MAC tells the grant
 //! 2. authenticate the client (before anything is consumed: INT-52), and look the grant up
-//! 3. it is this client's, and for this resource
-//! 4. at a refresh: ask the upstream again; ask policy again, and narrow the scopes
+//! 3. it is this client's, which may still be used here, and for this resource
+//! 4. at a refresh: ask the upstream again; ask policy again, and narrow the scopes to what the client
+//!    may have
 //! 5. one atomic write: redeem or rotate
 //! 6. mint from the [`Authorization`] that the write proved
 //! 7. audit, answer
@@ -22,9 +23,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::clients::{AuthenticatedClient, Authenticator, Credentials};
+use crate::clients::{Admission, AuthenticatedClient, Authenticator, Clients, Credentials};
 use crate::clock::{Clock, Timestamp};
-use crate::domain::{AuditEvent, AuditKind, Grant, GrantId, NotBefore, Resources, RotationRules};
+use crate::domain::{
+    AuditEvent, AuditKind, ClientLimits, Grant, GrantId, NotBefore, Resources, RotationRules,
+};
 use crate::people::People;
 use crate::policy::{Asked, Policy, Verdict};
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, ScopeSet};
@@ -47,6 +50,8 @@ pub struct GrantRules {
 pub struct TokenEndpoint {
     /// Who is calling.
     pub authenticator: Arc<Authenticator>,
+    /// Which clients may be used at all.
+    pub clients: Clients,
     /// What upstreams say of people.
     pub people: People,
     /// What is remembered.
@@ -124,10 +129,12 @@ impl TokenEndpoint {
         let known = known.map_err(OAuthError::unavailable)?;
         let mut grant = self.own_grant(&client, found, &revoked, now)?;
         check_resource(&grant, form)?;
+        self.check_client(&client, (&grant, &presented.transition), now).await?;
         if let Transition::Rotate(_) = presented.transition {
             grant = self.with_current_facts(grant, known, now).await?;
         }
-        let scopes = self.scopes_now(&grant, presented.asked.as_ref(), now)?;
+        let limits = &client.client().limits;
+        let scopes = self.scopes_now(&grant, (presented.asked.as_ref(), limits), now)?;
         let authorization = match presented.transition {
             Transition::Redeem => self.redeem(&client, grant, &scopes, now).await?,
             Transition::Rotate(generation) => self.rotate(grant, generation, &scopes, now).await?,
@@ -166,11 +173,32 @@ impl TokenEndpoint {
         Ok(grant)
     }
 
+    /// What the operator has taken from a client since the sign-in. The answer is that of a grant that is
+    /// over: the client keeps its registration and sends the person to sign in, where our page says what
+    /// is the matter. At `invalid_client` it would register anew, in vain.
+    async fn check_client(
+        &self,
+        client: &AuthenticatedClient,
+        (grant, transition): (&Grant, &Transition),
+        now: Timestamp,
+    ) -> Result<(), OAuthError> {
+        let client = client.client();
+        let admission = self.clients.admission(client, now).await.map_err(OAuthError::unavailable)?;
+        let may_refresh = client.may_refresh || matches!(transition, Transition::Redeem);
+        let why = match (admission, may_refresh) {
+            (Admission::Admitted, true) => return Ok(()),
+            (Admission::Admitted, false) => "the client may not refresh",
+            (Admission::Refused | Admission::Waits(_), _) => "the client is not admitted",
+        };
+        self.journal.record(AuditEvent::new(AuditKind::RefreshDenied, now).grant(grant).because(why));
+        Err(invalid_grant())
+    }
+
     /// Policy is asked every time (SEC-090); then what is asked is cut out of what is held.
     fn scopes_now(
         &self,
         grant: &Grant,
-        asked: Option<&ScopeSet>,
+        (asked, limits): (Option<&ScopeSet>, &ClientLimits),
         now: Timestamp,
     ) -> Result<ScopeSet, OAuthError> {
         let held = match self.resources.find(&grant.resource) {
@@ -180,9 +208,12 @@ impl TokenEndpoint {
             }
             None => Err("the resource is not configured any more".to_owned()),
         };
+        let held = held.map_err(|why| format!("policy grants nothing any more: {why}"));
+        let held =
+            held.and_then(|held| limits.narrow(&grant.resource, &held).map_err(|beyond| beyond.to_string()));
         let held = held.map_err(|why| {
             let event = AuditEvent::new(AuditKind::RefreshDenied, now).grant(grant);
-            self.journal.record(event.because(format!("policy grants nothing any more: {why}")));
+            self.journal.record(event.because(why));
             invalid_grant()
         })?;
         let scopes = match asked {

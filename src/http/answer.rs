@@ -137,8 +137,13 @@ pub(super) fn go(url: &str) -> Response {
 pub(super) fn problem(broker: &Broker, error: &PageError, request: &RequestId) -> Response {
     let (problem, detail, back) = words(error);
     log(error, problem);
+    let approval = if let PageError::AwaitsApproval(code) = error { Some(code.as_str()) } else { None };
+    // Only here is there somebody who can change it.
+    let asks = matches!(problem, Problem::NotAdmitted | Problem::AwaitsApproval);
     let shown = ErrorPage {
         detail: detail.as_deref(),
+        approval,
+        contact: broker.contact.as_deref().filter(|_| asks),
         request_id: Some(&request.0),
         return_to: back.map(|back| link(back, None)),
         ..ErrorPage::of(broker.issuer.path(), problem)
@@ -173,6 +178,8 @@ fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) 
         }
         // Our own words about a public document, for its author.
         PageError::ClientDocument(fault) => (Problem::ClientDocument, Some(fault.to_string()), None),
+        PageError::NotAdmitted => (Problem::NotAdmitted, None, None),
+        PageError::AwaitsApproval(_) => (Problem::AwaitsApproval, None, None),
         PageError::BadRedirect(mismatch) => (Problem::BadRedirect, Some(mismatch.to_string()), None),
         PageError::BadRequest(text) => (Problem::BadRequest, Some(text.clone()), None),
         PageError::FormNotValid => (Problem::FormReplayed, None, None),

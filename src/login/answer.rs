@@ -124,6 +124,10 @@ pub enum PageError {
     /// The document that the client's identifier leads to makes no client. As with an unknown client,
     /// nothing may be followed.
     ClientDocument(DocumentFault),
+    /// The operator does not let the client in. It is told nothing.
+    NotAdmitted,
+    /// The operator has not said whether the client is let in; this is what to tell them.
+    AwaitsApproval(String),
     /// Not the client's redirect.
     BadRedirect(RedirectMismatch),
     /// The request itself is damaged.

@@ -32,6 +32,7 @@ impl Login {
         let to = client
             .trusted_return(redirect)
             .map_err(|mismatch| AuthorizeError::Show(PageError::BadRedirect(mismatch)))?;
+        self.admitted(&client, now).await.map_err(AuthorizeError::Show)?;
         let state = params.one("state").map_err(bad)?;
         if state.is_some_and(|state| state.len() > LONGEST_STATE) {
             let text = format!("state is longer than {LONGEST_STATE} bytes");
@@ -60,6 +61,7 @@ impl Login {
         let challenge = challenge(params)?;
         let resource = self.resource(params)?;
         let scopes = scopes(params, resource)?;
+        let scopes = client.limits.narrow(&resource.url, &scopes)?;
         let wishes = Wishes::read(params)?;
         let request = AuthorizationRequest {
             client_id: client.id.clone(),

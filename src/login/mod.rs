@@ -36,7 +36,7 @@ mod wishes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clients::Clients;
+use crate::clients::{Admission, Clients};
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{AuditEvent, AuditKind, Client, PendingLogin, Resources, TrustedReturn};
 use crate::people::People;
@@ -115,7 +115,24 @@ impl Login {
         let client = client.ok_or(PageError::UnknownClient)?;
         let trusted = client.trusted_return(Some(request.redirect_uri.as_str()));
         let trusted = trusted.map_err(PageError::BadRedirect)?;
+        self.admitted(&client, now).await?;
         Ok((client, trusted))
+    }
+
+    /// Does the operator let the client in? One that nobody has said anything about waits from now on.
+    async fn admitted(&self, client: &Client, now: Timestamp) -> Result<(), PageError> {
+        match self.clients.admission(client, now).await? {
+            Admission::Admitted => Ok(()),
+            Admission::Refused => Err(PageError::NotAdmitted),
+            Admission::Waits(application) => {
+                let code = application.code();
+                if self.store.await_approval(&application, now).await? {
+                    let event = AuditEvent::new(AuditKind::ClientWaits, now).client(&client.id);
+                    self.journal.record(event.because(format!("as {code}")));
+                }
+                Err(PageError::AwaitsApproval(code))
+            }
+        }
     }
 
     fn record(&self, kind: AuditKind, login: &PendingLogin, reason: Option<&str>, now: Timestamp) {

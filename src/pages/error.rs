@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::contact::Contact;
 use super::{ReturnLink, assets, clean, print};
 
 /// An error page. [`ErrorPage::of`] fills in the words of a [`Problem`].
@@ -18,6 +19,10 @@ pub struct ErrorPage<'a> {
     pub advice: &'a str,
     /// What someone else said about it: hostile (SEC-046).
     pub detail: Option<&'a str>,
+    /// What the administrator has to be told, to decide about it.
+    pub approval: Option<&'a str>,
+    /// Whom to ask: an email address, a web address, or words.
+    pub contact: Option<&'a str>,
     /// Names this request in the operator's log.
     pub request_id: Option<&'a str>,
     /// The way back to the client, where there is one.
@@ -29,7 +34,17 @@ impl<'a> ErrorPage<'a> {
     #[must_use]
     pub fn of(base: &'a str, problem: Problem) -> Self {
         let [title, explanation, advice] = problem.words();
-        Self { base, title, explanation, advice, detail: None, request_id: None, return_to: None }
+        Self {
+            base,
+            title,
+            explanation,
+            advice,
+            detail: None,
+            approval: None,
+            contact: None,
+            request_id: None,
+            return_to: None,
+        }
     }
 
     /// The page as HTML.
@@ -48,6 +63,10 @@ pub enum Problem {
     ClientDocument,
     /// 503: the client's metadata document cannot be fetched now (INT-43).
     ClientDocumentUnavailable,
+    /// 403: the operator does not let the client in.
+    NotAdmitted,
+    /// 403: the operator has not yet said whether the client is let in.
+    AwaitsApproval,
     /// 400: the answer would go where the client has not registered (SEC-001, SEC-004).
     BadRedirect,
     /// 400: anything else about the request that cannot be told to the client.
@@ -75,10 +94,12 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownClient,
         Self::ClientDocument,
         Self::ClientDocumentUnavailable,
+        Self::NotAdmitted,
+        Self::AwaitsApproval,
         Self::BadRedirect,
         Self::BadRequest,
         Self::SignInOver,
@@ -103,7 +124,8 @@ impl Problem {
             | Self::SignInOver
             | Self::WrongBrowser
             | Self::ForeignAnswer => 400,
-            Self::FormReplayed => 403,
+            // Not 400: to some clients exactly that means an unknown client, and they register anew (INT-45).
+            Self::NotAdmitted | Self::AwaitsApproval | Self::FormReplayed => 403,
             Self::NotFound => 404,
             Self::WrongHost => 421,
             Self::UpstreamFailed => 502,
@@ -112,6 +134,7 @@ impl Problem {
     }
 
     /// Title, explanation, advice.
+    #[expect(clippy::too_many_lines, reason = "one entry for each problem, to be read as a list")]
     const fn words(self) -> [&'static str; 3] {
         match self {
             Self::UnknownClient => [
@@ -128,6 +151,16 @@ impl Problem {
                 "The application's website does not answer",
                 "The application that sent you here says what it is in a document on its own website, which cannot be read at the moment.",
                 "Wait a minute, then go back to the application and connect again.",
+            ],
+            Self::NotAdmitted => [
+                "This application is not admitted here",
+                "Your organisation decides which applications may be connected, and the one that sent you here is not among them. Nothing was sent back to it.",
+                "Use an application that your organisation admits, or ask your administrator about this one.",
+            ],
+            Self::AwaitsApproval => [
+                "This application waits for approval",
+                "Your organisation decides which applications may be connected, and nobody has decided about the one that sent you here. Nothing was sent back to it.",
+                "Ask your administrator to approve the application, and tell them the code below. Then connect again from the application.",
             ],
             Self::BadRedirect => [
                 "The answer would go to the wrong place",

@@ -20,6 +20,7 @@
 pub mod assets;
 pub mod clean;
 mod consent;
+mod contact;
 pub mod csp;
 mod error;
 mod index;

@@ -2,8 +2,8 @@
 
 use askama::Template;
 
+use super::contact::Contact;
 use super::{ReturnLink, ServerView, assets, clean, print};
-use crate::domain::EmailAddress;
 
 /// The page for a person to whom policy grants nothing on this server.
 #[derive(Debug, Template)]
@@ -27,32 +27,10 @@ pub struct NoAccessPage<'a> {
     pub return_to: Option<ReturnLink>,
 }
 
-/// Whom to ask, as the page links to it.
-enum Contact<'a> {
-    Email(&'a str),
-    Web(&'a str),
-    Words(&'a str),
-}
-
-impl<'a> NoAccessPage<'a> {
+impl NoAccessPage<'_> {
     /// The page as HTML.
     #[must_use]
     pub fn render(&self) -> String {
         print(self)
-    }
-
-    /// Only plain addresses become links: nothing else can carry another scheme or extra
-    /// mail headers into an `href`.
-    fn contact(&self) -> Option<Contact<'a>> {
-        let text = self.contact.map(str::trim).filter(|text| !text.is_empty())?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '@');
-        let contact = if text.parse::<EmailAddress>().is_ok() && text.chars().all(plain) {
-            Contact::Email(text)
-        } else if url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
-            Contact::Web(text)
-        } else {
-            Contact::Words(text)
-        };
-        Some(contact)
     }
 }

@@ -19,6 +19,19 @@ pub enum ClientKeys {
     JwksUri(url::Url),
 }
 
+impl ClientKeys {
+    /// Public keys as somebody wrote them down: a JWK set.
+    pub fn read(text: &str) -> Result<Self, InvalidClientDocument> {
+        let jwks: Value = serde_json::from_str(text).map_err(|_| "this is not JSON")?;
+        if !jwks.is_object() {
+            return Err("this is not a JWK set".into());
+        }
+        let said = RegistrationRequest { jwks: Some(jwks.clone()), ..RegistrationRequest::default() };
+        check_keys(&said)?;
+        Ok(Self::Jwks(jwks))
+    }
+}
+
 /// What a client's metadata document says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientDocument {

@@ -85,6 +85,13 @@ impl RedirectUri {
         }
     }
 
+    /// The URI without the port that varies: two that [match](Self::matches) are the same here.
+    #[must_use]
+    pub fn without_port(&self) -> String {
+        self.without_loopback_port()
+            .map_or_else(|| self.0.clone(), |(before, after)| format!("{before}{after}"))
+    }
+
     /// http on `127.0.0.1`, `[::1]` or `localhost`: any local program can listen there.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

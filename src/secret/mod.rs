@@ -5,8 +5,10 @@
 //! - [`hash`]: SHA-256 for what we generated ourselves.
 //! - [`keys`]: the operator's secret and the previous ones, and the keys derived from them:
 //!   `seal` has the [`Sealer`] (records at rest), `mac` the [`MacKey`] (refresh tokens, logins).
+//! - [`KeyedHash`]: what is kept of a secret that was handed out.
 
 pub mod hash;
+mod keyed_hash;
 pub mod keys;
 mod mac;
 pub mod random;
@@ -14,6 +16,7 @@ mod seal;
 mod text;
 
 pub use hash::{Digest, first_64_bits};
+pub use keyed_hash::KeyedHash;
 pub use keys::{MasterSecret, WeakSecret};
 pub use mac::MacKey;
 pub use seal::{Opened, SealError, Sealer};

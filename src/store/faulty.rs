@@ -8,13 +8,14 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::domain::{
-    AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant, GrantId,
-    KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, RememberedConsent, Revoked,
-    Rotation, RotationRules, UpstreamGrant, UpstreamSession,
+    Application, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, Decision,
+    EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, OperatorClient, PendingLogin, PersonId,
+    PersonTag, Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant,
+    UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 
-use super::{Store, StoreError};
+use super::{ClientBook, Store, StoreError};
 
 /// The operations of a [`Store`], to name the one that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +62,15 @@ pub enum Operation {
     RecentAudit,
     Ping,
     Tend,
+    OperatorClients,
+    OperatorClient,
+    ReplaceOperatorClient,
+    RemoveOperatorClient,
+    AwaitApproval,
+    Applications,
+    Decide,
+    Decision,
+    Decisions,
 }
 
 #[derive(Debug, Default)]
@@ -352,5 +362,44 @@ impl Store for FaultyStore {
 
     async fn tend(&self, now: Timestamp) -> Result<(), StoreError> {
         self.reach(Operation::Tend)?.tend(now).await
+    }
+}
+
+#[async_trait]
+impl ClientBook for FaultyStore {
+    async fn operator_clients(&self) -> Result<Vec<OperatorClient>, StoreError> {
+        self.reach(Operation::OperatorClients)?.operator_clients().await
+    }
+
+    async fn operator_client(&self, id: &ClientId) -> Result<Option<OperatorClient>, StoreError> {
+        self.reach(Operation::OperatorClient)?.operator_client(id).await
+    }
+
+    async fn replace_operator_client(&self, client: &OperatorClient, from: u64) -> Result<bool, StoreError> {
+        self.reach(Operation::ReplaceOperatorClient)?.replace_operator_client(client, from).await
+    }
+
+    async fn remove_operator_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.reach(Operation::RemoveOperatorClient)?.remove_operator_client(id).await
+    }
+
+    async fn await_approval(&self, application: &Application, now: Timestamp) -> Result<bool, StoreError> {
+        self.reach(Operation::AwaitApproval)?.await_approval(application, now).await
+    }
+
+    async fn applications(&self, now: Timestamp) -> Result<Vec<Application>, StoreError> {
+        self.reach(Operation::Applications)?.applications(now).await
+    }
+
+    async fn decide(&self, decision: &Decision) -> Result<(), StoreError> {
+        self.reach(Operation::Decide)?.decide(decision).await
+    }
+
+    async fn decision(&self, key: &Digest) -> Result<Option<Decision>, StoreError> {
+        self.reach(Operation::Decision)?.decision(key).await
+    }
+
+    async fn decisions(&self) -> Result<Vec<Decision>, StoreError> {
+        self.reach(Operation::Decisions)?.decisions().await
     }
 }

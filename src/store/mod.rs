@@ -1,6 +1,7 @@
 //! State. The operations are sentences, each one atomic; there is no CRUD to misuse.
 //!
 //! - [`Store`]: what the broker asks of a store.
+//! - [`ClientBook`]: the part of it that the operator's commands write.
 //! - [`embedded`]: one process; redb in one file, or the same in memory.
 //! - [`redis`]: several replicas; one Lua script per transition.
 //! - [`revocations`]: what a replica knows of the revocations, and how old that may be.
@@ -13,6 +14,7 @@
 //! ([`crate::secret::Sealer`], the record's key as associated data).
 
 pub mod audit;
+mod client_book;
 mod codec;
 pub mod embedded;
 pub mod faulty;
@@ -33,6 +35,7 @@ use crate::domain::{
 };
 use crate::secret::{Digest, Secret};
 
+pub use client_book::ClientBook;
 pub use embedded::EmbeddedStore;
 pub use redis::RedisStore;
 
@@ -53,7 +56,7 @@ pub enum StoreError {
 /// What the broker remembers. `now` decides expiry; the backend's own TTL only collects garbage
 /// (PRIN-7).
 #[async_trait]
-pub trait Store: Send + Sync + fmt::Debug {
+pub trait Store: ClientBook + fmt::Debug {
     /// Remembers a client that has just registered itself. Of those that were never used there are at
     /// most `most_unused`: the oldest make room (SEC-113).
     async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError>;

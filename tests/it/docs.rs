@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gatelodge::config;
+use gatelodge::domain::KnownClient;
 use gatelodge::pages::{ErrorPage, Problem};
 use gatelodge::protocol::ErrorCode;
 
@@ -155,6 +156,12 @@ fn the_commands_exist() {
         &["explain", "--help"],
         &["admins", "list", "--help"],
         &["admins", "unpin", "--help"],
+        &["clients", "add", "--help"],
+        &["clients", "list", "--help"],
+        &["clients", "rotate-secret", "--help"],
+        &["clients", "remove", "--help"],
+        &["clients", "approve", "--help"],
+        &["clients", "refuse", "--help"],
         &["secret", "--help"],
         &["schema"],
     ] {
@@ -176,6 +183,19 @@ fn every_error_is_explained() {
     }
     for challenge in ["`invalid_token`", "`insufficient_scope`"] {
         assert!(operations.contains(challenge), "{challenge} is not explained");
+    }
+}
+
+/// The applications that are known by name stand in the table, each with where its answers go.
+#[test]
+fn every_known_client_stands_in_the_table() {
+    let page = read("docs/clients.md");
+    for known in KnownClient::ALL {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", known.name)));
+        let row = row.unwrap_or_else(|| panic!("docs/clients.md lacks {}", known.name));
+        for place in known.places().chain(known.documents().iter().map(ToString::to_string)) {
+            assert!(row.contains(&format!("`{place}`")), "docs/clients.md lacks {place} of {}", known.name);
+        }
     }
 }
 

@@ -19,6 +19,8 @@ mod authorize;
 mod browser_session;
 mod cli;
 mod client_documents;
+mod client_policy;
+mod clients_command;
 mod clock_skew;
 mod config;
 mod connections;

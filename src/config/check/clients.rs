@@ -2,21 +2,28 @@
 
 use super::super::defaults;
 use super::super::fault::Place;
-use super::super::raw::{CLIENT_AUTHS, RawClient};
+use super::super::list_or::ListOr;
+use super::super::raw_clients::{RawClient, RawClients};
 use super::super::settings::{ClientAuth, ClientConfig, ResourceConfig};
-use super::super::text::Located;
 use super::values::Checker;
 use super::{Checked, Partly};
-use crate::protocol::{RedirectUri, ResourceUri};
-use crate::secret::MasterSecret;
+use crate::domain::ClientLimits;
+use crate::protocol::{RedirectUri, ResourceUri, Scope};
 
 impl Checker<'_> {
     pub(super) fn clients(
         &mut self,
-        raw: &[Located<RawClient>],
+        raw: Option<&RawClients>,
         resources: &Partly<ResourceConfig>,
     ) -> Checked<Vec<ClientConfig>> {
-        let list = Place::root().key("clients", Place::root().spot);
+        let clients = Place::root().key("clients", Place::root().spot);
+        let (list, raw) = match raw {
+            None => (clients, [].as_slice()),
+            Some(ListOr::List(list)) => (clients, list.as_slice()),
+            Some(ListOr::Mapping(raw, spot)) => {
+                (clients.key("named", *spot), raw.named.as_deref().unwrap_or_default())
+            }
+        };
         let mut clients: Vec<ClientConfig> = Vec::with_capacity(raw.len());
         let mut failed = None;
         for (i, raw) in raw.iter().enumerate() {
@@ -60,45 +67,77 @@ impl Checker<'_> {
                     checker.report(&value.place, problem, "write the whole URL as the client sends it")
                 })
             });
-        let auth = self.client_auth(raw, place);
-        let secret = self.secret(place, "secret", raw.secret.as_ref(), raw.secret_file.as_ref())?;
-        let secret = match secret {
-            // A client's secret has to be as strong as the operator's own (SEC-168).
-            Some((secret, at)) => match MasterSecret::new(secret.clone()) {
-                Ok(_) => Some(secret),
-                Err(weak) => return Err(self.report(&at, weak.to_string(), "")),
-            },
-            None => None,
-        };
+        let auth = self.client_proof(raw, place);
+        let limits = self.client_limits(raw, place, resources);
+        let may_refresh = self.may_refresh(raw, place);
+        let introspects = introspects?;
+        let auth = auth?;
+        if let (Some(list), ClientAuth::None) = (&raw.introspects, &auth) {
+            // Only who proves itself may ask about tokens (SEC-130).
+            let at = place.key("introspects", list.spot);
+            let problem = "needs a secret: a public client cannot prove who asks";
+            return Err(self.report(&at, problem, "add `secret`"));
+        }
         Ok(ClientConfig {
-            introspects: introspects?,
+            introspects,
             id: id?,
             name: name?.text,
             redirect_uris: redirect_uris?,
-            secret,
-            auth: auth?,
+            auth,
+            may_refresh: may_refresh?,
+            limits: limits?,
         })
     }
 
-    /// Only who proves itself may ask about tokens (SEC-130).
+    /// What it may ask for: each server and scope has to exist.
+    fn client_limits(
+        &mut self,
+        raw: &RawClient,
+        place: &Place,
+        resources: &Partly<ResourceConfig>,
+    ) -> Checked<ClientLimits> {
+        let servers = self.distinct(place, "resources", raw.resources.as_ref(), |checker, value| {
+            checker.known_resource(value, resources)
+        });
+        let scopes = self.distinct(place, "scopes", raw.scopes.as_ref(), |checker, value| {
+            let scope = value.text.parse::<Scope>().ok();
+            let has = |resource: &ResourceConfig| {
+                scope.as_ref().is_some_and(|scope| resource.scopes.iter().any(|(known, _)| known == scope))
+            };
+            let exists = !resources.complete || resources.good.iter().any(has);
+            scope.filter(|_| exists).ok_or_else(|| {
+                let problem = format!("no server has the scope {}", value.quoted());
+                checker.report(&value.place, problem, "write one that stands under `resources`")
+            })
+        });
+        Ok(ClientLimits {
+            scopes: Some(scopes?.into_iter().collect()).filter(|_| raw.scopes.is_some()),
+            resources: Some(servers?).filter(|_| raw.resources.is_some()),
+        })
+    }
+
+    fn may_refresh(&mut self, raw: &RawClient, place: &Place) -> Checked<bool> {
+        let Some(list) = &raw.grant_types else { return Ok(true) };
+        let [code, refresh] = defaults::CLIENT_GRANTS;
+        let grants = self.distinct(place, "grant_types", Some(list), |checker, value| {
+            checker.word(value, &[(code, code), (refresh, refresh)])
+        })?;
+        if !grants.contains(&code) {
+            let at = place.key("grant_types", list.spot);
+            return Err(self.report(&at, "lacks authorization_code, with which everything begins", "add it"));
+        }
+        Ok(grants.contains(&refresh))
+    }
+
     fn introspects(
         &mut self,
         raw: &RawClient,
         place: &Place,
         resources: &Partly<ResourceConfig>,
     ) -> Checked<Vec<ResourceUri>> {
-        let servers = self.list(place, "introspects", raw.introspects.as_ref(), |checker, value| {
+        self.list(place, "introspects", raw.introspects.as_ref(), |checker, value| {
             checker.known_resource(value, resources)
-        })?;
-        if let (Some(list), None, None) = (&raw.introspects, &raw.secret, &raw.secret_file) {
-            let at = place.key("introspects", list.spot);
-            return Err(self.report(
-                &at,
-                "needs a secret: a public client cannot prove who asks",
-                "add `secret`",
-            ));
-        }
-        Ok(servers)
+        })
     }
 
     fn client_id(&mut self, raw: &RawClient, place: &Place) -> Checked<String> {
@@ -114,20 +153,5 @@ impl Checker<'_> {
             return Err(self.report(&value.place, problem, instead));
         }
         Ok(value.text)
-    }
-
-    fn client_auth(&mut self, raw: &RawClient, place: &Place) -> Checked<ClientAuth> {
-        let has_secret = raw.secret.is_some() || raw.secret_file.is_some();
-        if let (Some(auth), false) = (&raw.auth, has_secret) {
-            let at = place.key("auth", auth.spot);
-            return Err(self.report(&at, "has no effect without a secret", "remove it, or add a secret"));
-        }
-        if !has_secret {
-            return Ok(ClientAuth::None);
-        }
-        let [basic, post] = CLIENT_AUTHS;
-        let words = [(basic, ClientAuth::ClientSecretBasic), (post, ClientAuth::ClientSecretPost)];
-        let value = self.or_default(place, "auth", raw.auth.as_ref(), defaults::CLIENT_AUTH)?;
-        self.word(&value, &words)
     }
 }

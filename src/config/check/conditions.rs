@@ -10,7 +10,7 @@ use super::super::text::Texts;
 use super::access::Known;
 use super::values::{Checker, Value};
 use super::{Checked, Partly};
-use crate::domain::{Account, ClientId, Conditions, DomainName, EmailAddress, UpstreamId};
+use crate::domain::{Account, ClientId, Conditions, DomainName, EmailAddress, OperatorClient, UpstreamId};
 use crate::protocol::{ClientIdUrl, ResourceUri};
 
 /// Claims that must not decide by themselves, and what to write instead (identity requirements).
@@ -212,8 +212,10 @@ impl Checker<'_> {
 
     /// A client that is configured, or that may register itself.
     fn possible_client(&mut self, value: &Value, known: Known<'_>) -> Checked<ClientId> {
+        // Those that are added by command are not known here.
+        let is_by_command = OperatorClient::is_meant(&value.text);
         let may_be_a_url = known.urls_are_clients && ClientIdUrl::parse(&value.text).is_ok();
-        match known.only_clients.filter(|_| !may_be_a_url) {
+        match known.only_clients.filter(|_| !may_be_a_url && !is_by_command) {
             Some(only) if !only.contains(&value.text.as_str()) => {
                 let problem = format!(
                     "the rule can never match {}: no client has this id, and registration is closed",

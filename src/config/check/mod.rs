@@ -12,13 +12,15 @@
 //! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
 //! | [`access`], [`rules`], [`conditions`], [`hierarchy`] | who may do what, and whether anyone ever can |
-//! | [`clients`] | clients that are known beforehand |
+//! | [`clients`], [`client_proof`], [`client_policy`] | clients that are known beforehand, and which others there may be |
 //!
 //! A check reads all of its values before it gives up on any, so one run reports everything.
 
 mod access;
 mod browser_sessions;
 mod client_documents;
+mod client_policy;
+mod client_proof;
 mod clients;
 mod conditions;
 mod hierarchy;
@@ -69,7 +71,8 @@ impl Checker<'_> {
         let browser_sessions = self.browser_sessions(&raw.browser_sessions);
         let signing = self.signing(&raw.signing);
         let registration = self.registration(&raw.registration);
-        let clients = self.clients(raw.clients.as_deref().unwrap_or_default(), &resources);
+        let clients = self.clients(raw.clients.as_ref(), &resources);
+        let client_policy = self.client_policy(raw.clients.as_ref());
         let client_documents = self.client_documents(&raw.client_documents);
         let only_clients = match (&registration, &client_documents, &clients) {
             (Ok(registration), Ok(documents), Ok(clients)) if !registration.open => {
@@ -104,6 +107,7 @@ impl Checker<'_> {
             registration: registration?,
             client_documents: client_documents?,
             clients: clients?,
+            client_policy: client_policy?,
             logs: logs?,
         })
     }

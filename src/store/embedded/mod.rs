@@ -3,6 +3,7 @@
 //! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `clients`: client applications; `unused_clients`: which of them nobody has used.
+//! - `client_book`: what the operator says about clients.
 //! - `grants`: how a grant stands in its table, and a person's grants together.
 //! - `held`: the database file: its mode, its room, its life after a fault.
 //! - `tables`: the tables, and how a record is put and read.
@@ -17,6 +18,7 @@
 
 mod audit;
 mod browser_sessions;
+mod client_book;
 mod clients;
 mod grants;
 mod held;

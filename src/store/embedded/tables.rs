@@ -18,6 +18,9 @@ use crate::store::{StoreError, codec};
 /// Records with an expiry, by name.
 pub(super) type Expiring = TableDefinition<'static, &'static str, (u64, &'static [u8])>;
 
+/// Records that stay, by name.
+pub(super) type Plain = TableDefinition<'static, &'static str, &'static [u8]>;
+
 pub(super) const CLIENTS: Expiring = TableDefinition::new("clients");
 /// Clients that registered themselves and were never used: their names in the order in which they came,
 pub(super) const UNUSED_CLIENTS: TableDefinition<'static, u64, &'static str> =
@@ -35,8 +38,12 @@ pub(super) const BROWSER_SESSIONS: Expiring = TableDefinition::new("browser_sess
 pub(super) const CONSENTS: Expiring = TableDefinition::new("consents");
 /// What upstreams have said of people.
 pub(super) const UPSTREAM_GRANTS: Expiring = TableDefinition::new("upstream_grants");
-pub(super) const SIGNING_KEYS: TableDefinition<'static, &'static str, &'static [u8]> =
-    TableDefinition::new("signing_keys");
+pub(super) const SIGNING_KEYS: Plain = TableDefinition::new("signing_keys");
+/// Clients that were added by command.
+pub(super) const OPERATOR_CLIENTS: Plain = TableDefinition::new("operator_clients");
+/// Clients that wait for approval, and what was decided about them.
+pub(super) const APPLICATIONS: Expiring = TableDefinition::new("applications");
+pub(super) const DECISIONS: Plain = TableDefinition::new("decisions");
 /// Revocations by name: the moment, and until when it matters.
 pub(super) const NOT_BEFORE: TableDefinition<'static, &'static str, (u64, u64)> =
     TableDefinition::new("not_before");
@@ -47,8 +54,17 @@ pub(super) const ADMIN_PINS: TableDefinition<'static, &'static str, &'static str
 pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
 
 /// Every table that garbage collection looks at.
-pub(super) const COLLECTED: [Expiring; 8] =
-    [CLIENTS, ASSERTIONS, LOGINS, GRANTS, UPSTREAM_SESSIONS, UPSTREAM_GRANTS, BROWSER_SESSIONS, CONSENTS];
+pub(super) const COLLECTED: [Expiring; 9] = [
+    CLIENTS,
+    ASSERTIONS,
+    LOGINS,
+    GRANTS,
+    UPSTREAM_SESSIONS,
+    UPSTREAM_GRANTS,
+    BROWSER_SESSIONS,
+    CONSENTS,
+    APPLICATIONS,
+];
 
 /// The expiry of what never expires.
 const NEVER: u64 = u64::MAX;

@@ -40,6 +40,21 @@ impl Keys {
         format!("{}unused", self.prefix)
     }
 
+    /// The clients that were added by command, one field for each.
+    pub(super) fn operator_clients(&self) -> String {
+        format!("{}operator-clients", self.prefix)
+    }
+
+    /// The clients that wait for approval, one field for each.
+    pub(super) fn applications(&self) -> String {
+        format!("{}applications", self.prefix)
+    }
+
+    /// What was decided about them, one field for each.
+    pub(super) fn decisions(&self) -> String {
+        format!("{}decisions", self.prefix)
+    }
+
     /// That a client's assertion has been used.
     pub(super) fn assertion(&self, assertion: &Digest) -> String {
         format!("{}assertion:{{{}}}", self.prefix, assertion.as_str())

@@ -5,6 +5,7 @@
 //! - [`Servers`]: one server, a primary behind sentinels, or a cluster.
 //! - `connections`: how a command gets to the server that serves its key; bounded in time.
 //! - `memory`: whether Redis keeps what it was given.
+//! - `client_book`: what the operator says about clients.
 //! - `grants`: a person's grants, as the scripts keep them.
 //! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
@@ -19,6 +20,8 @@
 //! |---|---|---|
 //! | client | hash | `exp`; `unused`: the same, until somebody uses it; `body` (JSON) |
 //! | unused clients | sorted set | the names of client records, in the order of their registration |
+//! | clients by command | hash | of each client its version and JSON |
+//! | applications, decisions | hash | of each its date and JSON |
 //! | login | hash | `exp`, `step`; `body` (sealed) |
 //! | session at an upstream | hash | `exp`, `person` |
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
@@ -37,6 +40,7 @@
 
 mod audit;
 mod browser_sessions;
+mod client_book;
 mod clients;
 mod connections;
 mod grants;

@@ -65,6 +65,8 @@ pub(super) struct Scripts {
     pub(super) keep_upstream_grant: Script,
     pub(super) pin_admin: Script,
     pub(super) replace_key_ring: Script,
+    pub(super) replace_record: Script,
+    pub(super) await_approval: Script,
     pub(super) revoke: Script,
     pub(super) append_audit: Script,
 }
@@ -90,6 +92,8 @@ impl Scripts {
             keep_upstream_grant: script!("keep_upstream_grant.lua"),
             pin_admin: script!("pin_admin.lua"),
             replace_key_ring: script!("replace_key_ring.lua"),
+            replace_record: script!("replace_record.lua"),
+            await_approval: script!("await_approval.lua"),
             revoke: script!("revoke.lua"),
             append_audit: script!("append_audit.lua"),
         }

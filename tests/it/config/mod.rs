@@ -3,6 +3,7 @@
 mod access;
 mod basics;
 mod client_documents;
+mod client_policy;
 mod example;
 mod people;
 mod secrets;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
-    AuthorizationRequest, BrowserSession, Client, ClientAuthMethod, ClientId, ClientOrigin, FormProof, Grant,
-    GrantId, GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin, PersonId,
-    UpstreamCredential, UpstreamGrant, UpstreamId, UpstreamSession, UpstreamToken,
+    AuthorizationRequest, BrowserSession, Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin,
+    FormProof, Grant, GrantId, GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin,
+    PersonId, UpstreamCredential, UpstreamGrant, UpstreamId, UpstreamSession, UpstreamToken,
 };
 use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet, SigningAlgorithm};
 use gatelodge::secret::{Digest, Secret, random};
@@ -34,6 +34,7 @@ pub(crate) fn client(id: &str) -> Client {
         auth: ClientAuthMethod::ClientSecretBasic(Digest::of("secret")),
         origin: ClientOrigin::Registered,
         may_refresh: true,
+        limits: ClientLimits::default(),
         created_at: NOW,
         expires_at: Some(later(3600)),
         registration: None,

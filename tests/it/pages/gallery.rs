@@ -4,7 +4,7 @@
 //! load, to be looked at.
 
 use gatelodge::clock::Timestamp;
-use gatelodge::domain::{Client, ClientAuthMethod, ClientId, ClientOrigin};
+use gatelodge::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin};
 use gatelodge::pages::{
     ClientView, ConsentPage, ErrorPage, FindProblem, FindView, IndexPage, NoAccessPage, Problem, ReturnLink,
     ReturnPage, ScopeView, ServerView, SessionNews, SignOutPage, SignedInView, SignedOutPage, UpstreamView,
@@ -29,6 +29,7 @@ pub(super) fn link(uri: &str, name: Option<&str>, parameters: &[(&str, &str)]) -
         auth: ClientAuthMethod::None,
         origin: ClientOrigin::Registered,
         may_refresh: true,
+        limits: ClientLimits::default(),
         created_at: Timestamp::from_unix(0),
         expires_at: None,
         registration: None,
@@ -199,7 +200,25 @@ fn other_pages() -> Vec<(&'static str, String)> {
             &[("error", "invalid_scope"), ("state", HOSTILE)],
         ),
     };
+    let not_admitted = ErrorPage {
+        contact: Some("https://it.example.com/apps"),
+        request_id: Some("req_01J9ZK3W8Q"),
+        ..ErrorPage::of("", Problem::NotAdmitted)
+    };
+    let waits = ErrorPage {
+        approval: Some("3f9a-0c41-77de-b802"),
+        contact: Some("it-help@example.com"),
+        ..ErrorPage::of("", Problem::AwaitsApproval)
+    };
+    let waits_hostile = ErrorPage {
+        approval: Some(HOSTILE),
+        contact: Some(HOSTILE),
+        ..ErrorPage::of("", Problem::AwaitsApproval)
+    };
     vec![
+        ("not-admitted", not_admitted.render()),
+        ("waits", waits.render()),
+        ("waits-hostile", waits_hostile.render()),
         ("no-access", denied.render()),
         (
             "no-access-hostile",

@@ -2,6 +2,7 @@
 //!
 //! - `backend`: the stores under test.
 //! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
+//! - `client_book`: what the operator says about clients.
 //! - `people`: all the grants of one person; `pins`: whose an admin's address is.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `upstream_grants`: what upstreams have said of people.
@@ -13,6 +14,7 @@
 
 mod backend;
 mod browser_sessions;
+mod client_book;
 mod clients;
 mod codes;
 mod embedded;
@@ -71,6 +73,11 @@ on_every_backend! {
         clients::a_forgotten_client_is_gone,
         clients::one_of_many_uses_an_assertion,
         clients::hostile_client_ids_do_not_meet,
+        client_book::a_client_by_command_stays_until_it_is_removed,
+        client_book::one_of_many_changes_a_client_by_command,
+        client_book::an_application_waits_for_its_time,
+        client_book::applications_are_bounded,
+        client_book::a_decision_stays,
         logins::a_login_is_over_at_its_end,
         logins::one_of_many_advances_a_login,
         logins::an_expired_login_does_not_advance,
