@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::clock::Timestamp;
@@ -13,6 +14,7 @@ use crate::protocol::KeySet;
 use crate::protocol::client_document::ClientKeys;
 
 use super::metadata_documents::DocumentFault;
+use super::rate::PerMinute;
 use super::single_flight::SingleFlight;
 
 /// How long fetched keys are used before they are asked for again.
@@ -28,6 +30,7 @@ const MOST: usize = 1000;
 
 #[derive(Debug, Clone)]
 struct Held {
+    uri: Url,
     keys: KeySet,
     fetched_at: Timestamp,
     sought_at: Timestamp,
@@ -37,13 +40,16 @@ struct Held {
 #[derive(Debug, Clone)]
 pub(super) struct KeyDirectory {
     fetcher: Documents,
+    budget: Arc<PerMinute<String>>,
+    places: Arc<Semaphore>,
     held: Arc<Mutex<HashMap<ClientId, Held>>>,
     flights: SingleFlight<Result<KeySet, DocumentFault>>,
 }
 
 impl KeyDirectory {
-    pub(super) fn new(fetcher: Documents) -> Self {
-        Self { fetcher, held: Arc::default(), flights: SingleFlight::default() }
+    /// Shares its bounds with the documents: keys are fetched at the word of strangers, too (SEC-128).
+    pub(super) fn new(fetcher: Documents, budget: Arc<PerMinute<String>>, places: Arc<Semaphore>) -> Self {
+        Self { fetcher, budget, places, held: Arc::default(), flights: SingleFlight::default() }
     }
 
     /// A client's keys, this one among them if it can be had.
@@ -58,7 +64,7 @@ impl KeyDirectory {
             ClientKeys::Jwks(jwks) => return Ok(KeySet::from_jwks(jwks)),
             ClientKeys::JwksUri(uri) => uri,
         };
-        let held = self.held(|held| held.get(client).cloned());
+        let held = self.held(|held| held.get(client).cloned()).filter(|held| held.uri == *uri);
         if let Some(held) = &held {
             let serves = now.since(held.fetched_at) < FRESH && held.keys.knows(kid);
             let was_just_sought = now.since(held.sought_at) < REFETCH;
@@ -66,10 +72,17 @@ impl KeyDirectory {
             if serves || (was_just_sought && is_good) {
                 return Ok(held.keys.clone());
             }
+            if was_just_sought {
+                return Err(DocumentFault::Busy);
+            }
         }
-        let flight = self.flights.join(client.as_str(), || {
+        let was_good = held.as_ref().is_some_and(|held| !held.keys.is_empty());
+        let name = format!("{client} {uri}");
+        let flight = self.flights.join(&name, || {
+            let host = uri.host_str().unwrap_or_default().to_owned();
+            let may_begin = was_good || self.budget.allows(&host);
             let (this, client, uri) = (self.clone(), client.clone(), uri.clone());
-            Some(async move { this.fetch(&client, &uri, now).await })
+            may_begin.then_some(async move { this.fetch(&client, &uri, now).await })
         });
         match (flight.await.unwrap_or(Err(DocumentFault::Busy)), held) {
             (Err(DocumentFault::Unreachable(fault)), Some(held))
@@ -79,18 +92,26 @@ impl KeyDirectory {
                 self.hold(client, Held { sought_at: now, ..held.clone() });
                 Ok(held.keys)
             }
+            (Err(fault), _) if !was_good => {
+                // Remembered as well: whoever asks again at once costs its host nothing.
+                let never = Timestamp::from_unix(0);
+                let none = KeySet::default();
+                self.hold(client, Held { uri: uri.clone(), keys: none, fetched_at: never, sought_at: now });
+                Err(fault)
+            }
             (fetched, _) => fetched,
         }
     }
 
     async fn fetch(&self, client: &ClientId, uri: &Url, now: Timestamp) -> Result<KeySet, DocumentFault> {
+        let _place = self.places.try_acquire().map_err(|_| DocumentFault::Busy)?;
         let document = self.fetcher.get(uri, LARGEST).await?;
         let jwks = serde_json::from_slice(&document.body);
         let keys = jwks.map(|jwks| KeySet::from_jwks(&jwks)).unwrap_or_default();
         if keys.is_empty() {
             return Err(DocumentFault::NoKeys);
         }
-        self.hold(client, Held { keys: keys.clone(), fetched_at: now, sought_at: now });
+        self.hold(client, Held { uri: uri.clone(), keys: keys.clone(), fetched_at: now, sought_at: now });
         Ok(keys)
     }
 

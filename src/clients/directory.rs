@@ -45,9 +45,9 @@ impl From<FindClientError> for OAuthError {
     fn from(error: FindClientError) -> Self {
         match error {
             FindClientError::Store(_)
-            | FindClientError::Document(DocumentFault::Unreachable(_) | DocumentFault::Busy) => {
-                Self::unavailable(error)
-            }
+            | FindClientError::Document(
+                DocumentFault::Unreachable(_) | DocumentFault::Busy | DocumentFault::Store(_),
+            ) => Self::unavailable(error),
             FindClientError::Document(_) => Self::new(ErrorCode::InvalidClient, error.to_string()),
         }
     }

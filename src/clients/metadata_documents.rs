@@ -18,7 +18,7 @@ use crate::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrig
 use crate::outbound::documents::{DocumentError, Documents};
 use crate::protocol::client_document::{ClientDocument, ClientKeys, InvalidClientDocument};
 use crate::protocol::{ClientIdUrl, InvalidClientIdUrl, KeySet};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 use super::FindClientError;
 use super::client_keys::KeyDirectory;
@@ -67,8 +67,16 @@ pub enum DocumentFault {
     #[error(transparent)]
     Url(#[from] InvalidClientIdUrl),
     /// Its host answers, and not with a document.
-    #[error("the host {0}")]
-    NoDocument(&'static str),
+    #[error("the host {what}")]
+    NoDocument {
+        /// What it did instead.
+        what: &'static str,
+        /// May that be of the moment?
+        may_pass: bool,
+    },
+    /// The store cannot forget what its host has taken back.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
     /// There are no keys where the document says so.
     #[error("its jwks_uri leads to no key that can be used")]
     NoKeys,
@@ -83,11 +91,22 @@ pub enum DocumentFault {
     Busy,
 }
 
+impl DocumentFault {
+    /// May it be of the moment, so that the last good document goes on (INT-43)?
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Busy => true,
+            Self::NoDocument { may_pass, .. } => *may_pass,
+            Self::NotAdmitted | Self::Url(_) | Self::NoKeys | Self::Document(_) | Self::Store(_) => false,
+        }
+    }
+}
+
 impl From<DocumentError> for DocumentFault {
     fn from(error: DocumentError) -> Self {
         match error {
             DocumentError::Unreachable { .. } => Self::Unreachable(error),
-            DocumentError::Refused { what, .. } => Self::NoDocument(what),
+            DocumentError::Refused { what, may_pass, .. } => Self::NoDocument { what, may_pass },
         }
     }
 }
@@ -132,7 +151,9 @@ impl MetadataDocuments {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let keys = KeyDirectory::new(fetcher.clone());
+        let budget = Arc::new(PerMinute::new(NEW_PER_MINUTE, clock));
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let keys = KeyDirectory::new(fetcher.clone(), Arc::clone(&budget), Arc::clone(&places));
         Self {
             rules: Arc::new(rules),
             fetcher,
@@ -141,8 +162,8 @@ impl MetadataDocuments {
             held: Arc::default(),
             flights: SingleFlight::default(),
             keys,
-            budget: Arc::new(PerMinute::new(NEW_PER_MINUTE, clock)),
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            budget,
+            places,
         }
     }
 
@@ -172,11 +193,16 @@ impl MetadataDocuments {
         }
         match self.fetched(id, url, held.is_some(), now).await {
             Ok(new) => Ok(new.client.clone()),
-            Err(fault @ (DocumentFault::Unreachable(_) | DocumentFault::Busy)) => {
-                self.last_good(id, held, now).await.ok_or(fault)
-            }
+            Err(fault) if fault.may_pass() => self.last_good(id, held, now).await.ok_or(fault),
             Err(fault) => {
                 tracing::info!(client = %id, %fault, "a client's metadata document is refused");
+                // What its host has taken back does not come back when the host is away.
+                if self.held().remove(id).is_some() {
+                    self.store
+                        .forget_client(id)
+                        .await
+                        .map_err(|fault| DocumentFault::Store(Arc::new(fault)))?;
+                }
                 Err(fault)
             }
         }
@@ -200,6 +226,9 @@ impl MetadataDocuments {
             // A fault of the store's changes nothing: there is no document either way.
             _ => self.store.client(id, now).await.ok().flatten()?,
         };
+        if now.since(client.created_at) >= self.rules.keep {
+            return None;
+        }
         tracing::warn!(client = %id, "a client's metadata document cannot be fetched; the last good one serves");
         let again = Held { client: client.clone(), fetched_at: client.created_at, renew_at: now.plus(RETRY) };
         self.hold(id, Arc::new(again));
@@ -223,18 +252,29 @@ impl MetadataDocuments {
         let document = ClientDocument::read(url.as_str(), &document.body)?;
         let client = described(id.clone(), document, now.plus(self.rules.keep), now);
         let new = Arc::new(Held { client, fetched_at: now, renew_at: now.plus(fresh_for) });
-        // For the time when neither its host nor this process's memory has it.
-        if let Err(fault) = self.store.remember_client(&new.client).await {
-            tracing::warn!(client = %id, %fault, "a client's metadata document could not be kept");
-        }
+        self.keep_if_used(&new.client, now).await;
         self.hold(id, Arc::clone(&new));
         Ok(new)
+    }
+
+    /// For the time when neither its host nor this process's memory has it. Only of a client that somebody
+    /// has used, which its redemption remembers: anybody can publish any number of documents.
+    async fn keep_if_used(&self, client: &Client, now: Timestamp) {
+        let kept = async {
+            match self.store.client(&client.id, now).await? {
+                Some(_) => self.store.remember_client(client).await,
+                None => Ok(()),
+            }
+        };
+        if let Err(fault) = kept.await {
+            tracing::warn!(client = %client.id, %fault, "a client's metadata document could not be kept");
+        }
     }
 
     fn hold(&self, id: &ClientId, new: Arc<Held>) {
         let mut held = self.held();
         if held.len() >= MOST && !held.contains_key(id) {
-            let oldest = held.iter().min_by_key(|(_, held)| held.renew_at).map(|(id, _)| id.clone());
+            let oldest = held.iter().min_by_key(|(_, held)| held.fetched_at).map(|(id, _)| id.clone());
             if let Some(oldest) = oldest {
                 held.remove(&oldest);
             }

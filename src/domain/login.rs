@@ -60,6 +60,9 @@ pub struct AuthorizationRequest {
     pub scopes: ScopeSet,
     /// Whom the client expects to sign in; passed on to the upstream.
     pub login_hint: Option<String>,
+    /// What the client told about itself on the page that the answer is about (SEC-037).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Digest>,
     /// Must somebody sign in at an upstream, whoever is signed in there? The client asked for it
     /// (OpenID Connect Core section 3.1.2.1: `prompt`, `max_age`).
     #[serde(default)]

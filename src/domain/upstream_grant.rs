@@ -106,7 +106,8 @@ impl UpstreamGrant {
         };
         let Some(older) = older else { return Self { credential, ..first } };
         let (credential, spare, claimed_until) = match credential {
-            Some(newer) => (Some(newer), older.credential, never),
+            // One that is being asked with right now may be used up in a moment.
+            Some(newer) => (Some(newer), older.credential.filter(|_| older.claimed_until <= now), never),
             None => (older.credential, older.spare, older.claimed_until),
         };
         let ends_at = ends_at.max(older.ends_at);

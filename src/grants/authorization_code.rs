@@ -3,7 +3,7 @@
 use crate::clients::AuthenticatedClient;
 use crate::clock::Timestamp;
 
-use crate::domain::{AuditKind, ClientOrigin, Grant, GrantState, Redemption};
+use crate::domain::{AuditKind, Client, ClientOrigin, Grant, GrantState, Redemption};
 use crate::protocol::{ErrorCode, OAuthError, Params, ScopeSet};
 use crate::tokens::Authorization;
 
@@ -36,11 +36,7 @@ impl TokenEndpoint {
         }
         // Before the code is used up: a fault here costs the client nothing.
         let until = now.plus(self.rules.keep_client);
-        let kept = self.store.keep_client(&grant.client_id, until).await.map_err(OAuthError::unavailable)?;
-        // Deleted while it came here: its tokens would outlive it.
-        if !kept && client.client().origin == ClientOrigin::Registered {
-            return Err(OAuthError::new(ErrorCode::InvalidClient, "the client is gone"));
-        }
+        self.keep(client.client(), until).await?;
         let redeemed = self.store.redeem_code(&grant.id, now, self.rules.rotation.idle).await;
         match redeemed.map_err(OAuthError::unavailable)? {
             Redemption::Gone => Err(invalid_grant()),
@@ -50,6 +46,25 @@ impl TokenEndpoint {
                 Authorization::redeemed(grant, outcome, scopes).ok_or_else(invalid_grant)
             }
         }
+    }
+
+    /// Lets a client live as long as what it is granted (INT-36).
+    async fn keep(&self, client: &Client, until: Timestamp) -> Result<(), OAuthError> {
+        let kept = match client.origin {
+            // For the time when its document cannot be fetched.
+            ClientOrigin::MetadataDocument => {
+                let client = Client { expires_at: Some(until), ..client.clone() };
+                self.store.remember_client(&client).await.map(|()| true)
+            }
+            ClientOrigin::Configured | ClientOrigin::Operator | ClientOrigin::Registered => {
+                self.store.keep_client(&client.id, until).await
+            }
+        };
+        // Deleted while it came here: its tokens would outlive it.
+        if !kept.map_err(OAuthError::unavailable)? && client.origin == ClientOrigin::Registered {
+            return Err(OAuthError::new(ErrorCode::InvalidClient, "the client is gone"));
+        }
+        Ok(())
     }
 
     /// A second valid redemption: somebody else may hold the first one's tokens, so the family

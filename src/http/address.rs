@@ -31,7 +31,7 @@ pub(super) fn of(parts: &Parts, trusted: &[IpNet]) -> IpAddr {
     // Each proxy writes behind what it was told, so from the end on it is true as long as it is ours.
     let mut address = peer;
     for header in parts.headers.get_all(FORWARDED).iter().rev() {
-        for hop in header.to_str().unwrap_or_default().rsplit(',') {
+        for hop in String::from_utf8_lossy(header.as_bytes()).rsplit(',') {
             let Some(hop) = read(hop.trim()) else { return address };
             address = hop;
             if !is_ours(&address) {

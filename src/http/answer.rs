@@ -176,6 +176,9 @@ fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) 
         PageError::ClientDocument(DocumentFault::Unreachable(_) | DocumentFault::Busy) => {
             (Problem::ClientDocumentUnavailable, None, None)
         }
+        PageError::Unavailable(_) | PageError::ClientDocument(DocumentFault::Store(_)) => {
+            (Problem::Unavailable, None, None)
+        }
         // Our own words about a public document, for its author.
         PageError::ClientDocument(fault) => (Problem::ClientDocument, Some(fault.to_string()), None),
         PageError::NotAdmitted => (Problem::NotAdmitted, None, None),
@@ -193,7 +196,6 @@ fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) 
             let said = text.as_ref().map_or_else(|| code.clone(), |text| format!("{code}: {text}"));
             (Problem::UpstreamFailed, Some(said), Some(return_to))
         }
-        PageError::Unavailable(_) => (Problem::Unavailable, None, None),
     }
 }
 

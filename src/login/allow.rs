@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::domain::{AuditEvent, AuditKind, LoginStep, PendingLogin};
+use crate::secret::{Digest, Secret, random};
 
 use super::consent::DOUBLE_CLICK;
 use super::finish::{Asking, BySession};
@@ -18,6 +19,10 @@ impl Login {
         now: Timestamp,
     ) -> Result<Option<Step>, PageError> {
         let from = login.step.ordinal();
+        // Where the client, or policy, wants a new sign-in, no session will do.
+        if login.request.sign_in_anew {
+            return self.offer(login, form, (None, Notice::SignInAgain), now).await;
+        }
         let live = self.live_session(form.visitor.session, now).await?;
         let Some(live) = live.as_ref().filter(|live| live.was_shown(&login.step)) else {
             let notice = if live.is_some() { Notice::AnotherPerson } else { Notice::SessionOver };
@@ -37,11 +42,12 @@ impl Login {
                 return self.offer(login, form, (None, Notice::SignInAgain), now).await;
             }
         };
-        self.remember(asking, &live.session.identity.person()).await?;
-        login.step = LoginStep::Allowed { form: proof, approved_at: now, shown_to };
-        if !self.store.advance_login(&login, from, now).await? {
+        let mut allowed = login.clone();
+        allowed.step = LoginStep::Allowed { form: proof, approved_at: now, shown_to };
+        if !self.store.advance_login(&allowed, from, now).await? {
             return Ok(None);
         }
+        self.remember(asking, &live.session.identity.person()).await?;
         self.journal.record(AuditEvent { kind: AuditKind::ConsentGiven, ..opened.event.clone() });
         self.journal.record(opened.event);
         Ok(Some(Step::ReturnToClient { back: opened.back, session: None }))
@@ -70,7 +76,8 @@ impl Login {
         Ok(Step::ReturnToClient { back, session: None })
     }
 
-    /// The page once more, for whoever is signed in now, if anybody is.
+    /// The page once more, for whoever is signed in now, if anybody is. Its form is a new one: who has not
+    /// seen this page cannot answer it, not even by a second click on the old one.
     async fn offer(
         &self,
         mut login: PendingLogin,
@@ -79,13 +86,16 @@ impl Login {
         now: Timestamp,
     ) -> Result<Option<Step>, PageError> {
         let from = login.step.ordinal();
-        let LoginStep::AwaitingConsent { shown_to, .. } = &mut login.step else {
+        let LoginStep::AwaitingConsent { form: proof, shown_to } = &mut login.step else {
             return Err(PageError::FormNotValid);
         };
+        let token = Secret::new(random::token());
+        proof.token = Digest::of(token.expose());
         *shown_to = live.map(Live::shown_to);
         if !self.store.advance_login(&login, from, now).await? {
             return Ok(None);
         }
+        let form = ConsentForm { form_token: token.expose(), ..form };
         self.show_again(login, form, (live, notice), now).await.map(Some)
     }
 }

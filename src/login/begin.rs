@@ -71,6 +71,7 @@ impl Login {
             resource: resource.url.clone(),
             scopes,
             login_hint: params.one("login_hint")?.filter(|hint| hint.len() <= 320).map(str::to_owned),
+            shown: Some(client.as_shown()),
             sign_in_anew: false,
         };
         Ok((request, wishes))

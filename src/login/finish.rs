@@ -120,6 +120,11 @@ impl Login {
             return Ok(BySession::SignInAgain);
         }
         let opened = self.open(asking, approved, (grant, since)).await?;
+        // Whoever signed out in the meantime has ended the grants that there were.
+        if self.store.browser_session(&live.id, asking.now).await?.is_none() {
+            self.store.end_grant(&grant).await?;
+            return Ok(BySession::SignInAgain);
+        }
         self.keep_session(live, asking.now).await?;
         Ok(BySession::Opened(Box::new(opened)))
     }

@@ -24,18 +24,19 @@ impl Login {
     /// Remembers that this person has approved this, beside what they approved before.
     pub(super) async fn remember(&self, asking: Asking<'_>, person: &PersonId) -> Result<(), StoreError> {
         let Asking { request, client, now, .. } = asking;
-        if !self.may_remember(asking) {
+        let shown = client.as_shown();
+        // A client that has changed while the page was open was not approved as it is now.
+        if !self.may_remember(asking) || request.shown.as_ref() != Some(&shown) {
             return Ok(());
         }
         let before = self.remembered(asking, person).await?;
         let still = before.filter(|before| before.covers(client, &before.scopes, now));
-        let scopes =
-            still.map_or_else(|| request.scopes.clone(), |before| before.scopes.union(&request.scopes));
-        let consent = RememberedConsent {
-            scopes,
-            shown: client.as_shown(),
-            given_at: now,
-            ends_at: now.plus(self.rules.remember_consent),
+        let scopes = request.scopes.clone();
+        let ends_at = now.plus(self.rules.remember_consent);
+        let consent = match still.filter(|before| !request.scopes.includes(&before.scopes)) {
+            // What was not on this page lives no longer for it.
+            Some(before) => RememberedConsent { scopes: before.scopes.union(&scopes), ..before },
+            None => RememberedConsent { scopes, shown, given_at: now, ends_at },
         };
         self.store.remember_consent(&ConsentKey::of(person, request), &consent, now).await?;
         let event = AuditEvent::new(AuditKind::ConsentRemembered, now).client(&client.id);

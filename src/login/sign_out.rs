@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::clock::Timestamp;
-use crate::domain::{AuditEvent, AuditKind, BrowserSessionId};
+use crate::domain::{AuditEvent, AuditKind, BrowserSessionId, Revoked};
 use crate::secret::Secret;
 
 use super::ending::Extent;
@@ -71,12 +71,16 @@ impl Login {
         }
         let person = live.session.identity.person();
         let upstream = live.session.identity.upstream.clone();
+        let next = self.upstream_sign_out(&live, now).await;
         // Before the session: whoever has to come again after a fault is still signed in.
         let mut ended = 0;
         if form.end_access {
             ended = self.end_grants(&person, Extent::Everything, now).await?;
+            // Also what was approved, and other browsers: nothing comes back without a page.
+            let keep = self.rules.remember_consent.max(self.rules.grant);
+            self.revocations.revoke(&Revoked::Person(person.clone()), now, keep).await?;
+            self.end_sessions(&person, Extent::Everything, now).await?;
         }
-        let next = self.upstream_sign_out(&live, now).await;
         self.store.end_browser_sessions(&[live.id]).await?;
         let event = AuditEvent::new(AuditKind::SignedOut, now).person(person).upstream(&upstream);
         self.journal.record(if form.end_access {

@@ -72,6 +72,8 @@ pub enum DocumentError {
         host: String,
         /// What it did.
         what: &'static str,
+        /// May it answer otherwise in a moment? A gate in front of it says 401 or 403, or shows a page.
+        may_pass: bool,
     },
 }
 
@@ -141,13 +143,13 @@ impl Documents {
         let host = url.host_str().unwrap_or_default().to_owned();
         // An address as host would not be looked up, so it would not be looked at either.
         if url.domain().is_none() {
-            return Err(DocumentError::Refused { host, what: "is no domain name" });
+            return Err(DocumentError::Refused { host, what: "is no domain name", may_pass: false });
         }
         let unreachable = |cause: reqwest::Error| DocumentError::Unreachable {
             host: host.clone(),
             cause: chain(&cause.without_url()),
         };
-        let refused = |what| Err(DocumentError::Refused { host: host.clone(), what });
+        let refused = |what, may_pass| Err(DocumentError::Refused { host: host.clone(), what, may_pass });
         let request = self.client.get(url.clone()).header(ACCEPT, "application/json");
         let mut answer = request.send().await.map_err(unreachable)?;
         tracing::debug!(%host, status = answer.status().as_u16(), "asked for a document");
@@ -156,16 +158,22 @@ impl Documents {
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 return Err(DocumentError::Unreachable { host, cause: format!("it answered {status}") });
             }
-            _ => return refused("did not answer with status 200"),
+            status => {
+                let is_gone = matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE);
+                return refused("did not answer with status 200", status.is_client_error() && !is_gone);
+            }
         }
         if !is_json(answer.headers()) {
-            return refused("did not answer with JSON (application/json, or a type that ends in +json)");
+            return refused(
+                "did not answer with JSON (application/json, or a type that ends in +json)",
+                true,
+            );
         }
         let fresh_for = freshness(answer.headers());
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > largest {
-                return refused("answered with more than is read");
+                return refused("answered with more than is read", false);
             }
             body.extend_from_slice(&chunk);
         }

@@ -113,7 +113,10 @@ fn keys(said: &RegistrationRequest) -> Result<Option<ClientKeys>, InvalidClientD
         return Ok(Some(ClientKeys::Jwks(jwks.clone())));
     }
     let Some(uri) = &said.jwks_uri else { return Ok(None) };
-    let uri = Url::parse(uri).ok().filter(|uri| uri.scheme() == "https" && uri.domain().is_some());
+    let uri = Url::parse(uri).ok().filter(|uri| {
+        let is_plain = uri.username().is_empty() && uri.password().is_none();
+        uri.scheme() == "https" && uri.domain().is_some() && is_plain
+    });
     Ok(Some(ClientKeys::JwksUri(uri.ok_or("jwks_uri must be an https URL with a domain name")?)))
 }
 

@@ -48,6 +48,10 @@ impl RedirectUri {
             return Err(InvalidRedirectUri::NotAbsolute);
         }
         let url = Url::parse(text).map_err(|_| InvalidRedirectUri::NotAbsolute)?;
+        // What is shown and compared is the text: a scheme in capitals would be taken for another one.
+        if !text.starts_with(url.scheme()) {
+            return Err(InvalidRedirectUri::Scheme);
+        }
         let has_user = !url.username().is_empty() || url.password().is_some();
         if url.fragment().is_some() || has_user || text.contains('*') {
             return Err(InvalidRedirectUri::HasExtras);
@@ -250,6 +254,9 @@ mod tests {
         }
         for bad in [
             "javascript:alert(1)",
+            // The page would show it as an application's own scheme.
+            "HTTPS://evil.example/cb",
+            "Http://127.0.0.1/cb",
             "data:text/html,x",
             "vbscript:x",
             "file:///etc/passwd",

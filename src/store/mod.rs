@@ -53,6 +53,18 @@ pub enum StoreError {
     Unfit(String),
 }
 
+/// One of many records in a list: what no secret of ours opens any more can be used by nobody, and must
+/// not keep the others from being ended.
+fn readable<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match found {
+        Err(StoreError::Unreadable(why)) => {
+            tracing::warn!(why, "a record in a list is left out");
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
+}
+
 /// What the broker remembers. `now` decides expiry; the backend's own TTL only collects garbage
 /// (PRIN-7).
 #[async_trait]

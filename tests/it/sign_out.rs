@@ -159,6 +159,9 @@ async fn ending_the_access_of_all_applications() {
     let elsewhere = client.tokens(&broker).await;
     broker.provider.sign_in_as(crate::harness::provider::Person::new("bob", "bob@example.com"));
     let bobs = client.tokens(&broker).await;
+    broker.provider.sign_in_as(crate::harness::provider::Person::new("alice", "alice@example.com"));
+    let other = broker.browser();
+    client.sign_in(&broker, &other).await;
     let asked = page(&broker, &browser).await;
     // A fault in between: still signed in, to try again.
     broker.store.fail(Operation::EndGrant);
@@ -170,6 +173,7 @@ async fn ending_the_access_of_all_applications() {
         assert_eq!(client.refresh(&broker, &ended.refresh).await.error(), "invalid_grant");
     }
     assert_eq!(client.refresh(&broker, &bobs.refresh).await.status, 200);
+    assert!(!is_signed_in(&broker, &other).await, "nor in another browser");
     let alice = PersonId::of(broker.provider.issuer(), "alice");
     assert_eq!(broker.store.grants_of(&alice, broker.clock.now()).await.unwrap(), []);
 }

@@ -11,7 +11,7 @@ use crate::domain::{
     RememberedConsent,
 };
 use crate::secret::Digest;
-use crate::store::StoreError;
+use crate::store::{StoreError, readable};
 
 use super::tables::{self, BROWSER_SESSIONS, CONSENTS, Cover, failed, remove, rewrite, write};
 use super::writer::Done;
@@ -60,8 +60,8 @@ impl EmbeddedStore {
         let all = self.look_at(BROWSER_SESSIONS, |table| {
             let mut all = Vec::new();
             for (name, id, _) in names(table, person.tag())? {
-                let session = tables::read(table, &name, Cover::Sealed(&self.sealer))?;
-                all.extend(session.map(|session| (id, session)));
+                let session = readable(tables::read(table, &name, Cover::Sealed(&self.sealer)))?;
+                all.extend(session.flatten().map(|session| (id, session)));
             }
             Ok(all)
         })?;

@@ -10,8 +10,8 @@ use serde_bytes::{ByteBuf, Bytes};
 use crate::clock::Timestamp;
 use crate::domain::{Grant, GrantId, MOST_GRANTS, PersonTag};
 use crate::secret::Sealer;
-use crate::store::StoreError;
 use crate::store::grant_body::{self, Standing};
+use crate::store::{StoreError, readable};
 
 use super::tables::{GRANTS, failed, grant_name, remove};
 
@@ -58,7 +58,7 @@ pub(super) fn of_person(
     let mut all = Vec::new();
     for (name, id, _) in names(table, person)? {
         let Some(found) = table.get(name.as_str()).map_err(failed)? else { continue };
-        all.push(kept(sealer, &name, &id, found.value().1)?.grant);
+        all.extend(readable(kept(sealer, &name, &id, found.value().1))?.map(|kept| kept.grant));
     }
     Ok(all)
 }

@@ -2,6 +2,10 @@
 -- KEYS[1] the applications; ARGV: now, lifetime, the most, name, asked at, record.
 -- Each field holds "asked-at record".
 local now, lifetime, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+-- Nearly always: the same one waits already.
+local same = redis.call('HGET', KEYS[1], ARGV[4])
+local since = same and tonumber(string.match(same, '^%d+'))
+if since and now < since + lifetime then return 0 end
 local waiting = {}
 local fields = redis.call('HGETALL', KEYS[1])
 local gone = {}
@@ -9,8 +13,6 @@ for i = 1, #fields, 2 do
   local asked = tonumber(string.match(fields[i + 1], '^%d+'))
   if not asked or now >= asked + lifetime then
     gone[#gone + 1] = fields[i]
-  elseif fields[i] == ARGV[4] then
-    return 0
   else
     waiting[#waiting + 1] = { asked, fields[i] }
   end

@@ -9,7 +9,7 @@ use crate::domain::{
     self, BrowserSession, BrowserSessionId, ConsentKey, MOST_BROWSER_SESSIONS, PersonId, RememberedConsent,
 };
 use crate::secret::Digest;
-use crate::store::{StoreError, codec};
+use crate::store::{StoreError, codec, readable};
 
 use super::connections::Request;
 use super::grants::date;
@@ -62,8 +62,8 @@ impl RedisStore {
         for (name, packed) in fields {
             let digest = Digest::from_text(&name).ok_or_else(|| unreadable(&key))?;
             let id = BrowserSessionId::in_person(person.tag(), digest);
-            let session = self.opened_session(&key, &id, &packed)?;
-            all.push((id, session));
+            let session = readable(self.opened_session(&key, &id, &packed))?;
+            all.extend(session.map(|session| (id, session)));
         }
         Ok(domain::living_of(all, person, now))
     }

@@ -13,7 +13,7 @@ use crate::domain::{
     Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
-use crate::store::{Store, StoreError, codec, grant_body};
+use crate::store::{Store, StoreError, codec, grant_body, readable};
 
 use super::connections::Request;
 use super::grants::{self, Kept, date};
@@ -157,8 +157,8 @@ impl Store for RedisStore {
         for (name, Kept { standing, body }) in self.kept_grants(&self.keys.grants(tag)).await? {
             let Ok(name) = name.into_vec().try_into() else { continue };
             let id = GrantId::in_person(tag, name);
-            let found = grant_body::open(&self.sealer, &self.keys.grant(&id), (id, standing), &body)?;
-            all.push(found.grant);
+            let found = grant_body::open(&self.sealer, &self.keys.grant(&id), (id, standing), &body);
+            all.extend(readable(found)?.map(|found| found.grant));
         }
         Ok(domain::alive_of(all, person, now))
     }

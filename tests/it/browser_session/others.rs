@@ -159,3 +159,40 @@ async fn the_page_says_what_would_be_granted() {
     let page = browser.get(&crate::harness::client::authorize_url(&broker, &asks)).await;
     assert!(!page.body.contains("Not for you"), "{}", page.body);
 }
+
+/// SEC-027, SEC-039: a page that was shown for one account allows nothing for another, however often its
+/// button is pressed: the page that names the other one has a form of its own.
+#[tokio::test]
+async fn sec_039_a_stale_page_pressed_twice_allows_nothing_for_somebody_else() {
+    let broker = TestBroker::start().await;
+    let (client, browser) = (TestClient::register(&broker).await, broker.browser());
+    signed_in(&broker, &client, &browser).await;
+    let stale = browser.get(&client.authorize_url(&broker)).await;
+    assert!(stale.text("main").contains("alice@example.com"));
+    broker.provider.sign_in_as(Person::new("bob", "bob@example.com"));
+    let other = browser.get(&client.authorize_url(&broker)).await;
+    through_upstream(&client, &browser, &other, "idp").await;
+    let once = browser.press(&stale, "action", "allow").await;
+    assert_eq!(once.status, 200, "{}", once.body);
+    assert!(once.text("main").contains("bob@example.com"));
+    let twice = browser.press(&stale, "action", "allow").await;
+    assert_eq!((twice.status, twice.location()), (403, None), "{}", twice.body);
+    // Who reads the new page may allow it.
+    let back = browser.press(&once, "action", "allow").await;
+    assert_eq!(back.status, 303, "{}", back.body);
+}
+
+/// INT-50: where the client wants a new sign-in, a forged Allow does not spare it.
+#[tokio::test]
+async fn int_50_allow_does_not_spare_a_sign_in_that_is_wanted() {
+    let broker = TestBroker::start().await;
+    let (client, browser) = (TestClient::register(&broker).await, broker.browser());
+    signed_in(&broker, &client, &browser).await;
+    let asks = client.request_with(&[("prompt", "login")]);
+    let mut page = browser.get(&authorize_url(&broker, &asks)).await;
+    for _ in 0..3 {
+        assert!(!offers(&page), "{}", page.body);
+        page = browser.press(&page, "action", "allow").await;
+        assert_eq!((page.status, page.location()), (200, None), "{}", page.body);
+    }
+}

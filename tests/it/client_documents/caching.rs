@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gatelodge::store::Store as _;
 use gatelodge::store::faulty::Operation;
 use serde_json::json;
 
@@ -132,4 +133,36 @@ async fn a_document_is_fetched_without_the_store() {
     broker.store.fail(Operation::RememberClient);
     let url = host.publishes("/client.json", &json!({}));
     assert_eq!(shown(&broker, &url).await.status, 200);
+}
+
+/// SEC-113, SEC-128: anybody can publish documents, so only a client that somebody has used is kept.
+#[tokio::test]
+async fn sec_113_only_a_used_client_s_document_is_kept() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    let now = gatelodge::clock::Clock::now(&*broker.clock);
+    let url = host.publishes("/client.json", &json!({}));
+    let id = gatelodge::domain::ClientId::new(&url);
+    assert_eq!(shown(&broker, &url).await.status, 200);
+    assert_eq!(broker.store.client(&id, now).await.unwrap(), None);
+    client(&url).tokens(&broker).await;
+    assert!(broker.store.client(&id, now).await.unwrap().is_some());
+}
+
+/// INT-43: a gate in front of the host is no verdict on a document that was good; what the host has taken
+/// back does not come back when it is away.
+#[tokio::test]
+async fn int_43_what_is_taken_back_stays_away() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    let url = host.publishes("/client.json", &json!({}));
+    client(&url).tokens(&broker).await;
+    host.answers("/client.json", Answer::status("403 Forbidden"));
+    broker.clock.advance(MINUTE * 61);
+    assert_eq!(shown(&broker, &url).await.status, 200, "the last good one");
+    host.answers("/client.json", Answer::status("410 Gone"));
+    broker.clock.advance(MINUTE * 61);
+    assert_refused(&broker, &url, 400, "status 200").await;
+    host.answers("/client.json", Answer::status("503 Service Unavailable"));
+    assert_refused(&broker, &url, 503, "does not answer").await;
 }

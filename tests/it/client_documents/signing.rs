@@ -271,3 +271,22 @@ async fn sec_068_keys_by_reference() {
     let assertion = other.assertion(&broker, json!({}));
     assert_eq!(other.refresh(&broker, &tokens.refresh, &assertion).await.status, 503);
 }
+
+/// SEC-128: keys that cannot be had are not asked for at every attempt: their host is somebody else's.
+#[tokio::test]
+async fn sec_128_keys_that_cannot_be_had_are_not_asked_for_again_at_once() {
+    let host = DocumentHost::start().await;
+    let broker = broker_for(&host, "").await;
+    let more = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": host.url("/none.json")});
+    let signer = Signer::new(&host.publishes("/client.json", &more), &TestKey::es256("key"));
+    let fetches = || host.requests().iter().filter(|head| head.starts_with("GET /none.json")).count();
+    for _ in 0..10 {
+        let assertion = signer.assertion(&broker, json!({}));
+        let page = signer.refresh(&broker, "nothing", &assertion).await;
+        assert!([401, 503].contains(&page.status), "{}", page.body);
+    }
+    assert_eq!(fetches(), 1);
+    broker.clock.advance(Duration::from_secs(31));
+    signer.refresh(&broker, "nothing", &signer.assertion(&broker, json!({}))).await;
+    assert_eq!(fetches(), 2);
+}

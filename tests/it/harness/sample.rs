@@ -53,6 +53,7 @@ pub(crate) fn login() -> PendingLogin {
             resource: ResourceUri::parse("https://mcp.example.com/mcp").unwrap(),
             scopes: ScopeSet::parse_lenient("mcp:read mcp:write"),
             login_hint: Some("canary-hint@example.com".into()),
+            shown: None,
             sign_in_anew: false,
         },
         step: LoginStep::AwaitingConsent { form: form(), shown_to: None },
