@@ -139,3 +139,37 @@ async fn an_embedded_store_is_sealed_anew_as_it_is_used() {
     assert_eq!(client.refresh(&broker, &next.refresh).await.status, 200);
     assert!(broker.store.key_ring().await.expect("it opens").is_some());
 }
+
+/// SEC-060: what no secret opens any more is worth nothing, and keeps nothing else from being ended: a
+/// logout token ends what was opened since.
+#[tokio::test]
+async fn sec_060_records_of_a_lost_secret_keep_nothing_from_ending() {
+    let folder = TempDir::new();
+    let file = format!("store: {}\n", folder.path().join("state.db").display());
+    let redis = redis_server::shared()
+        .map(|redis| format!("store: {}\nstore_prefix: \"{}\"\n", redis.url().expose(), fresh_prefix()));
+    for store in [Some(file), redis].into_iter().flatten() {
+        let rolling = Rolling::start(store.clone()).await;
+        let broker = rolling.replica(OLD, &[]).await;
+        rolling.front.to(0);
+        let client = TestClient::register(&broker).await;
+        client.tokens(&broker).await;
+        broker.stop().await;
+        // Nobody uses what is there while both secrets open it.
+        rolling.replica(NEW, &[OLD]).await.stop().await;
+
+        let broker = rolling.replica(NEW, &[]).await;
+        rolling.front.to(2);
+        let browser = broker.browser();
+        let code = client.sign_in(&broker, &browser).await["code"].clone();
+        let tokens = Tokens::of(&client.redeem(&broker, &code).await);
+        let token = broker.provider.logout_token("alice", &serde_json::Map::new());
+        let url = broker.url("/oauth/backchannel-logout/idp");
+        let answer = broker.browser().post(&url, &[("logout_token", &token)]).await;
+        assert_eq!(answer.status, 200, "{store}: {}", answer.body);
+        assert!(refused(&client.refresh(&broker, &tokens.refresh).await), "{store}");
+        let page = browser.get(&client.authorize_url(&broker)).await;
+        assert!(!page.body.contains("value=\"allow\""), "{store}: the browser session is over, too");
+        broker.stop().await;
+    }
+}
