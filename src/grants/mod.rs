@@ -261,7 +261,7 @@ fn held(grant: &Grant, verdict: &Verdict<'_>, now: Timestamp) -> Result<ScopeSet
         return Err(verdict.refusals());
     }
     match verdict.session {
-        Some(session) if now >= grant.created_at.plus(session) => {
+        Some(session) if now >= grant.identity.authenticated_at.plus(session) => {
             Err(format!("a session lasts {} s", session.as_secs()))
         }
         _ => Ok(held),

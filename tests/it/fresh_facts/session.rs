@@ -74,3 +74,27 @@ async fn rel_12_an_outage_ends_no_browser_session() {
     let back = allowed(&broker, &client, &browser).await;
     assert!(query(&back.location().expect("still signed in")).contains_key("code"));
 }
+
+/// A rule's `session` counts from the sign-in, also for a grant that the browser's session opened later,
+/// and where the rule applies only since then.
+#[tokio::test]
+async fn a_rule_s_session_counts_from_the_sign_in_at_refresh_too() {
+    let access = "  default_scopes: [mcp:read]\n  rules:\n    - { groups: [guests], scopes: [mcp:write], session: 2h }\n";
+    let extra = "browser_sessions: { idle: 6h, absolute: 12h }\n".to_owned();
+    let setup = crate::harness::broker::Setup { access: access.into(), extra, ..Default::default() };
+    let broker = TestBroker::with(setup).await;
+    broker.provider.offer_refresh(true);
+    broker.provider.sign_in_as(bob(&[]));
+    let browser = broker.browser();
+    TestClient::register(&broker).await.sign_in(&broker, &browser).await;
+    broker.clock.advance(MINUTE * 90);
+    let client = TestClient::register(&broker).await;
+    let back = allowed(&broker, &client, &browser).await;
+    let code = query(&back.location().expect("back at the client"))["code"].clone();
+    let tokens = Tokens::of(&client.redeem(&broker, &code).await);
+    broker.provider.change(bob(&["guests"]));
+    broker.clock.advance(MINUTE * 25);
+    let young = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
+    broker.clock.advance(MINUTE * 10);
+    assert_eq!(client.refresh(&broker, &young.refresh).await.status, 400, "two hours after the sign-in");
+}
