@@ -33,7 +33,7 @@ fn sec_168_faults_of_the_policy() {
         ("{ allow: [] }", "clients.allow", "is an empty list"),
         ("{ allow: [zed, zed] }", "clients.allow[1]", "given twice"),
         ("{ require_approval: maybe }", "clients.require_approval", ""),
-        ("{ alow: [zed] }", "clients.alow", "there is no such key"),
+        ("{ permit: [zed] }", "clients.permit", "there is no such key"),
         ("claude", "clients", "is a single value"),
         ("{ named: [{ id: a, name: A }] }", "clients.named[0].redirect_uris", "is missing"),
     ] {
