@@ -10,6 +10,7 @@
 //! | refuses the person, also by the sign-in before | none: [`NotCurrent::Gone`] | refused, until the next sign-in |
 //! | gives no answer in 4 s, or none that can be believed | the last ones, up to a bound; then [`NotCurrent::Unavailable`] | rests for 30 s |
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,22 +105,22 @@ impl People {
 
     /// The facts by which policy decides now, given what is [known](Self::known). Session and date of
     /// the sign-in stay those of `identity`.
-    pub async fn current(
+    pub async fn current<'i>(
         &self,
-        identity: &Identity,
+        identity: &'i Identity,
         known: Vec<UpstreamGrant>,
         now: Timestamp,
-    ) -> Result<Identity, NotCurrent> {
-        let Some((upstream, recheck)) = self.rechecked(identity) else { return Ok(identity.clone()) };
+    ) -> Result<Cow<'i, Identity>, NotCurrent> {
+        let Some((upstream, recheck)) = self.rechecked(identity) else { return Ok(Cow::Borrowed(identity)) };
         let deadline = Instant::now() + PATIENCE;
         let mut look = tokio::time::interval(LOOK);
         let mut found = of(identity, known);
         loop {
             // The upstream gave nothing to ask again with.
-            let Some(kept) = found else { return Ok(identity.clone()) };
+            let Some(kept) = found else { return Ok(Cow::Borrowed(identity)) };
             let is_over = Instant::now() >= deadline;
             match kept.standing(recheck.after, now) {
-                Standing::Good => return Ok(kept.identity.in_the_session_of(identity)),
+                Standing::Good => return Ok(Cow::Owned(kept.identity.in_the_session_of(identity))),
                 Standing::Refused(why) => return Err(NotCurrent::Gone(why.to_owned())),
                 Standing::Due(used) if !is_over && !upstream.is_resting(now) => {
                     let used = used.clone();
@@ -133,7 +134,7 @@ impl People {
                             Ok(Ok(renewed)) => found = Some(renewed?),
                             Ok(Err(_)) | Err(_) => {
                                 upstream.let_rest(now);
-                                return last(kept, identity, recheck, now);
+                                return last(kept, identity, recheck, now).map(Cow::Owned);
                             }
                         }
                     } else {
@@ -145,7 +146,7 @@ impl People {
                     found = self.find(identity, now).await?;
                 }
                 Standing::Due(_) | Standing::Claimed | Standing::Resting => {
-                    return last(kept, identity, recheck, now);
+                    return last(kept, identity, recheck, now).map(Cow::Owned);
                 }
             }
         }

@@ -119,7 +119,7 @@ pub async fn add_client(
 /// Gives a client another secret.
 pub async fn rotate_client_secret(config: &Config, id: &ClientId) -> Result<Secret, ClientBookError> {
     let book = Book::open(config).await?;
-    let known = book.client(config, id).await?;
+    let known = book.client(id).await?;
     let (secret, next) = book.secrets.rotated(&known, book.now).ok_or(ClientBookError::NoSecret)?;
     book.replace(&next, known.version).await?;
     book.record(AuditEvent::new(AuditKind::ClientSecretRotated, book.now).client(id)).await;
@@ -130,7 +130,7 @@ pub async fn rotate_client_secret(config: &Config, id: &ClientId) -> Result<Secr
 pub async fn remove_client(config: &Config, id: &ClientId) -> Result<(), ClientBookError> {
     let book = Book::open(config).await?;
     let failed = |fault| book.failed(fault);
-    book.client(config, id).await?;
+    book.client(id).await?;
     // First the grants: should the rest fail, the command can be given again.
     let keep = LONGEST_GRANT + config.tokens.access_lifetime;
     let revocations = Revocations::new(Arc::clone(&book.open.store));
@@ -217,8 +217,8 @@ impl<'a> Book<'a> {
         CommandStoreError::of(self.config, fault).into()
     }
 
-    async fn client(&self, config: &Config, id: &ClientId) -> Result<OperatorClient, ClientBookError> {
-        if config.clients.iter().any(|client| client.id == id.as_str()) {
+    async fn client(&self, id: &ClientId) -> Result<OperatorClient, ClientBookError> {
+        if self.config.clients.iter().any(|client| client.id == id.as_str()) {
             return Err(ClientBookError::Configured);
         }
         let known = self.store().operator_client(id).await.map_err(|fault| self.failed(fault))?;

@@ -1,6 +1,8 @@
 //! `grant_type=refresh_token` (OAuth 2.1 section 4.3): rotation, with a grace window for clients
 //! that refresh twice at once (PRIN-4).
 
+use std::borrow::Cow;
+
 use crate::clock::Timestamp;
 use crate::domain::{AuditEvent, AuditKind, Grant, Rotation, UpstreamGrant};
 use crate::people::NotCurrent;
@@ -44,7 +46,8 @@ impl TokenEndpoint {
         now: Timestamp,
     ) -> Result<Grant, OAuthError> {
         match self.people.current(&grant.identity, known, now).await {
-            Ok(identity) => Ok(Grant { identity, ..grant }),
+            Ok(Cow::Owned(identity)) => Ok(Grant { identity, ..grant }),
+            Ok(Cow::Borrowed(_)) => Ok(grant),
             Err(gone @ NotCurrent::Gone(_)) => {
                 self.store.end_grant(&grant.id).await.map_err(OAuthError::unavailable)?;
                 let event = AuditEvent::new(AuditKind::RefreshDenied, now).grant(&grant);

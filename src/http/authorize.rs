@@ -65,12 +65,8 @@ pub(super) async fn consent(
     State(broker): State<Arc<Broker>>,
     Extension(request): Extension<RequestId>,
     headers: HeaderMap,
-    form: Result<FormParams, answer::Failure>,
+    FormParams(params): FormParams,
 ) -> Response {
-    let FormParams(params) = match form {
-        Ok(form) => form,
-        Err(failure) => return failure.into_response(),
-    };
     let [form, session] = visitor(&broker, &headers);
     let visitor = Visitor { form: form.as_deref(), session: session.as_deref() };
     let from_our_page = host::is_from_our_page(&broker.issuer, &headers);

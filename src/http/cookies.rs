@@ -1,6 +1,6 @@
-//! The cookies: `gl_session` is who is signed in here, and a sign-in has two: `gl_form` binds our page to the browser (SEC-033), and
-//! `gl_login_…`, one per login and set only after approval, binds the upstream's answer to it
-//! (SEC-028, SEC-029).
+//! The cookies: `gl_session` is who is signed in here. A sign-in has two: `gl_form` binds our page to the
+//! browser (SEC-033), and `gl_login_…`, one per login and set only after approval, binds the upstream's
+//! answer to it (SEC-028, SEC-029).
 //!
 //! `__Host-`, `Secure`, `HttpOnly`, `SameSite=Lax` (SEC-159). Plain http on loopback gets the plain
 //! name: browsers refuse the prefix there.

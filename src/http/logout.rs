@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
 
@@ -31,12 +31,8 @@ pub(super) async fn sign_out(
     State(broker): State<Arc<Broker>>,
     Extension(request): Extension<RequestId>,
     headers: HeaderMap,
-    form: Result<FormParams, answer::Failure>,
+    FormParams(params): FormParams,
 ) -> Response {
-    let FormParams(params) = match form {
-        Ok(form) => form,
-        Err(failure) => return failure.into_response(),
-    };
     // Before anything else: an answer to a foreign form must not clear the cookie either.
     if !host::is_from_our_page(&broker.issuer, &headers) || params.check_repeats().is_err() {
         return answer::problem(&broker, &PageError::FormNotValid, &request);

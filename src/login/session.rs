@@ -102,7 +102,7 @@ impl Login {
         let identity = &live.session.identity;
         let known = self.people.known(live.id.person(), now).await?;
         match self.people.current(identity, known, now).await {
-            Ok(identity) => Ok(Some(identity)),
+            Ok(identity) => Ok(Some(identity.into_owned())),
             Err(gone @ NotCurrent::Gone(_)) => {
                 self.store.end_browser_sessions(slice::from_ref(&live.id)).await?;
                 let event = AuditEvent::new(AuditKind::SignInDenied, now)
