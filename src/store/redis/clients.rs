@@ -1,8 +1,8 @@
 //! Client applications, and which of them nobody has used.
 //!
-//! Unused ones are counted in an index of their own, before their record is written: what a fault
-//! between the two leaves behind is a name without a client, which goes with the next ones. Whether a
-//! client is unused says the mark in its own record, which its first use takes away; the index only
+//! Unused ones are counted in an index of their own, after their record is written: so whoever makes
+//! room is there to be forgotten, also in a race. What a process that dies between the two leaves behind
+//! is a record that expires by itself. Whether a client is unused says the mark in its own record, which its first use takes away; the index only
 //! proposes, so nobody who is used is forgotten, whatever it holds.
 
 use futures::future::try_join_all;
@@ -22,16 +22,20 @@ const MOST_AT_ONCE: usize = 16;
 impl RedisStore {
     pub(super) async fn put_new_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
         let ends = client.expires_at.map(decimal).unwrap_or_default();
+        self.write_client(client, Some(&ends)).await?;
         let mut script = self.scripts.count_unused.call(self.keys.unused_clients());
         script.arg(decimal(client.created_at)).arg(&ends).arg(name(&client.id).as_str());
         script.arg(most_unused).arg(MOST_AT_ONCE);
-        let make_room: Vec<String> = self.run(&script).await?;
-        self.write_client(client, Some(&ends)).await?;
+        let counted: Result<Vec<String>, StoreError> = self.run(&script).await;
+        // What cannot be counted must not stay.
+        let make_room =
+            counted.as_ref().map_or_else(|_| vec![name(&client.id).as_str().to_owned()], Clone::clone);
         let gone = make_room.iter().map(|name| async move {
             let script = self.scripts.forget_unused.call(self.keys.client_named(name));
             self.run::<u64>(&script).await
         });
-        try_join_all(gone).await.map(drop)
+        let gone = try_join_all(gone).await;
+        counted.and(gone).map(drop)
     }
 
     pub(super) async fn put_client(&self, client: &Client) -> Result<(), StoreError> {
