@@ -3,7 +3,9 @@ import { strict as assert } from 'node:assert';
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { Broker } from './broker.mjs';
 import { closeBrowser, signInAndReturn } from './browser.mjs';
+import { endings } from './endings.mjs';
 import {
   Callback,
   MemoryProvider,
@@ -19,7 +21,8 @@ import {
   textOf,
 } from './support.mjs';
 
-const { mcpUrl, screenshotsDir, timeoutMs } = readOptions();
+const { mcpUrl, control, screenshotsDir, timeoutMs } = readOptions();
+const broker = new Broker(control);
 const trace = new Trace();
 
 /** One person at one client: their provider, callback and connection. */
@@ -102,7 +105,7 @@ await main(timeoutMs, trace, async () => {
       const authorize = await firstContact(alice);
       return `scope ${authorize.get('scope')}`;
     },
-    'dynamic registration',
+    'registration: dynamic',
   );
 
   await step(
@@ -117,7 +120,7 @@ await main(timeoutMs, trace, async () => {
       assertIncludes(scopes(tokens.scope), ['mcp:read', 'mcp:write'], 'granted scopes');
       return `granted ${tokens.scope}, ${tokens.expires_in} s`;
     },
-    'sign-in',
+    'sign-in: yes',
   );
 
   await step('alice: connect', async () => {
@@ -142,31 +145,7 @@ await main(timeoutMs, trace, async () => {
       textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
       assert.match(textOf(await alice.call('read_note', argumentsFor(tool('read_note'), note))), /TypeScript SDK v1/);
     },
-    'tool call',
   );
-
-  await step(
-    'alice: a refused access token is refreshed',
-    async () => {
-      const before = alice.provider.tokens();
-      const mark = trace.mark();
-      alice.provider.spoilAccessToken();
-      assert.match(textOf(await alice.call('whoami')), /alice/);
-      const after = alice.provider.tokens();
-      const [refusal] = trace.since(mark, exchange => exchange.status === 401);
-      assert.equal(challengeParam(refusal?.challenge, 'error'), 'invalid_token');
-      assert.equal(trace.since(mark, exchange => exchange.grant === 'refresh_token').length, 1);
-      assert.notEqual(after.access_token, before.access_token);
-      assert.notEqual(after.refresh_token, before.refresh_token, 'the refresh token was not rotated');
-      assert.equal(alice.provider.redirects.length, 1, 'the SDK opened a browser');
-      return `${fingerprint(before.access_token)} -> ${fingerprint(after.access_token)}`;
-    },
-    'refresh',
-  );
-
-  await step('alice: call write_note with the new token', async () => {
-    textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
-  });
 
   // With a refresh token at hand v1 refreshes on a 403, which cannot widen anything. It must stop there.
   await step('alice: reset_notes alone ends in one refresh and a 403', async () => {
@@ -200,8 +179,10 @@ await main(timeoutMs, trace, async () => {
       assert.equal(alice.provider.registrations, 1, 'the client registered again');
       return `granted ${granted.join(' ')}`;
     },
-    'step-up without a refresh token',
+    'step-up: without a refresh token',
   );
+
+  await endings({ session: alice, broker, trace, Unauthorized: UnauthorizedError });
 
   await step('bob: 401, browser, whoami', async () => {
     await firstContact(bob);

@@ -7,7 +7,9 @@ import {
   StreamableHTTPClientTransport,
   UnauthorizedError,
 } from '@modelcontextprotocol/client';
+import { Broker } from './broker.mjs';
 import { closeBrowser, signIn, signInAndReturn } from './browser.mjs';
+import { endings } from './endings.mjs';
 import {
   Callback,
   MemoryProvider,
@@ -23,7 +25,8 @@ import {
   textOf,
 } from './support.mjs';
 
-const { mcpUrl, screenshotsDir, timeoutMs } = readOptions();
+const { mcpUrl, control, screenshotsDir, timeoutMs } = readOptions();
+const broker = new Broker(control);
 const trace = new Trace();
 
 /** v2 binds the answer to the authorization server that it found before the redirect. */
@@ -114,7 +117,7 @@ await main(timeoutMs, trace, async () => {
       const authorize = await firstContact(alice);
       return `scope ${authorize.get('scope')}`;
     },
-    'dynamic registration',
+    'registration: dynamic',
   );
 
   await step(
@@ -129,7 +132,7 @@ await main(timeoutMs, trace, async () => {
       assert(refused instanceof OAuthError, `finishAuth ended with ${refused}`);
       assert.equal(refused.code, 'access_denied');
     },
-    'deny',
+    'sign-in: deny',
   );
 
   await step(
@@ -146,7 +149,7 @@ await main(timeoutMs, trace, async () => {
       assert.equal(alice.provider.registrations, 1, 'the client registered again');
       return `granted ${tokens.scope}, ${tokens.expires_in} s`;
     },
-    'sign-in',
+    'sign-in: yes',
   );
 
   await step('alice: connect as a 2025 client', async () => {
@@ -180,32 +183,7 @@ await main(timeoutMs, trace, async () => {
       textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
       assert.match(textOf(await alice.call('read_note', argumentsFor(tool('read_note'), note))), /TypeScript SDK v2/);
     },
-    'tool call',
   );
-
-  await step(
-    'alice: a refused access token is refreshed',
-    async () => {
-      const before = alice.provider.tokens();
-      const browsers = alice.provider.redirects.length;
-      const mark = trace.mark();
-      alice.provider.spoilAccessToken();
-      assert.match(textOf(await alice.call('whoami')), /alice/);
-      const after = alice.provider.tokens();
-      const [refusal] = trace.since(mark, exchange => exchange.status === 401);
-      assert.equal(challengeParam(refusal?.challenge, 'error'), 'invalid_token');
-      assert.equal(trace.since(mark, exchange => exchange.grant === 'refresh_token').length, 1);
-      assert.notEqual(after.access_token, before.access_token);
-      assert.notEqual(after.refresh_token, before.refresh_token, 'the refresh token was not rotated');
-      assert.equal(alice.provider.redirects.length, browsers, 'the SDK opened a browser');
-      return `${fingerprint(before.access_token)} -> ${fingerprint(after.access_token)}`;
-    },
-    'refresh',
-  );
-
-  await step('alice: call write_note with the new token', async () => {
-    textOf(await alice.call('write_note', argumentsFor(tool('write_note'), note)));
-  });
 
   await step('alice: reset_notes asks for a step-up', async () => {
     const browsers = alice.provider.redirects.length;
@@ -235,8 +213,10 @@ await main(timeoutMs, trace, async () => {
       assert.equal(alice.provider.registrations, 1, 'the client registered again');
       return `granted ${granted}`;
     },
-    'step-up',
+    'step-up: yes',
   );
+
+  await endings({ session: alice, broker, trace, Unauthorized: UnauthorizedError });
 
   await step('bob: 401, browser, whoami', async () => {
     await firstContact(bob);
