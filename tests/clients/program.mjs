@@ -11,6 +11,12 @@ import { fileURLToPath } from 'node:url';
 /** Where what needs Node.js 22 is installed. */
 export const node22 = path.join(path.dirname(fileURLToPath(import.meta.url)), 'node-22');
 
+/** The MCP Inspector's one program: `--cli`, or its web interface. */
+export const inspectorLauncher = path.join(
+  node22,
+  'node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js',
+);
+
 /** A directory that is gone when this process is. */
 export function temporaryDirectory() {
   const directory = mkdtempSync(path.join(tmpdir(), 'gatelodge-client-'));

@@ -24,8 +24,15 @@ export function clients(binary) {
       command: node('ts-sdk-v2.mjs'),
     },
     {
+      name: 'python-sdk-1',
+      title: 'Python SDK 1',
+      needs: ['chromium', 'npm', 'python-1'],
+      version: () => pypiVersion('mcp', 'python-sdk-1'),
+      command: () => [python('python-sdk-1'), path.join('python', 'python_sdk_1.py')],
+    },
+    {
       name: 'python-sdk',
-      title: 'Python SDK',
+      title: 'Python SDK 2',
       needs: ['chromium', 'npm', 'python'],
       version: () => pypiVersion('mcp', 'python-sdk'),
       command: () => [python('python-sdk'), path.join('python', 'python_sdk.py')],
@@ -60,6 +67,7 @@ export function clients(binary) {
     },
     {
       name: 'conformance',
+      judge: true,
       title: 'MCP conformance suite, authorization server',
       needs: ['chromium', 'npm', 'node-22'],
       version: () => npmVersion('@modelcontextprotocol/conformance', 'node-22'),
@@ -67,6 +75,7 @@ export function clients(binary) {
     },
     {
       name: 'oauth4webapi',
+      judge: true,
       title: 'strict OAuth client',
       needs: ['chromium', 'npm'],
       version: () => npmVersion('oauth4webapi'),
@@ -74,6 +83,7 @@ export function clients(binary) {
     },
     {
       name: 'openid-client',
+      judge: true,
       title: 'strict OAuth client',
       needs: ['chromium', 'npm'],
       version: () => npmVersion('openid-client'),
@@ -81,6 +91,7 @@ export function clients(binary) {
     },
     {
       name: 'browser-pages',
+      judge: true,
       title: 'the pages alone',
       needs: ['chromium', 'npm'],
       // Debian's moves by itself: the table does not follow it.
