@@ -16,33 +16,41 @@ const port = await freePort();
 class Installation {
   visits = 0;
 
-  constructor(person, callback, ...always) {
+  /** Left alone it asks for every scope that is listed; `oauth` is what its configuration says instead. */
+  constructor(person, { oauth, always = [] } = {}) {
     this.person = person;
     this.home = temporaryDirectory();
     this.secrets = path.join(this.home, 'secrets.json');
-    this.always = ['--callback-url', `http://127.0.0.1:${port}${callback}`, ...always];
+    const config = path.join(this.home, 'servers.json');
+    const notes = { type: 'streamable-http', url: mcpUrl.href, oauth };
+    writeFileSync(config, JSON.stringify({ mcpServers: { notes } }));
+    const callback = `http://127.0.0.1:${port}/oauth/callback`;
+    this.always = ['--cli', '--config', config, '--server', 'notes', '--callback-url', callback, ...always];
   }
 
   /** `--cli` against the server; without a terminal it signs in only when told that a browser can be opened. */
   call(tool, ...args) {
-    const fixed = ['--cli', mcpUrl.href, '--transport', 'http', '--format', 'json', '--method', 'tools/call'];
     const env = environment(this.home, {
       MCP_STORAGE_DIR: this.home,
       MCP_INSPECTOR_SECRET_STORE: 'file',
       MCP_AUTO_OPEN_ENABLED: 'true',
     });
-    const all = [inspectorLauncher, ...fixed, ...this.always, '--tool-name', tool, ...args];
+    const asked = ['--format', 'json', '--method', 'tools/call', '--tool-name', tool];
+    const all = [inspectorLauncher, ...this.always, ...asked, ...args];
     return new Program(path.join(node22, 'node'), all, env);
   }
 
   /** A call that must get along with what is stored; the tool's answer. */
   async silently(tool) {
-    return structured(await this.call(tool, '--stored-auth-only').output());
+    const program = this.call(tool, '--stored-auth-only');
+    program.child.stdin.end();
+    return structured(await program.output());
   }
 
   /** A call that prints a URL, which the browser walks; what was asked for, and the tool's answer. */
-  async signingIn(tool) {
+  async signingIn(tool, answers = '') {
     const program = this.call(tool);
+    program.child.stdin.end(answers);
     const [, url] = await program.stderr.heard(/Please navigate to: (\S+)/, program.ended);
     this.visits += 1;
     await signInAndReturn(url, { person: this.person, screenshotsDir, name: `inspector-${this.person}-${this.visits}` });
@@ -76,11 +84,11 @@ class Installation {
 function structured(output) {
   const { result } = JSON.parse(output);
   assert(!result.isError, output);
-  return result.structuredContent;
+  return result.structuredContent ?? result.content;
 }
 
 await main(timeoutMs, undefined, async () => {
-  const alice = new Installation('alice', '/oauth/callback');
+  const alice = new Installation('alice', { oauth: { scopes: 'mcp:read mcp:write' } });
 
   await step(
     'alice: 401, discovery, registration, browser, whoami',
@@ -95,6 +103,18 @@ await main(timeoutMs, undefined, async () => {
     },
     'registration: dynamic',
     'sign-in: yes',
+  );
+
+  await step(
+    'alice: step-up in the browser, then reset_notes',
+    async () => {
+      const { asked } = await alice.signingIn('reset_notes', 'y\n');
+      assert.deepEqual(scopes(asked.get('scope')), ['mcp:admin', 'mcp:read', 'mcp:write']);
+      const { scope } = alice.stored().tokens;
+      assert.deepEqual(scopes(scope), ['mcp:admin', 'mcp:read', 'mcp:write']);
+      return `granted ${scope}`;
+    },
+    'step-up: yes',
   );
 
   await step(
@@ -139,6 +159,19 @@ await main(timeoutMs, undefined, async () => {
       assert.equal(answer.email, 'alice@example.com');
     },
     'grants revoked: signs in again',
+  );
+
+  await step(
+    'bob: 401, document, browser, whoami',
+    async () => {
+      const { document } = await broker.facts();
+      const bob = new Installation('bob', { always: ['--client-metadata-url', document] });
+      const { asked, answer } = await bob.signingIn('whoami');
+      assert.equal(asked.get('client_id'), document);
+      assert.deepEqual(scopes(asked.get('scope')), ['mcp:admin', 'mcp:read', 'mcp:write']);
+      assert.deepEqual([...answer.scopes].sort(), ['mcp:read', 'mcp:write']);
+    },
+    'registration: document',
   );
 
   await closeBrowser();

@@ -54,11 +54,11 @@ export class Listener {
     return this;
   }
 
-  /** The first match of `pattern`, as soon as it has been said; never, if `until` ends first. */
-  heard(pattern, until = new Promise(() => {})) {
+  /** The first match of `pattern` after `from`, as soon as it has been said; never, if `until` ends first. */
+  heard(pattern, until = new Promise(() => {}), from = 0) {
     return new Promise((resolve, reject) => {
       const look = () => {
-        const match = pattern.exec(this.text);
+        const match = pattern.exec(this.text.slice(from));
         if (match) {
           this.#waiting.delete(look);
           resolve(match);
@@ -74,7 +74,7 @@ export class Listener {
 /** A program that runs to its end. */
 export class Program {
   constructor(command, args, env) {
-    this.child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.stdout = new Listener().listen(this.child.stdout);
     this.stderr = new Listener().listen(this.child.stderr);
     const kill = () => this.child.kill('SIGKILL');

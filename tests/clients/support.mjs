@@ -52,7 +52,7 @@ function fail(error, trace) {
   process.exit(1);
 }
 
-/** One thing that must hold. What `body` returns is shown beside its name; each `did` goes into a table of docs/clients.md: `column: text`. */
+/** One thing that must hold. What `body` returns is shown beside its name; each `did` goes into a table of docs/clients.md, a client's as `column: text`. */
 export async function step(name, body, ...did) {
   current = name;
   const detail = await body();

@@ -27,11 +27,13 @@ const trace = new Trace();
 
 /** One person at one client: their provider, callback and connection. */
 class Session {
-  static async open(person) {
+  /** `document` is the identifier of a client that has one; without it the SDK registers. */
+  static async open(person, document) {
     const session = new Session();
     session.person = person;
     session.callback = await Callback.open('127.0.0.1');
     session.provider = new MemoryProvider(session.callback.redirectUri, `TypeScript SDK v1 (${person})`);
+    session.provider.clientMetadataUrl = document;
     return session;
   }
 
@@ -85,7 +87,11 @@ async function firstContact(session) {
     rest.some(({ url, status }) => url.includes('/.well-known/oauth-authorization-server') && status === 200),
     'no authorization server metadata',
   );
-  assert.equal(session.provider.registrations, 1, 'the client did not register');
+  const registered = rest.filter(({ url }) => url.endsWith('/oauth/register'));
+  assert.deepEqual(
+    registered.map(({ status }) => status),
+    session.provider.clientMetadataUrl ? [] : [201],
+  );
   assert.equal(session.provider.redirects.length, 1, 'the SDK opened no browser');
   const authorize = session.provider.redirects[0].searchParams;
   assert.equal(authorize.get('code_challenge_method'), 'S256');
@@ -96,7 +102,8 @@ async function firstContact(session) {
 
 await main(timeoutMs, trace, async () => {
   const alice = await Session.open('alice');
-  const bob = await Session.open('bob');
+  const { document } = await broker.facts();
+  const bob = await Session.open('bob', document);
   let tools;
 
   await step(
@@ -184,13 +191,18 @@ await main(timeoutMs, trace, async () => {
 
   await endings({ session: alice, broker, trace, Unauthorized: UnauthorizedError });
 
-  await step('bob: 401, browser, whoami', async () => {
-    await firstContact(bob);
-    await bob.authorize('bob');
-    await bob.connect();
-    assert.match(textOf(await bob.call('whoami')), /bob/);
-    return `granted ${bob.provider.tokens().scope}`;
-  });
+  await step(
+    'bob: 401, document, browser, whoami',
+    async () => {
+      const asked = await firstContact(bob);
+      assert.equal(asked.get('client_id'), document);
+      await bob.authorize('bob');
+      await bob.connect();
+      assert.match(textOf(await bob.call('whoami')), /bob/);
+      return `granted ${bob.provider.tokens().scope}`;
+    },
+    'registration: document',
+  );
 
   await step('bob: step-up ends without mcp:admin', async () => {
     bob.provider.dropRefreshToken();

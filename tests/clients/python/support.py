@@ -22,7 +22,7 @@ def require(condition: object, message: str) -> None:
 
 
 def ok(name: str, detail: str = "", did: Iterable[str] = ()) -> None:
-    """Says what held; each `did` goes into a table of docs/clients.md: `column: text`."""
+    """Says what held; each `did` goes into a table of docs/clients.md, a client's as `column: text`."""
     print(f"ok: {name}{f' ({detail})' if detail else ''}", flush=True)
     for what in did:
         print(f"did: {what}", flush=True)

@@ -59,6 +59,13 @@ export function clients(binary) {
       command: node('inspector.mjs'),
     },
     {
+      name: 'inspector-web',
+      title: 'MCP Inspector, web in Chromium',
+      needs: ['chromium', 'npm', 'node-22'],
+      version: () => npmVersion('@modelcontextprotocol/inspector', 'node-22'),
+      command: node('inspector-web.mjs'),
+    },
+    {
       name: 'mcp-remote',
       title: 'mcp-remote, between a stdio client and the server',
       needs: ['chromium', 'npm'],
