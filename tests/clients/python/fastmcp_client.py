@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 import webbrowser
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 os.environ.setdefault("FASTMCP_LOG_LEVEL", "ERROR")
 
@@ -103,6 +103,29 @@ async def walk(options: argparse.Namespace) -> None:
         await walks.whoami(alice, client)
         require(len(alice.browsers) == browsers, "FastMCP opened a browser")
         ok("alice: a second client signs in from the same store")
+
+    await broker.restart_short()
+    bob = FastPerson("bob", options.mcp_url, options.screenshots, (await broker.facts())["document"])
+    people.append(bob)
+    await bob.open()
+    async with bob.connected() as client:
+        await walks.whoami(bob, client)
+        require(bob.browsers[0]["client_id"] == bob.document, f"client {bob.browsers[0]['client_id']}")
+        require(not bob.since(0, 201), "the client registered")
+        ok("bob: 401, document, browser, whoami", did=["registration: document"])
+
+    # The expiry is kept, the authorization server's metadata are not: the refresh goes where the MCP server is.
+    token = bob.tokens.access_token
+    bob.start_again()
+    await expired(token)
+    mark = len(bob.exchanges)
+    async with bob.connected() as client:
+        await walks.whoami(bob, client)
+    first = bob.since(mark)[0]
+    require(first.request.url == urljoin(options.mcp_url, "/token"), f"it first asked {first.request.url}")
+    require(first.status_code == 404, f"it was answered {first.status_code}")
+    require(len(bob.browsers) == 2, "FastMCP opened no browser")
+    ok("bob: a new process with an expired token asks the MCP server's origin for a refresh, then signs in")
 
 
 if __name__ == "__main__":
