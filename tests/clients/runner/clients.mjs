@@ -97,6 +97,14 @@ export function clients(binary) {
       command: node('openid-client.mjs'),
     },
     {
+      name: 'authlib',
+      judge: true,
+      title: 'strict OAuth client and protected server',
+      needs: ['chromium', 'npm', 'authlib'],
+      version: () => pypiVersion('Authlib', 'authlib'),
+      command: () => [python('authlib'), path.join('python', 'authlib_client.py')],
+    },
+    {
       name: 'browser-pages',
       judge: true,
       title: 'the pages alone',

@@ -2,7 +2,7 @@
 // store while they stay. All on free ports, in a directory that disappears with them.
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Program, answers, freePorts } from '../../providers/process.mjs';
@@ -16,6 +16,10 @@ export const shortLife = 3;
 
 /** Starts the three programs; `restart` and `revoke` end the broker and bring it back. */
 export async function startStage(binary) {
+  const missing = [binary, stageProgram(binary)].find(program => !existsSync(program));
+  if (missing) {
+    throw new Error(`no ${missing}: cargo build --bins --examples`);
+  }
   const [brokerPort, providerPort, mcpPort] = await freePorts(3);
   const at = port => `http://127.0.0.1:${port}`;
   const mcpUrl = `${at(mcpPort)}/mcp`;
