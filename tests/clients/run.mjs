@@ -18,11 +18,12 @@ const usage = `usage: run.mjs PATH_TO_GATELODGE [--only NAME]... [--screenshots 
   --write-table FILE   put what this run saw into FILE`;
 
 /** Runs one client; what it says that it did comes back beside the outcome. */
-async function runClient(client, { stage, control }, screenshots) {
+async function runClient(client, { stage, control, browser }, screenshots) {
   const [command, ...args] = client.command();
   const folder = path.join(screenshots, client.name);
   const told = ['--mcp-url', stage.mcpUrl, '--control', control.url, '--screenshots', folder];
-  const child = spawn(command, [...args, ...told], { cwd: here, stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = { ...process.env, SHARED_BROWSER: browser.endpoint };
+  const child = spawn(command, [...args, ...told], { cwd: here, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const did = [];
   createInterface({ input: child.stdout }).on('line', text => {
     if (!text.startsWith('did: ')) {
@@ -59,10 +60,12 @@ const screenshots = path.resolve(values.screenshots ?? mkdtempSync(path.join(tmp
 const rows = [];
 let starting;
 
-/** Broker, provider and MCP server, and what the scripts ask for a restart. */
+/** Broker, provider and MCP server, what the scripts ask for a restart, and the browser. */
 async function start() {
   const stage = await startStage(binary);
-  return { stage, control: await openControl(stage) };
+  // Its package is there only now.
+  const { shareBrowser } = await import('./browser.mjs');
+  return { stage, control: await openControl(stage), browser: await shareBrowser() };
 }
 
 for (const client of everyone.filter(({ name }) => !values.only || values.only.includes(name))) {
@@ -94,9 +97,9 @@ for (const client of everyone.filter(({ name }) => !values.only || values.only.i
   }
 }
 await starting
-  ?.then(({ stage, control }) => {
+  ?.then(({ stage, control, browser }) => {
     control.close();
-    return stage.stop();
+    return Promise.all([browser.close(), stage.stop()]);
   })
   .catch(() => {});
 

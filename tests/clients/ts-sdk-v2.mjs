@@ -139,7 +139,6 @@ await main(timeoutMs, trace, async () => {
       assert(refused instanceof OAuthError, `finishAuth ended with ${refused}`);
       assert.equal(refused.code, 'access_denied');
     },
-    'sign-in: deny',
   );
 
   await step(
@@ -157,6 +156,7 @@ await main(timeoutMs, trace, async () => {
       return `granted ${tokens.scope}, ${tokens.expires_in} s`;
     },
     'sign-in: yes',
+    'sign-in: deny',
   );
 
   await step('alice: connect as a 2025 client', async () => {
