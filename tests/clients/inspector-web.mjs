@@ -181,6 +181,8 @@ await main(timeoutMs, undefined, async () => {
       await inspector.allow('revoked');
       await inspector.page.getByText('Connected', { exact: true }).first().waitFor();
       await inspector.whoami();
+      const [first, , last] = inspector.asked.map(asked => asked.get('client_id'));
+      assert.equal(last, first, 'the client registered again');
     },
     'grants revoked: signs in again',
   );

@@ -88,13 +88,15 @@ function structured(output) {
 }
 
 await main(timeoutMs, undefined, async () => {
+  let client;
   const alice = new Installation('alice', { oauth: { scopes: 'mcp:read mcp:write' } });
 
   await step(
     'alice: 401, discovery, registration, browser, whoami',
     async () => {
       const { asked, answer } = await alice.signingIn('whoami');
-      assert.match(asked.get('client_id'), /^glc_/);
+      client = asked.get('client_id');
+      assert.match(client, /^glc_/);
       assert.equal(asked.get('resource'), mcpUrl.href);
       assert.equal(asked.get('code_challenge_method'), 'S256');
       assert.equal(answer.email, 'alice@example.com');
@@ -155,8 +157,9 @@ await main(timeoutMs, undefined, async () => {
       const { tokens } = alice.stored();
       await broker.revoke(tokens.access_token);
       await expired(tokens.access_token);
-      const { answer } = await alice.signingIn('whoami');
+      const { asked, answer } = await alice.signingIn('whoami');
       assert.equal(answer.email, 'alice@example.com');
+      assert.equal(asked.get('client_id'), client, 'the client registered again');
     },
     'grants revoked: signs in again',
   );

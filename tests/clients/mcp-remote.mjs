@@ -85,12 +85,14 @@ class Remote {
 
 await main(timeoutMs, undefined, async () => {
   const alice = await Remote.of('alice');
+  let client;
 
   await step(
     'alice: 401, discovery, registration, browser, connected',
     async () => {
       const asked = await alice.signIn(alice.start());
-      assert.match(asked.get('client_id'), /^glc_/);
+      client = asked.get('client_id');
+      assert.match(client, /^glc_/);
       assert.equal(asked.get('resource'), mcpUrl.href);
       assert.equal(asked.get('code_challenge_method'), 'S256');
       await alice.connected;
@@ -169,8 +171,9 @@ await main(timeoutMs, undefined, async () => {
       await broker.revoke(tokens.access_token);
       await expired(tokens.access_token);
       const call = alice.whoami();
-      await alice.signIn(call);
+      const asked = await alice.signIn(call);
       await call;
+      assert.equal(asked.get('client_id'), client, 'the client registered again');
     },
     'grants revoked: signs in again',
   );

@@ -39,14 +39,17 @@ export async function startStage(binary) {
     INTROSPECTOR_SECRET: introspector.client_secret,
   };
   const config = ['--config', 'gatelodge.yaml'];
-  const running = [];
+  const running = new Set();
   let broker;
   let life;
+  // A script that was ended may have left a restart under way.
+  let turn = Promise.resolve();
+  const inTurn = work => (turn = turn.catch(() => {}).then(work));
 
   async function start(command, args, probe, input) {
     const program = new Program(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
     program.child.stdin.end(input);
-    running.push(program);
+    running.add(program);
     await program.until('ready', () => answers(probe), 30);
     return program;
   }
@@ -62,7 +65,7 @@ export async function startStage(binary) {
   /** Asks the broker to end; it must, without being killed. */
   async function endBroker() {
     await broker.stop();
-    running.splice(running.indexOf(broker), 1);
+    running.delete(broker);
     const { exitCode, signalCode } = broker.child;
     if (exitCode !== 0) {
       throw new Error(`the broker ended with ${exitCode ?? signalCode}\n${broker.tail()}`);
@@ -80,7 +83,7 @@ export async function startStage(binary) {
   }
 
   const stop = async () => {
-    await Promise.all(running.map(program => program.stop()));
+    await Promise.all([...running].map(program => program.stop()));
     rmSync(cwd, { recursive: true, force: true });
   };
 
@@ -101,34 +104,38 @@ export async function startStage(binary) {
     document,
     introspector,
     stop,
-    tail: () => running.map(program => program.tail()).join('\n'),
+    tail: () => [...running].map(program => program.tail()).join('\n'),
     /** Ends the broker and starts it again; access tokens then live so many seconds, or as long as they usually do. */
-    async restart(seconds) {
-      await endBroker();
-      await startBroker(seconds);
-    },
+    restart: seconds =>
+      inTurn(async () => {
+        await endBroker();
+        await startBroker(seconds);
+      }),
     /**
      * What an operator does: looks for the sessions of a person at a client and ends each. With the embedded store the
      * broker is not running meanwhile.
      */
-    async revoke({ sub: person, client_id: client }) {
-      await endBroker();
-      try {
-        const sessions = JSON.parse(command('sessions', 'list', '--json', '--person', person));
-        const theirs = sessions.filter(session => session.client_id === client);
-        if (theirs.length === 0) {
-          throw new Error(`${person} has no session at ${client}`);
+    revoke: ({ sub: person, client_id: client }) =>
+      inTurn(async () => {
+        await endBroker();
+        try {
+          const sessions = JSON.parse(command('sessions', 'list', '--json', '--person', person));
+          const theirs = sessions.filter(session => session.client_id === client);
+          if (theirs.length === 0) {
+            throw new Error(`${person} has no session at ${client}`);
+          }
+          theirs.forEach(({ session }) => command('sessions', 'revoke', session));
+        } finally {
+          await startBroker();
         }
-        theirs.forEach(({ session }) => command('sessions', 'revoke', session));
-      } finally {
-        await startBroker();
-      }
-    },
+      }),
     /** As it was at the beginning, whatever a client left. */
-    async settle() {
-      if (life || !broker || broker.child.exitCode !== null) {
-        await this.restart();
-      }
-    },
+    settle: () =>
+      inTurn(async () => {
+        if (life || broker.child.exitCode !== null) {
+          await endBroker().catch(() => {});
+          await startBroker();
+        }
+      }),
   };
 }
