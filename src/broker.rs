@@ -72,6 +72,7 @@ impl Broker {
             token_endpoint_auth_methods_supported: methods.clone(),
             revocation_endpoint_auth_methods_supported: methods,
             token_endpoint_auth_signing_alg_values_supported: KeySet::ALGORITHMS.to_vec(),
+            revocation_endpoint_auth_signing_alg_values_supported: KeySet::ALGORITHMS.to_vec(),
             client_id_metadata_document_supported: self.login.clients.documents().are_taken(),
             code_challenge_methods_supported: vec!["S256"],
             authorization_response_iss_parameter_supported: true,

@@ -43,6 +43,8 @@ pub struct AuthorizationServerMetadata {
     pub code_challenge_methods_supported: Vec<&'static str>,
     /// The algorithms of `private_key_jwt`.
     pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    /// The same algorithms, for revocation.
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// Clients may name themselves by the URL of their metadata.
     pub client_id_metadata_document_supported: bool,
     /// RFC 9207: every authorization response carries `iss`.

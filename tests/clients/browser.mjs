@@ -26,11 +26,19 @@ export const looks = [
   { name: 'phone-dark', viewport: phone, colorScheme: 'dark' },
 ];
 
+const options = { executablePath, headless: true, args, timeout: 30_000 };
 let launched;
 
 function browser() {
-  launched ??= chromium.launch({ executablePath, headless: true, args, timeout: 30_000 });
+  const shared = process.env.SHARED_BROWSER;
+  launched ??= shared ? chromium.connect(shared, { timeout: 30_000 }) : chromium.launch(options);
   return launched;
+}
+
+/** One Chromium for the processes of a run: each finds it by `endpoint` in its variable `SHARED_BROWSER`. */
+export async function shareBrowser() {
+  const server = await chromium.launchServer({ ...options, host: '127.0.0.1' });
+  return { endpoint: server.wsEndpoint(), close: () => server.close() };
 }
 
 export async function closeBrowser() {

@@ -11,6 +11,12 @@ import { fileURLToPath } from 'node:url';
 /** Where what needs Node.js 22 is installed. */
 export const node22 = path.join(path.dirname(fileURLToPath(import.meta.url)), 'node-22');
 
+/** The MCP Inspector's one program: `--cli`, or its web interface. */
+export const inspectorLauncher = path.join(
+  node22,
+  'node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js',
+);
+
 /** A directory that is gone when this process is. */
 export function temporaryDirectory() {
   const directory = mkdtempSync(path.join(tmpdir(), 'gatelodge-client-'));
@@ -48,11 +54,11 @@ export class Listener {
     return this;
   }
 
-  /** The first match of `pattern`, as soon as it has been said; never, if `until` ends first. */
-  heard(pattern, until = new Promise(() => {})) {
+  /** The first match of `pattern` after `from`, as soon as it has been said; never, if `until` ends first. */
+  heard(pattern, until = new Promise(() => {}), from = 0) {
     return new Promise((resolve, reject) => {
       const look = () => {
-        const match = pattern.exec(this.text);
+        const match = pattern.exec(this.text.slice(from));
         if (match) {
           this.#waiting.delete(look);
           resolve(match);
@@ -68,7 +74,7 @@ export class Listener {
 /** A program that runs to its end. */
 export class Program {
   constructor(command, args, env) {
-    this.child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     this.stdout = new Listener().listen(this.child.stdout);
     this.stderr = new Listener().listen(this.child.stderr);
     const kill = () => this.child.kill('SIGKILL');

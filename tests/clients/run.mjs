@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Every real client in turn against one `gatelodge demo`. Needs node, npm, python3 and Chromium, nothing else.
+// Every real client in turn in front of one broker. Needs node, npm, python3 and Chromium, nothing else.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
@@ -8,25 +8,22 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { clients } from './runner/clients.mjs';
-import { startDemo } from './runner/demo.mjs';
+import { openControl } from './runner/control.mjs';
 import { here, prerequisites } from './runner/prerequisites.mjs';
+import { startStage } from './runner/stage.mjs';
 import { tableFaults, writeTable } from './runner/table.mjs';
 
 const usage = `usage: run.mjs PATH_TO_GATELODGE [--only NAME]... [--screenshots DIR] [--check-table FILE | --write-table FILE]
-  --check-table FILE   fail when the table in FILE is not what this run saw
+  --check-table FILE   fail when the tables in FILE are not what this run saw
   --write-table FILE   put what this run saw into FILE`;
 
 /** Runs one client; what it says that it did comes back beside the outcome. */
-async function runClient(client, demo, screenshots) {
+async function runClient(client, { stage, control, browser }, screenshots) {
   const [command, ...args] = client.command();
-  const child = spawn(
-    command,
-    [...args, '--mcp-url', demo.mcpUrl, '--screenshots', path.join(screenshots, client.name)],
-    {
-      cwd: here,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+  const folder = path.join(screenshots, client.name);
+  const told = ['--mcp-url', stage.mcpUrl, '--control', control.url, '--screenshots', folder];
+  const env = { ...process.env, SHARED_BROWSER: browser.endpoint };
+  const child = spawn(command, [...args, ...told], { cwd: here, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const did = [];
   createInterface({ input: child.stdout }).on('line', text => {
     if (!text.startsWith('did: ')) {
@@ -63,15 +60,18 @@ const screenshots = path.resolve(values.screenshots ?? mkdtempSync(path.join(tmp
 const rows = [];
 let starting;
 
-// An interrupted run takes its demo along.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.once(signal, () => process.exit(1));
+/** Broker, provider and MCP server, what the scripts ask for a restart, and the browser. */
+async function start() {
+  const stage = await startStage(binary);
+  // Its package is there only now.
+  const { shareBrowser } = await import('./browser.mjs');
+  return { stage, control: await openControl(stage), browser: await shareBrowser() };
 }
 
 for (const client of everyone.filter(({ name }) => !values.only || values.only.includes(name))) {
   console.log(`\n== ${client.name}`);
-  const { name, title } = client;
-  const row = { name, title, version: '', seen: '', did: [], took: '' };
+  const { name, title, judge } = client;
+  const row = { name, title, judge, version: '', seen: '', did: [], took: '' };
   const missing = client.needs.map(need => prerequisite[need]()).find(Boolean);
   if (missing) {
     console.log(`skipped: ${missing}`);
@@ -81,21 +81,27 @@ for (const client of everyone.filter(({ name }) => !values.only || values.only.i
   try {
     row.version = client.version();
     row.seen = (client.seen ?? client.version)();
-    starting ??= startDemo(binary);
-    const demo = await starting;
+    starting ??= start();
+    const at = await starting;
+    await at.stage.settle();
     const started = performance.now();
-    const ended = await runClient(client, demo, screenshots);
+    const ended = await runClient(client, at, screenshots);
     row.took = `${((performance.now() - started) / 1000).toFixed(1)} s`;
     rows.push({ ...row, ...ended });
     if (ended.result === 'failed') {
-      console.error(`\nthe demo's last lines:\n${demo.tail()}`);
+      console.error(`\nthe last lines of provider, broker and MCP server:\n${at.stage.tail()}`);
     }
   } catch (error) {
     console.log(`not ok: ${error.message}`);
     rows.push({ ...row, result: 'failed', why: error.message.split('\n')[0] });
   }
 }
-await starting?.then(demo => demo.stop()).catch(() => {});
+await starting
+  ?.then(({ stage, control, browser }) => {
+    control.close();
+    return Promise.all([browser.close(), stage.stop()]);
+  })
+  .catch(() => {});
 
 const columns = { name: 'client', seen: 'version', took: 'time', result: 'result', why: '' };
 const width = key => Math.max(columns[key].length, ...rows.map(row => row[key].length));

@@ -4,21 +4,23 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 
-/** `--mcp-url`, `--screenshots` and `--timeout`, or the variables of the same meaning. */
+/** `--mcp-url`, `--control`, `--screenshots` and `--timeout`, or the variables of the same meaning. */
 export function readOptions() {
   const { values } = parseArgs({
     options: {
       'mcp-url': { type: 'string', default: process.env.MCP_URL },
+      control: { type: 'string', default: process.env.CONTROL },
       screenshots: { type: 'string', default: process.env.SCREENSHOTS },
       timeout: { type: 'string', default: process.env.TIMEOUT ?? '150' },
     },
   });
   if (!values['mcp-url']) {
-    console.error('usage: --mcp-url URL [--screenshots DIR] [--timeout SECONDS]');
+    console.error('usage: --mcp-url URL [--control URL] [--screenshots DIR] [--timeout SECONDS]');
     process.exit(2);
   }
   return {
     mcpUrl: new URL(values['mcp-url']),
+    control: values.control,
     screenshotsDir: values.screenshots,
     timeoutMs: Number(values.timeout) * 1000,
   };
@@ -50,7 +52,7 @@ function fail(error, trace) {
   process.exit(1);
 }
 
-/** One thing that must hold. What `body` returns is shown beside its name; `did` goes into the table of docs/clients.md. */
+/** One thing that must hold. What `body` returns is shown beside its name; each `did` goes into a table of docs/clients.md, a client's as `column: text`. */
 export async function step(name, body, ...did) {
   current = name;
   const detail = await body();

@@ -1,5 +1,6 @@
 //! Discovery: what is advertised, where, and that it is true (section K).
 
+use gatelodge::protocol::KeySet;
 use serde_json::{Value, json};
 
 use crate::harness::broker::{RESOURCE, Setup, TestBroker};
@@ -56,6 +57,20 @@ async fn int_12_the_members_that_clients_rely_on() {
     assert_eq!(metadata["token_endpoint_auth_signing_alg_values_supported"][0], "ES256");
     let whole = metadata.to_string();
     assert!(!whole.contains("null") && !whole.contains("[]") && !whole.contains("\"\""), "{whole}");
+}
+
+/// SEC-137, RFC 8414 section 2: wherever `private_key_jwt` is a method, its algorithms MUST be named,
+/// too. Authlib refuses the metadata otherwise.
+#[tokio::test]
+async fn sec_137_the_algorithms_of_every_endpoint_that_takes_assertions() {
+    let broker = TestBroker::start().await;
+    let metadata = document(&broker, &broker.url("/.well-known/oauth-authorization-server")).await;
+    for endpoint in ["token_endpoint", "revocation_endpoint"] {
+        let methods = metadata[format!("{endpoint}_auth_methods_supported")].to_string();
+        assert!(methods.contains("private_key_jwt"), "{endpoint}: {methods}");
+        let algorithms = &metadata[format!("{endpoint}_auth_signing_alg_values_supported")];
+        assert_eq!(algorithms, &json!(KeySet::ALGORITHMS), "{endpoint}");
+    }
 }
 
 /// SEC-137: what is advertised works; the whole of it is walked here and by every other test.

@@ -1,100 +1,132 @@
-"""FastMCP's client with its own OAuth helper: pre-flight, browser, tools, refresh, and a restart from its store."""
+"""FastMCP's client with its own OAuth helper: pre-flight, browser, tools, and a new process from its store."""
 
 import argparse
 import asyncio
 import os
 import sys
-import time
 import warnings
 import webbrowser
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
-os.environ.setdefault("FASTMCP_LOG_LEVEL", "WARNING")
+os.environ.setdefault("FASTMCP_LOG_LEVEL", "ERROR")
 
 import httpx2
 from fastmcp import Client
 from fastmcp.client.auth import OAuth
+from fastmcp.client.transports import StreamableHttpTransport
 from key_value.aio.stores.memory import MemoryStore
+from mcp.shared.auth import OAuthToken
 
-from support import arguments_for, browse, fingerprint, ok, require, run, text_of
+import walks
+from broker import Broker, expired
+from person import Person
+from support import arguments_for, browse, ok, require, run, text_of
 
-exchanges: list[httpx2.Response] = []
+
+class FastPerson(Person):
+    """FastMCP brings its own callback and opens this machine's default browser."""
+
+    sdk = "FastMCP"
+
+    async def open(self) -> None:
+        self.store = MemoryStore()
+        self.visits: list[asyncio.Task[str]] = []
+        webbrowser.register("scripted", None, ScriptedBrowser(self), preferred=True)
+        self.start_again()
+
+    def start_again(self) -> None:
+        self.provider = OAuth(
+            client_name=f"FastMCP ({self.name})",
+            token_storage=self.store,
+            callback_timeout=60,
+            client_metadata_url=self.document,
+            httpx_client_factory=self._http,
+        )
+
+    def _http(self, **options) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(**options, event_hooks={"response": [self.seen]})
+
+    def connected(self) -> Client:
+        return Client(StreamableHttpTransport(self.url, auth=self.provider, httpx_client_factory=self._http))
+
+    @property
+    def tokens(self) -> OAuthToken:
+        return self.provider.context.current_tokens
 
 
 class ScriptedBrowser(webbrowser.BaseBrowser):
     """This machine's default browser, as far as FastMCP knows. Opening answers at once, as a real one does."""
 
-    def __init__(self, screenshots: str | None) -> None:
+    def __init__(self, person: FastPerson) -> None:
         super().__init__("scripted")
-        self.screenshots = screenshots
-        self.visits: list[asyncio.Task[str]] = []
-        self.asked: list[dict[str, str]] = []
+        self.person = person
 
     def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        person = self.person
         query = parse_qs(urlsplit(url).query, strict_parsing=True)
-        self.asked.append({name: values[0] for name, values in query.items()})
-        visit = browse(url, "alice", f"fastmcp-alice-{len(self.asked)}", self.screenshots)
-        self.visits.append(asyncio.get_running_loop().create_task(visit))
+        person.browsers.append({name: values[0] for name, values in query.items()})
+        visit = browse(url, person.name, f"fastmcp-{person.name}-{len(person.browsers)}", person.screenshots)
+        person.visits.append(asyncio.get_running_loop().create_task(visit))
         return True
 
 
-async def seen(response: httpx2.Response) -> None:
-    if response.is_error:
-        await response.aread()
-    exchanges.append(response)
-
-
-def http(**arguments) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(**arguments, event_hooks={"response": [seen]})
-
-
-def new_oauth(store: MemoryStore) -> OAuth:
-    return OAuth(client_name="FastMCP (alice)", token_storage=store, callback_timeout=60, httpx_client_factory=http)
+people: list[FastPerson] = []
 
 
 async def walk(options: argparse.Namespace) -> None:
     # FastMCP warns that a store in memory is lost at the end, which is what we want.
     warnings.filterwarnings("ignore", message="Using in-memory token storage")
-    browser = ScriptedBrowser(options.screenshots)
-    webbrowser.register("scripted", None, browser, preferred=True)
-    store, url = MemoryStore(), options.mcp_url
-    oauth = new_oauth(store)
+    broker = Broker(options.control)
+    alice = FastPerson("alice", options.mcp_url, options.screenshots)
+    people.append(alice)
+    await alice.open()
 
-    async with Client(url, auth=oauth) as client:
-        require(await browser.visits[0] == f"http://localhost:{oauth.redirect_port}/callback", "it ended elsewhere")
-        asked = browser.asked[0]
-        require(asked["resource"] == url, f"resource is {asked.get('resource')}")
-        ok("alice: registration, pre-flight, browser, code", f"asked for {asked.get('scope')}", ["dynamic registration", "sign-in"])
+    async with alice.connected() as client:
+        port = alice.provider.redirect_port
+        require(await alice.visits[0] == f"http://localhost:{port}/callback", "it ended elsewhere")
+        await walks.first_contact(alice)
 
         tools = {tool.name: tool for tool in await client.list_tools()}
-        require("alice" in text_of(await client.call_tool("whoami", {})), "whoami does not say alice")
+        await walks.whoami(alice, client)
         note = "written by FastMCP"
         text_of(await client.call_tool("write_note", arguments_for(tools["write_note"], note)))
         read = text_of(await client.call_tool("read_note", arguments_for(tools["read_note"], note)))
         require(note in read, f"the note reads {read}")
-        ok("alice: list tools, call whoami, write_note, read_note", " ".join(tools), ["tool call"])
+        ok("alice: list tools, call whoami, write_note, read_note", " ".join(tools))
 
-        before = oauth.context.current_tokens
-        oauth.context.token_expiry_time = time.time() - 1
-        text_of(await client.call_tool("whoami", {}))
-        after = oauth.context.current_tokens
-        require(after.access_token != before.access_token, "the access token did not change")
-        require(after.refresh_token != before.refresh_token, "the refresh token was not rotated")
-        changed = f"{fingerprint(before.access_token)} -> {fingerprint(after.access_token)}"
-        ok("alice: an expired access token is refreshed", changed, ["refresh"])
+        await walks.step_up(alice, client, tools)
+        await walks.endings(alice, client, broker)
 
-    async with Client(url, auth=new_oauth(store)) as client:
-        require("alice" in text_of(await client.call_tool("whoami", {})), "whoami does not say alice")
+    alice.start_again()
+    browsers = len(alice.browsers)
+    async with alice.connected() as client:
+        await walks.whoami(alice, client)
+        require(len(alice.browsers) == browsers, "FastMCP opened a browser")
         ok("alice: a second client signs in from the same store")
-    require(len(browser.asked) == 1, f"{len(browser.asked)} browsers were opened")
 
+    await broker.restart_short()
+    bob = FastPerson("bob", options.mcp_url, options.screenshots, (await broker.facts())["document"])
+    people.append(bob)
+    await bob.open()
+    async with bob.connected() as client:
+        await walks.whoami(bob, client)
+        require(bob.browsers[0]["client_id"] == bob.document, f"client {bob.browsers[0]['client_id']}")
+        require(not bob.since(0, 201), "the client registered")
+        ok("bob: 401, document, browser, whoami", did=["registration: document"])
 
-def trace() -> list[str]:
-    return [
-        f"{response.request.method} {response.request.url} -> {response.status_code} {response.text[:400] if response.is_error else ''}"
-        for response in exchanges
-    ]
+    # The expiry is kept, the authorization server's metadata are not: the refresh goes where the MCP server is.
+    token = bob.tokens.access_token
+    bob.start_again()
+    await expired(token)
+    mark = len(bob.exchanges)
+    async with bob.connected() as client:
+        await walks.whoami(bob, client)
+    first = bob.since(mark)[0]
+    require(first.request.url == urljoin(options.mcp_url, "/token"), f"it first asked {first.request.url}")
+    require(first.status_code == 404, f"it was answered {first.status_code}")
+    require(len(bob.browsers) == 2, "FastMCP opened no browser")
+    ok("bob: a new process with an expired token asks the MCP server's origin for a refresh, then signs in")
 
 
 if __name__ == "__main__":
-    sys.exit(run(__doc__, walk, trace))
+    sys.exit(run(__doc__, walk, lambda: [line for person in people for line in person.trace()]))

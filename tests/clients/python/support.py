@@ -22,7 +22,7 @@ def require(condition: object, message: str) -> None:
 
 
 def ok(name: str, detail: str = "", did: Iterable[str] = ()) -> None:
-    """Says what held; `did` goes into the table of docs/clients.md."""
+    """Says what held; each `did` goes into a table of docs/clients.md, a client's as `column: text`."""
     print(f"ok: {name}{f' ({detail})' if detail else ''}", flush=True)
     for what in did:
         print(f"did: {what}", flush=True)
@@ -51,16 +51,18 @@ async def browse(url: str, person: str, name: str, screenshots: str | None) -> s
 def text_of(result) -> str:
     """The text of a tool's answer; an answer that is an error is a failure."""
     text = "\n".join(getattr(part, "text", "") for part in result.content)
-    require(not result.is_error, f"the tool answered with an error: {text}")
+    failed = result.is_error if hasattr(result, "is_error") else result.isError
+    require(not failed, f"the tool answered with an error: {text}")
     return text
 
 
 def arguments_for(tool, text: str) -> dict[str, str]:
     """Arguments for a tool from its own schema: the text for every required string."""
-    properties = tool.input_schema.get("properties", {})
+    schema = tool.input_schema if hasattr(tool, "input_schema") else tool.inputSchema
+    properties = schema.get("properties", {})
     return {
         name: text
-        for name in tool.input_schema.get("required", list(properties))
+        for name in schema.get("required", list(properties))
         if "string" in ([kind] if isinstance(kind := properties[name].get("type"), str) else kind or [])
     }
 
@@ -76,6 +78,7 @@ def run(what: str, walk: Callable[[argparse.Namespace], Awaitable[None]], trace:
     """Runs `walk` within its time; a failure shows what was exchanged."""
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument("--mcp-url", required=True)
+    parser.add_argument("--control", required=True)
     parser.add_argument("--screenshots")
     parser.add_argument("--timeout", type=float, default=150)
     options = parser.parse_args()

@@ -41,6 +41,10 @@ impl Person {
         Ok(Self { name, screenshots, redirect_uri, arrivals, visits: 0 })
     }
 
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(crate) fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }

@@ -24,8 +24,15 @@ export function clients(binary) {
       command: node('ts-sdk-v2.mjs'),
     },
     {
+      name: 'python-sdk-1',
+      title: 'Python SDK 1',
+      needs: ['chromium', 'npm', 'python-1'],
+      version: () => pypiVersion('mcp', 'python-sdk-1'),
+      command: () => [python('python-sdk-1'), path.join('python', 'python_sdk_1.py')],
+    },
+    {
       name: 'python-sdk',
-      title: 'Python SDK',
+      title: 'Python SDK 2',
       needs: ['chromium', 'npm', 'python'],
       version: () => pypiVersion('mcp', 'python-sdk'),
       command: () => [python('python-sdk'), path.join('python', 'python_sdk.py')],
@@ -52,6 +59,13 @@ export function clients(binary) {
       command: node('inspector.mjs'),
     },
     {
+      name: 'inspector-web',
+      title: 'MCP Inspector, web in Chromium',
+      needs: ['chromium', 'npm', 'node-22'],
+      version: () => npmVersion('@modelcontextprotocol/inspector', 'node-22'),
+      command: node('inspector-web.mjs'),
+    },
+    {
       name: 'mcp-remote',
       title: 'mcp-remote, between a stdio client and the server',
       needs: ['chromium', 'npm'],
@@ -60,6 +74,7 @@ export function clients(binary) {
     },
     {
       name: 'conformance',
+      judge: true,
       title: 'MCP conformance suite, authorization server',
       needs: ['chromium', 'npm', 'node-22'],
       version: () => npmVersion('@modelcontextprotocol/conformance', 'node-22'),
@@ -67,6 +82,7 @@ export function clients(binary) {
     },
     {
       name: 'oauth4webapi',
+      judge: true,
       title: 'strict OAuth client',
       needs: ['chromium', 'npm'],
       version: () => npmVersion('oauth4webapi'),
@@ -74,13 +90,23 @@ export function clients(binary) {
     },
     {
       name: 'openid-client',
+      judge: true,
       title: 'strict OAuth client',
       needs: ['chromium', 'npm'],
       version: () => npmVersion('openid-client'),
       command: node('openid-client.mjs'),
     },
     {
+      name: 'authlib',
+      judge: true,
+      title: 'strict OAuth client and protected server',
+      needs: ['chromium', 'npm', 'authlib'],
+      version: () => pypiVersion('Authlib', 'authlib'),
+      command: () => [python('authlib'), path.join('python', 'authlib_client.py')],
+    },
+    {
       name: 'browser-pages',
+      judge: true,
       title: 'the pages alone',
       needs: ['chromium', 'npm'],
       // Debian's moves by itself: the table does not follow it.

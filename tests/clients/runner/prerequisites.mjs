@@ -14,7 +14,9 @@ export function prerequisites(binary) {
     npm: remember(() => installNodePackages('.')),
     'node-22': remember(installNode22),
     python: remember(() => installPythonPackages('python-sdk')),
+    'python-1': remember(() => installPythonPackages('python-sdk-1')),
     fastmcp: remember(() => installPythonPackages('fastmcp')),
+    authlib: remember(() => installPythonPackages('authlib')),
     rmcp: remember(() => {
       const client = rmcpClient(binary);
       return existsSync(client) ? undefined : `no ${client}: cargo build --example rmcp-client`;
@@ -25,6 +27,11 @@ export function prerequisites(binary) {
 /** The Rust client that cargo builds beside `gatelodge`. */
 export function rmcpClient(binary) {
   return path.join(path.dirname(binary), 'examples', 'rmcp-client');
+}
+
+/** What cargo builds beside `gatelodge` for the stage: identity provider, short-lived tokens. */
+export function stageProgram(binary) {
+  return path.join(path.dirname(binary), 'examples', 'client-stage');
 }
 
 /** The interpreter of a virtual environment in `python/`. */

@@ -1,13 +1,49 @@
-// The table of docs/clients.md: only what a run saw stands between the two markers.
+// The two tables of docs/clients.md: only what a run saw stands between the two markers.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const begin = '<!-- written by tests/clients/run.mjs: begin -->';
 const end = '<!-- written by tests/clients/run.mjs: end -->';
-const head = ['| client | version | what was done | result |', '|---|---|---|---|'];
+
+/** What a client's `did` may name; an empty cell is what the client does not do. */
+const columns = ['registration', 'sign-in', 'refresh', 'step-up', 'broker restarted', 'grants revoked'];
+
+const heads = {
+  clients: [`| client | version | ${columns.join(' | ')} |`, `|---|---|${columns.map(() => '---|').join('')}`],
+  judges: ['| judge | version | what was done |', '|---|---|---|'],
+};
 
 // A package's name in code font, its version beside it.
 const cell = version => version.replace(/^(\S+) (\d\S*)$/, '`$1` $2');
-const line = ({ title, version, did, result }) => `| ${title} | ${cell(version)} | ${did.join(', ')} | ${result} |`;
+
+/** What was said of one column. */
+function said(did, column) {
+  const prefix = `${column}: `;
+  return did.filter(what => what.startsWith(prefix)).map(what => what.slice(prefix.length));
+}
+
+function line({ title, version, did, judge }) {
+  const strange = did.find(what => !columns.some(column => what.startsWith(`${column}: `)));
+  if (strange && !judge) {
+    throw new Error(`${title} did "${strange}", which has no column`);
+  }
+  const cells = judge ? [did.join(', ')] : columns.map(column => said(did, column).join(', ') || '–');
+  return `| ${[title, cell(version), ...cells].join(' | ')} |`;
+}
+
+/** The lines of both tables, with their heads; the blank line is what parts them. */
+function tables(rows) {
+  const part = (head, some) => (some.length > 0 ? [...head, ...some.map(line), ''] : []);
+  return [
+    ...part(
+      heads.clients,
+      rows.filter(({ judge }) => !judge),
+    ),
+    ...part(
+      heads.judges,
+      rows.filter(({ judge }) => judge),
+    ),
+  ].slice(0, -1);
+}
 
 function parts(file) {
   const text = readFileSync(file, 'utf8');
@@ -19,16 +55,16 @@ function parts(file) {
   return { before: text.slice(0, from), table: text.slice(from + begin.length, to), after: text.slice(to) };
 }
 
-/** Replaces the table and leaves the rest of the page alone. */
+/** Replaces the tables and leaves the rest of the page alone. */
 export function writeTable(file, rows) {
   const { before, after } = parts(file);
-  writeFileSync(file, `${before}${begin}\n${[...head, ...rows.map(line)].join('\n')}\n${after}`);
+  writeFileSync(file, `${before}${begin}\n${tables(rows).join('\n')}\n${after}`);
 }
 
 /** What this run saw and the page does not say, and the other way round; `complete` when every client was run. */
 export function tableFaults(file, rows, complete) {
-  const committed = parts(file).table.trim().split('\n').slice(head.length);
-  const seen = rows.map(line);
+  const committed = parts(file).table.trim().split('\n');
+  const seen = tables(rows);
   return [
     ...seen.filter(row => !committed.includes(row)).map(row => `seen, not in ${file}:  ${row}`),
     ...(complete ? committed.filter(row => !seen.includes(row)).map(row => `in ${file}, not seen:  ${row}`) : []),
