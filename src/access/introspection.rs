@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::clients::{Authenticator, Credentials};
+use crate::clients::{AuthenticatedClient, Authenticator, Credentials};
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{ClientId, GrantId};
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri};
@@ -65,6 +65,16 @@ impl Introspection {
         form.check_repeats()?;
         let now = self.clock.now();
         let client = self.authenticator.authenticate(credentials, now).await?;
+        let outcome = self.answer(&client, form, now).await;
+        self.authenticator.settle(&client, outcome).await
+    }
+
+    async fn answer(
+        &self,
+        client: &AuthenticatedClient,
+        form: &Params,
+        now: Timestamp,
+    ) -> Result<Introspected, OAuthError> {
         let refused = || OAuthError::new(ErrorCode::AccessDenied, "this client protects no server");
         let servers = self.servers.get(&client.client().id).ok_or_else(refused)?;
         let missing = || OAuthError::new(ErrorCode::InvalidRequest, "token is missing");

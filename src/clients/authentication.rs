@@ -11,7 +11,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::domain::{Client, ClientAuthMethod, ClientId, SecretPlace};
 use crate::protocol::client_document::ClientKeys;
 use crate::protocol::{ErrorCode, Issuer, OAuthError, Params};
-use crate::secret::{Digest, Secret};
+use crate::secret::{Digest, Secret, random};
 use crate::store::Store;
 
 use super::assertion::{HoldingAssertion, InvalidAssertion};
@@ -109,14 +109,24 @@ fn form_decode(text: &str) -> String {
 
 /// A client that proved who it is, as far as its registered method can.
 #[derive(Debug, Clone)]
-pub struct AuthenticatedClient(Client);
+pub struct AuthenticatedClient {
+    client: Client,
+    spent: Option<SpentAssertion>,
+}
 
 impl AuthenticatedClient {
     /// The client.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.0
+        &self.client
     }
+}
+
+/// An assertion, and the request that has used it.
+#[derive(Debug, Clone)]
+struct SpentAssertion {
+    name: Digest,
+    request: String,
 }
 
 /// Authenticates clients and slows down guessing.
@@ -159,6 +169,7 @@ impl Authenticator {
             let text = "use one method of client authentication, not two";
             return Err(OAuthError::new(ErrorCode::InvalidRequest, text));
         }
+        let mut spent = None;
         let proven = match &client.auth {
             ClientAuthMethod::None => credentials.methods() == 0,
             ClientAuthMethod::ClientSecretBasic(digest) => proves(in_header, digest),
@@ -174,12 +185,15 @@ impl Authenticator {
                 }
             }
             ClientAuthMethod::PrivateKeyJwt { keys, required } => match &credentials.assertion {
-                Some(assertion) => self.holds(assertion, &id, keys, now).await?,
+                Some(assertion) => {
+                    spent = self.holds(assertion, &id, keys, now).await?;
+                    spent.is_some()
+                }
                 None => !required && credentials.methods() == 0,
             },
         };
         if proven {
-            return Ok(AuthenticatedClient(client));
+            return Ok(AuthenticatedClient { client, spent });
         }
         if self.failures.allows(&id) {
             return Err(refused);
@@ -194,22 +208,52 @@ impl Authenticator {
         client: &ClientId,
         keys: &ClientKeys,
         now: Timestamp,
-    ) -> Result<bool, OAuthError> {
+    ) -> Result<Option<SpentAssertion>, OAuthError> {
         let kid = assertion::key_id(assertion.expose());
         let keys = self.clients.documents().keys_knowing(client, keys, kid.as_deref(), now).await?;
         let verified = assertion::verify(assertion.expose(), &keys, (client, &self.issuer), now);
         let fault = match verified {
             Ok(HoldingAssertion { name, until }) => {
-                let first = self.store.use_assertion(&name, until, now).await;
-                if first.map_err(OAuthError::unavailable)? {
-                    return Ok(true);
+                let spent = SpentAssertion { name, request: random::id() };
+                match self.store.use_assertion((&spent.name, &spent.request), until, now).await {
+                    Ok(true) => return Ok(Some(spent)),
+                    Ok(false) => InvalidAssertion::Used,
+                    Err(fault) => {
+                        // It may have been written all the same.
+                        self.release(&spent).await;
+                        return Err(OAuthError::unavailable(fault));
+                    }
                 }
-                InvalidAssertion::Used
             }
             Err(fault) => fault,
         };
         tracing::info!(%client, %fault, "a client could not prove itself");
-        Ok(false)
+        Ok(None)
+    }
+
+    /// What became of the client's request. Where it failed by our fault, it will come once more as it
+    /// was, and must not be told that its assertion is used (PRIN-5): so the use is taken back. Nobody
+    /// got anything for it, and whoever else has the request still needs a code or a refresh token that
+    /// is good once. If it cannot be taken back, the assertion stays used.
+    pub async fn settle<T>(
+        &self,
+        client: &AuthenticatedClient,
+        outcome: Result<T, OAuthError>,
+    ) -> Result<T, OAuthError> {
+        let is_ours = |fault: &OAuthError| {
+            matches!(fault.code(), ErrorCode::TemporarilyUnavailable | ErrorCode::ServerError)
+        };
+        if let (Some(spent), Some(_)) = (&client.spent, outcome.as_ref().err().filter(|fault| is_ours(fault)))
+        {
+            self.release(spent).await;
+        }
+        outcome
+    }
+
+    async fn release(&self, SpentAssertion { name, request }: &SpentAssertion) {
+        if let Err(fault) = self.store.release_assertion(name, request).await {
+            tracing::warn!(%fault, "the use of a client assertion could not be taken back");
+        }
     }
 
     /// Forgets the counters of clients that had no failure lately.

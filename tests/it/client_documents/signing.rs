@@ -177,6 +177,36 @@ async fn sec_068_an_assertion_is_used_once() {
     assert_eq!((page.status, page.json()["error"].as_str()), (503, Some("temporarily_unavailable")));
 }
 
+/// PRIN-5: a request that failed by our fault has used nothing up: it is sent again as it was, by client
+/// libraries that know of no assertions. What was given an answer, though, stays used.
+#[tokio::test]
+async fn sec_068_a_fault_of_ours_uses_no_assertion_up() {
+    let (_host, broker, signer) = signing(json!({})).await;
+    let tokens = signer.tokens(&broker).await;
+    for fault in [Operation::Grant, Operation::NotBefore, Operation::RotateRefresh] {
+        let assertion = signer.assertion(&broker, json!({}));
+        broker.clock.advance(Duration::from_secs(2));
+        broker.store.fail(fault);
+        let page = signer.refresh(&broker, &tokens.refresh, &assertion).await;
+        assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{fault:?}");
+        broker.store.heal();
+        let page = signer.refresh(&broker, &tokens.refresh, &assertion).await;
+        assert_eq!(page.status, 200, "{fault:?}: {}", page.body);
+        assert_invalid_client(&signer.refresh(&broker, &tokens.refresh, &assertion).await, "answered");
+    }
+    // A fault of the client's is an answer.
+    let assertion = signer.assertion(&broker, json!({}));
+    assert_eq!(signer.refresh(&broker, "nothing", &assertion).await.status, 400);
+    assert_invalid_client(&signer.refresh(&broker, &tokens.refresh, &assertion).await, "answered with 400");
+    // One that cannot be given back stays used: never twice, rather than once too often.
+    let assertion = signer.assertion(&broker, json!({}));
+    broker.store.fail(Operation::Grant);
+    broker.store.fail(Operation::ReleaseAssertion);
+    assert_eq!(signer.refresh(&broker, &tokens.refresh, &assertion).await.status, 503);
+    broker.store.heal();
+    assert_invalid_client(&signer.refresh(&broker, &tokens.refresh, &assertion).await, "not given back");
+}
+
 /// RFC 7521 section 4.2: an assertion says by itself whose it is; a type without an assertion, another
 /// type, and two methods at once are no valid requests.
 #[tokio::test]
