@@ -19,6 +19,7 @@ pub mod pages;
 pub mod people;
 pub mod policy;
 pub mod protocol;
+pub mod rate;
 pub mod secret;
 pub mod store;
 pub mod telemetry;

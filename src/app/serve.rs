@@ -75,6 +75,7 @@ pub async fn serve_on(
                 tick.tick().await;
                 broker.tokens.authenticator.collect_garbage();
                 broker.registration.collect_garbage();
+                broker.login.begun.collect_garbage();
                 tend(broker.store.as_ref(), clock.now()).await;
             }
         })

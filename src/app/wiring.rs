@@ -6,11 +6,11 @@ use crate::access::Introspection;
 use crate::broker::Broker;
 use crate::clients::{Registration, RegistrationParts};
 use crate::clock::Clock;
-use crate::config::{AccessConfig, BrowserSessionConfig, Config, SigningConfig};
+use crate::config::{AccessConfig, BrowserSessionConfig, Config, SignInConfig, SigningConfig};
 use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
 use crate::grants::{GrantRules, TokenEndpoint};
 use crate::keyring::{KeyKeeper, KeyRules};
-use crate::login::{Login, LoginRules, SessionRules};
+use crate::login::{Login, LoginRules, SessionRules, SignInCounter, SignInLimits};
 use crate::outbound::Outbound;
 use crate::people::People;
 use crate::policy::{Hierarchy, Policy};
@@ -31,6 +31,12 @@ fn login_rules(config: &Config) -> LoginRules {
         session: ends.map(|(idle, absolute)| SessionRules { idle, absolute }),
         remember_consent,
     }
+}
+
+fn sign_in_counter(config: &Config, clock: &Arc<dyn Clock>) -> SignInCounter {
+    let SignInConfig { per_address, most_pending } = config.sign_ins;
+    let limits = SignInLimits { per_address, most_pending };
+    SignInCounter::new(limits, config.tokens.login_lifetime, clock)
 }
 
 /// Wires a broker.
@@ -57,6 +63,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         codes: AuthorizationCodes::new(&state.secret),
         key: state.secret.mac_key("gatelodge login v1"),
         rules: login_rules(config),
+        begun: sign_in_counter(config, &clock),
         clock: Arc::clone(&clock),
     };
     let authenticator = Arc::new(clients::authenticator(config, state, clients.clone(), Arc::clone(&clock)));

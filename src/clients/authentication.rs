@@ -11,12 +11,12 @@ use crate::clock::{Clock, Timestamp};
 use crate::domain::{Client, ClientAuthMethod, ClientId, SecretPlace};
 use crate::protocol::client_document::ClientKeys;
 use crate::protocol::{ErrorCode, Issuer, OAuthError, Params};
+use crate::rate::RateLimit;
 use crate::secret::{Digest, Secret, random};
 use crate::store::Store;
 
 use super::assertion::{HoldingAssertion, InvalidAssertion};
 use super::operator_secret::OperatorSecrets;
-use super::rate::PerMinute;
 use super::{Clients, assertion};
 
 /// Failed attempts at one client in a minute before the answer is 429 (SEC-069).
@@ -136,7 +136,7 @@ pub struct Authenticator {
     clients: Clients,
     store: Arc<dyn Store>,
     secrets: OperatorSecrets,
-    failures: PerMinute<ClientId>,
+    failures: RateLimit<ClientId>,
 }
 
 impl Authenticator {
@@ -148,7 +148,7 @@ impl Authenticator {
         (store, secrets): (Arc<dyn Store>, OperatorSecrets),
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { issuer, clients, store, secrets, failures: PerMinute::new(FAILURES_PER_MINUTE, clock) }
+        Self { issuer, clients, store, secrets, failures: RateLimit::per_minute(FAILURES_PER_MINUTE, clock) }
     }
 
     /// Authenticates. Only failures are counted and slowed down: whoever holds the secret is

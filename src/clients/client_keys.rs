@@ -12,9 +12,9 @@ use crate::domain::ClientId;
 use crate::outbound::documents::Documents;
 use crate::protocol::KeySet;
 use crate::protocol::client_document::ClientKeys;
+use crate::rate::RateLimit;
 
 use super::metadata_documents::DocumentFault;
-use super::rate::PerMinute;
 use super::single_flight::SingleFlight;
 
 /// How long fetched keys are used before they are asked for again.
@@ -40,7 +40,7 @@ struct Held {
 #[derive(Debug, Clone)]
 pub(super) struct KeyDirectory {
     fetcher: Documents,
-    budget: Arc<PerMinute<String>>,
+    budget: Arc<RateLimit<String>>,
     places: Arc<Semaphore>,
     held: Arc<Mutex<HashMap<ClientId, Held>>>,
     flights: SingleFlight<Result<KeySet, DocumentFault>>,
@@ -48,7 +48,7 @@ pub(super) struct KeyDirectory {
 
 impl KeyDirectory {
     /// Shares its bounds with the documents: keys are fetched at the word of strangers, too (SEC-128).
-    pub(super) fn new(fetcher: Documents, budget: Arc<PerMinute<String>>, places: Arc<Semaphore>) -> Self {
+    pub(super) fn new(fetcher: Documents, budget: Arc<RateLimit<String>>, places: Arc<Semaphore>) -> Self {
         Self { fetcher, budget, places, held: Arc::default(), flights: SingleFlight::default() }
     }
 

@@ -18,11 +18,11 @@ use crate::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrig
 use crate::outbound::documents::{DocumentError, Documents};
 use crate::protocol::client_document::{ClientDocument, ClientKeys, InvalidClientDocument};
 use crate::protocol::{ClientIdUrl, InvalidClientIdUrl, KeySet};
+use crate::rate::RateLimit;
 use crate::store::{Store, StoreError};
 
 use super::FindClientError;
 use super::client_keys::KeyDirectory;
-use super::rate::PerMinute;
 use super::single_flight::SingleFlight;
 
 /// How long a document is used whose server says nothing, and at least and at most.
@@ -131,7 +131,7 @@ pub struct MetadataDocuments {
     held: Arc<Mutex<HashMap<ClientId, Arc<Held>>>>,
     flights: SingleFlight<Fetched>,
     keys: KeyDirectory,
-    budget: Arc<PerMinute<String>>,
+    budget: Arc<RateLimit<String>>,
     places: Arc<Semaphore>,
 }
 
@@ -151,7 +151,7 @@ impl MetadataDocuments {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let budget = Arc::new(PerMinute::new(NEW_PER_MINUTE, clock));
+        let budget = Arc::new(RateLimit::per_minute(NEW_PER_MINUTE, clock));
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let keys = KeyDirectory::new(fetcher.clone(), Arc::clone(&budget), Arc::clone(&places));
         Self {

@@ -8,7 +8,7 @@
 //! - `client_keys`: the keys of clients that sign; `single_flight`: one fetch for all who ask.
 //! - `authentication`: credentials become an [`AuthenticatedClient`], the only input that a
 //!   grant takes; `assertion` is its `private_key_jwt`, `operator_secret` what clients by command
-//!   prove themselves with, `rate` slows down whoever guesses.
+//!   prove themselves with.
 
 mod admission;
 mod assertion;
@@ -18,7 +18,6 @@ mod directory;
 mod management;
 mod metadata_documents;
 mod operator_secret;
-mod rate;
 mod registration;
 mod single_flight;
 

@@ -1,7 +1,7 @@
 //! Dynamic registration (RFC 7591): lenient in what is not ours to judge, strict about where
 //! answers may go. Nothing that a client names is fetched (SEC-112).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,11 @@ use crate::domain::{
 use crate::protocol::client_statement::{check_keys, check_response_types, cut, may_refresh, redirect_uris};
 use crate::protocol::registration::{RegistrationRequest, RegistrationResponse};
 use crate::protocol::{ErrorCode, Issuer, OAuthError, RedirectPattern, RedirectUri, ScopeSet};
+use crate::rate::{RateLimit, network};
 use crate::secret::{Digest, Secret, random};
 use crate::store::Store;
 use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
-
-use super::rate::PerMinute;
 
 /// How often the journal is told that somebody registers too much.
 const TOLD_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN;
@@ -75,8 +74,8 @@ pub struct Caller {
 pub struct Registration {
     pub(super) rules: RegistrationRules,
     pub(super) parts: RegistrationParts,
-    addresses: PerMinute<IpAddr>,
-    told: PerMinute<()>,
+    addresses: RateLimit<IpAddr>,
+    told: RateLimit<()>,
 }
 
 /// What of a client stays as it is, whatever it says about itself.
@@ -93,8 +92,8 @@ impl Registration {
     /// Registration by these rules.
     #[must_use]
     pub fn new(rules: RegistrationRules, parts: RegistrationParts) -> Self {
-        let addresses = PerMinute::new(rules.per_address, Arc::clone(&parts.clock));
-        let told = PerMinute::new(TOLD_PER_MINUTE, Arc::clone(&parts.clock));
+        let addresses = RateLimit::per_minute(rules.per_address, Arc::clone(&parts.clock));
+        let told = RateLimit::per_minute(TOLD_PER_MINUTE, Arc::clone(&parts.clock));
         Self { rules, parts, addresses, told }
     }
 
@@ -285,28 +284,5 @@ impl Registration {
             software_id: stated.and_then(|stated| stated.software_id.clone()),
             software_version: stated.and_then(|stated| stated.software_version.clone()),
         }
-    }
-}
-
-/// What counts as one address: who has one of IPv6 has its whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-        canonical @ IpAddr::V4(_) => canonical,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sec_113_what_counts_as_one_address() {
-        let one = |text: &str| network(text.parse().unwrap()).to_string();
-        assert_eq!(one("192.0.2.7"), "192.0.2.7");
-        assert_eq!(one("::ffff:192.0.2.7"), "192.0.2.7");
-        assert_eq!(one("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(one("2001:db8:1:2::"), one("2001:db8:1:2:ffff::1"));
-        assert_ne!(one("2001:db8:1:2::"), one("2001:db8:1:3::"));
     }
 }

@@ -28,6 +28,9 @@ pub(super) const SESSION_IDLE: &str = "1h";
 pub(super) const SESSION_ABSOLUTE: &str = "12h";
 pub(super) const REMEMBER_CONSENT: &str = "90d";
 
+pub(super) const SIGN_INS_PER_ADDRESS: &str = "300";
+pub(super) const MOST_PENDING: &str = "20000";
+
 pub(super) const ALGORITHM: &str = "ES256";
 pub(super) const ROTATE_EVERY: &str = "90d";
 

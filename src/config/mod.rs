@@ -35,8 +35,8 @@ pub use schema::schema;
 pub use settings::{
     AccessConfig, BrowserSessionConfig, ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig,
     Config, LONGEST_GRANT, LogConfig, LogFormat, PinnedDocument, Preset, RecheckConfig, RedisAccount,
-    RedisConfig, RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SigningAlgorithm,
-    SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
+    RedisConfig, RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SignInConfig,
+    SigningAlgorithm, SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
 };
 
 /// Reads and checks a configuration file.

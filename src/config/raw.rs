@@ -64,6 +64,9 @@ pub(super) struct RawConfig {
     /// How long people stay signed in in their browsers, and what is not asked again meanwhile.
     #[serde(default)]
     pub(super) browser_sessions: RawBrowserSessions,
+    /// How many sign-ins may be begun.
+    #[serde(default)]
+    pub(super) sign_ins: RawSignIns,
     /// How tokens are signed.
     #[serde(default)]
     pub(super) signing: RawSigning,
@@ -296,6 +299,20 @@ pub(super) struct RawRegistration {
     pub(super) unused_lifetime: Option<Text>,
     /// Redirect hosts whose clients get a secret when they name no authentication method.
     pub(super) secret_hosts: Option<Texts>,
+}
+
+/// How many sign-ins may be begun: each takes room in the store until it is over.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawSignIns {
+    /// How many from one address in a minute; 1 to 1000000. Of IPv6 a /64 is one.
+    #[serde(default)]
+    #[schemars(schema_with = "count", extend("default" = 300))]
+    pub(super) per_address: Option<Text>,
+    /// How many within `tokens.login_lifetime`, in each process; 1 to 1000000.
+    #[serde(default)]
+    #[schemars(schema_with = "count", extend("default" = 20000))]
+    pub(super) most_pending: Option<Text>,
 }
 
 /// Clients whose identifier is the URL of their metadata (Client ID Metadata Documents).

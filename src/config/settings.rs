@@ -44,6 +44,8 @@ pub struct Config {
     pub tokens: TokenConfig,
     /// How long browsers stay signed in.
     pub browser_sessions: BrowserSessionConfig,
+    /// How many sign-ins may be begun.
+    pub sign_ins: SignInConfig,
     /// How tokens are signed.
     pub signing: SigningConfig,
     /// How clients register themselves.
@@ -296,6 +298,15 @@ pub struct SigningConfig {
     pub key_files: Vec<PathBuf>,
     /// How long a key that the broker made signs; `None` is for ever.
     pub rotate_every: Option<Duration>,
+}
+
+/// How many sign-ins may be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignInConfig {
+    /// From one address in a minute.
+    pub per_address: NonZeroU32,
+    /// Within a login's lifetime, in each process.
+    pub most_pending: NonZeroU32,
 }
 
 /// How clients register themselves.

@@ -18,6 +18,8 @@ pub enum AuditKind {
     ClientDeleted,
     /// One address registers more clients than it may: told once in a minute.
     RegistrationLimited,
+    /// More sign-ins were begun than may be.
+    SignInsLimited,
     /// A client that the operator has said nothing about was used: it waits.
     ClientWaits,
     /// The operator let a client in.
@@ -80,6 +82,7 @@ impl AuditKind {
             Self::ClientUpdated => "client_updated",
             Self::ClientDeleted => "client_deleted",
             Self::RegistrationLimited => "registration_limited",
+            Self::SignInsLimited => "sign_ins_limited",
             Self::ClientWaits => "client_waits",
             Self::ClientApproved => "client_approved",
             Self::ClientRefused => "client_refused",

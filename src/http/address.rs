@@ -1,20 +1,34 @@
 //! Where a request comes from: the other end of its connection, unless that is a proxy of ours, which
 //! says so in `X-Forwarded-For`. Nobody else is believed: anyone can write a header (SEC-151).
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use http::header::HeaderName;
 use http::request::Parts;
 use ipnet::IpNet;
+
+use crate::broker::Broker;
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A deployment that was not told of its own proxy is worth one line.
 static TOLD: Once = Once::new();
 
-/// The address of whoever asks. Where there is no connection, everybody is one.
+/// The address of whoever asks.
+pub(super) struct Address(pub(super) IpAddr);
+
+impl FromRequestParts<Arc<Broker>> for Address {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, broker: &Arc<Broker>) -> Result<Self, Infallible> {
+        Ok(Self(of(parts, &broker.trusted_proxies)))
+    }
+}
+
+/// The same, from the parts of a request. Where there is no connection, everybody is one.
 pub(super) fn of(parts: &Parts, trusted: &[IpNet]) -> IpAddr {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip().to_canonical());

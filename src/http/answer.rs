@@ -21,8 +21,10 @@ use crate::protocol::{ErrorCode, OAuthError};
 
 use super::RequestId;
 
-/// Seconds after which a caller may try again.
+/// Seconds after which a caller may try again where a part did not answer.
 const TRY_AGAIN: HeaderValue = HeaderValue::from_static("5");
+/// The same where there were too many: they are counted by the minute.
+const IN_A_MINUTE: HeaderValue = HeaderValue::from_static("60");
 
 /// An OAuth error as JSON (RFC 6749 section 5.2).
 #[derive(Debug)]
@@ -90,30 +92,30 @@ impl IntoResponse for Failure {
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(RETRY_AFTER, TRY_AGAIN);
-            }
-            StatusCode::TOO_MANY_REQUESTS => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
-            }
-            StatusCode::UNAUTHORIZED => {
-                let challenge = self.challenge.map(HeaderValue::from_static);
-                headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
-            }
-            _ => {}
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = self.challenge.map(HeaderValue::from_static);
+            headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
         }
+        retry_later(&mut response);
         response
     }
+}
+
+/// When a caller may try again who was not served now.
+fn retry_later(response: &mut Response) {
+    let after = match response.status() {
+        StatusCode::SERVICE_UNAVAILABLE => TRY_AGAIN,
+        StatusCode::TOO_MANY_REQUESTS => IN_A_MINUTE,
+        _ => return,
+    };
+    response.headers_mut().insert(RETRY_AFTER, after);
 }
 
 /// A page with its content security policy.
 pub(super) fn page(status: StatusCode, policy: &'static str, html: String) -> Response {
     let mut response = (status, Html(html)).into_response();
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, TRY_AGAIN);
-    }
+    retry_later(&mut response);
     response
 }
 
@@ -183,6 +185,7 @@ fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) 
         PageError::ClientDocument(fault) => (Problem::ClientDocument, Some(fault.to_string()), None),
         PageError::NotAdmitted => (Problem::NotAdmitted, None, None),
         PageError::AwaitsApproval(_) => (Problem::AwaitsApproval, None, None),
+        PageError::TooManySignIns => (Problem::TooManySignIns, None, None),
         PageError::BadRedirect(mismatch) => (Problem::BadRedirect, Some(mismatch.to_string()), None),
         PageError::BadRequest(text) => (Problem::BadRequest, Some(text.clone()), None),
         PageError::FormNotValid => (Problem::FormReplayed, None, None),

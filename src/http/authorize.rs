@@ -20,6 +20,7 @@ use crate::pages::{
 };
 use crate::protocol::Params;
 
+use super::address::Address;
 use super::params::{FormParams, QueryParams};
 use super::{RequestId, answer, cookies, host};
 
@@ -27,11 +28,12 @@ use super::{RequestId, answer, cookies, host};
 pub(super) async fn authorize(
     State(broker): State<Arc<Broker>>,
     Extension(request): Extension<RequestId>,
+    Address(address): Address,
     headers: HeaderMap,
     QueryParams(params): QueryParams,
 ) -> Response {
     let [form, session] = visitor(&broker, &headers);
-    let visitor = Visitor { form: form.as_deref(), session: session.as_deref() };
+    let visitor = Visitor { address, form: form.as_deref(), session: session.as_deref() };
     match broker.login.begin(&params, visitor).await {
         Ok(step) => follow(&broker, step),
         Err(AuthorizeError::Show(error)) => answer::problem(&broker, &error, &request),
@@ -64,11 +66,12 @@ pub(super) async fn head() -> Response {
 pub(super) async fn consent(
     State(broker): State<Arc<Broker>>,
     Extension(request): Extension<RequestId>,
+    Address(address): Address,
     headers: HeaderMap,
     FormParams(params): FormParams,
 ) -> Response {
     let [form, session] = visitor(&broker, &headers);
-    let visitor = Visitor { form: form.as_deref(), session: session.as_deref() };
+    let visitor = Visitor { address, form: form.as_deref(), session: session.as_deref() };
     let from_our_page = host::is_from_our_page(&broker.issuer, &headers);
     let step = match read_consent(&params, visitor).filter(|_| from_our_page) {
         Some(form) => broker.login.consent(form).await,

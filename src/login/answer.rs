@@ -128,6 +128,8 @@ pub enum PageError {
     NotAdmitted,
     /// The operator has not said whether the client is let in; this is what to tell them.
     AwaitsApproval(String),
+    /// More sign-ins are begun than may be (REL-22).
+    TooManySignIns,
     /// Not the client's redirect.
     BadRedirect(RedirectMismatch),
     /// The request itself is damaged.

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - `begin`: checks the request, stores a pending login, shows the consent page.
+//! - `limits`: how many may be begun.
 //! - `consent`: the answer to that page; only now does an upstream learn of the login.
 //! - `allow`: the same from somebody who is signed in in this browser.
 //! - `upstream_return`: the upstream's answer, believed after every check.
@@ -25,6 +26,7 @@ mod begin;
 mod consent;
 mod ending;
 mod finish;
+mod limits;
 mod remembered;
 mod session;
 mod sign_out;
@@ -53,6 +55,7 @@ pub use answer::{
     AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, Notice, PageError, SignedInAs, Step,
 };
 pub use consent::{Choice, ConsentForm};
+pub use limits::{SignInCounter, SignInLimits};
 pub use session::{SessionRules, Visitor};
 pub use sign_out::{SignOut, SignOutForm};
 pub use upstream_return::{Returned, UpstreamAnswer};
@@ -99,6 +102,8 @@ pub struct Login {
     pub key: MacKey,
     /// For how long.
     pub rules: LoginRules,
+    /// How many.
+    pub begun: SignInCounter,
     /// The present.
     pub clock: Arc<dyn Clock>,
 }

@@ -1,5 +1,6 @@
 //! The browser's session: who is signed in here, and until when.
 
+use std::net::IpAddr;
 use std::slice;
 use std::time::Duration;
 
@@ -26,9 +27,11 @@ pub struct SessionRules {
     pub absolute: Duration,
 }
 
-/// The cookies of whoever comes.
-#[derive(Clone, Copy, Default)]
+/// Whoever comes: from where, and with which cookies.
+#[derive(Clone, Copy)]
 pub struct Visitor<'a> {
+    /// The address.
+    pub address: IpAddr,
     /// What binds our page's form to the browser.
     pub form: Option<&'a str>,
     /// The browser's session.

@@ -67,6 +67,8 @@ pub enum Problem {
     NotAdmitted,
     /// 403: the operator has not yet said whether the client is let in.
     AwaitsApproval,
+    /// 429: too many sign-ins are begun (REL-22).
+    TooManySignIns,
     /// 400: the answer would go where the client has not registered (SEC-001, SEC-004).
     BadRedirect,
     /// 400: anything else about the request that cannot be told to the client.
@@ -94,12 +96,13 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownClient,
         Self::ClientDocument,
         Self::ClientDocumentUnavailable,
         Self::NotAdmitted,
         Self::AwaitsApproval,
+        Self::TooManySignIns,
         Self::BadRedirect,
         Self::BadRequest,
         Self::SignInOver,
@@ -128,6 +131,7 @@ impl Problem {
             Self::NotAdmitted | Self::AwaitsApproval | Self::FormReplayed => 403,
             Self::NotFound => 404,
             Self::WrongHost => 421,
+            Self::TooManySignIns => 429,
             Self::UpstreamFailed => 502,
             Self::ClientDocumentUnavailable | Self::UpstreamUnavailable | Self::Unavailable => 503,
         }
@@ -161,6 +165,11 @@ impl Problem {
                 "This application waits for approval",
                 "Your organisation decides which applications may be connected, and nobody has decided about the one that sent you here. Nothing was sent back to it.",
                 "Ask your administrator to approve the application, and tell them the code below. Then connect again from the application.",
+            ],
+            Self::TooManySignIns => [
+                "Too many people are signing in right now",
+                "More sign-ins have begun, from your network or altogether, than this service takes at once. Nothing is wrong with your account.",
+                "Wait a minute, then reload this page. What you have already connected stays connected.",
             ],
             Self::BadRedirect => [
                 "The answer would go to the wrong place",

@@ -48,6 +48,7 @@ resources:
 access:
   default_scopes: [mcp:read, mcp:write]
 registration: {{ per_address: 1000000 }}
+sign_ins: {{ per_address: 1000000, most_pending: 1000000 }}
 ",
         listen = origin.trim_start_matches("http://"),
         secret = random::token(),

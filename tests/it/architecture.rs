@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The rows of `docs/architecture.md`, top first.
 const ROWS: [&[&str]; 13] = [
     &["clock", "secret", "telemetry"],
-    &["protocol"],
+    &["protocol", "rate"],
     &["domain"],
     &["policy", "outbound", "config"],
     &["store", "upstream", "tokens"],

@@ -52,6 +52,7 @@ mod replicas;
 mod rolling_restart;
 mod secret_rotation;
 mod sign_in;
+mod sign_in_limits;
 mod sign_out;
 mod signing_keys;
 mod store_conformance;

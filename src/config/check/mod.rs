@@ -9,6 +9,7 @@
 //! | [`signing`] | how tokens are signed |
 //! | [`store`] | memory, file or Redis in its three shapes |
 //! | [`tokens`], [`browser_sessions`] | lifetimes |
+//! | [`sign_ins`] | how many sign-ins may be begun |
 //! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
 //! | [`access`], [`rules`], [`conditions`], [`hierarchy`] | who may do what, and whether anyone ever can |
@@ -30,6 +31,7 @@ mod resources;
 mod rules;
 mod secret;
 mod server;
+mod sign_ins;
 mod signing;
 mod store;
 mod tokens;
@@ -69,6 +71,7 @@ impl Checker<'_> {
         let resources = self.resources(raw.resources.as_deref());
         let tokens = self.tokens(&raw.tokens);
         let browser_sessions = self.browser_sessions(&raw.browser_sessions);
+        let sign_ins = self.sign_ins(&raw.sign_ins);
         let signing = self.signing(&raw.signing);
         let registration = self.registration(&raw.registration);
         let clients = self.clients(raw.clients.as_ref(), &resources);
@@ -103,6 +106,7 @@ impl Checker<'_> {
             access: access?,
             tokens: tokens?,
             browser_sessions: browser_sessions?,
+            sign_ins: sign_ins?,
             signing: signing?,
             registration: registration?,
             client_documents: client_documents?,
