@@ -1,6 +1,7 @@
 //! Client authentication (RFC 6749 section 2.3). The registered method is enforced, and an
 //! unknown client gets the same answer as a wrong secret (SEC-071).
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("20 is not ze
 /// What a request brings to prove who it comes from.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
+    address: Option<IpAddr>,
     basic: Option<(String, Option<Secret>)>,
     body_id: Option<String>,
     body_secret: Option<Secret>,
@@ -32,9 +34,13 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads the `Authorization` header and the form. An empty password or `client_secret=`
-    /// counts as none (INT-53).
-    pub fn read(authorization: Option<&str>, form: &Params) -> Result<Self, OAuthError> {
+    /// Reads the `Authorization` header and the form of a request from this address. An empty password or
+    /// `client_secret=` counts as none (INT-53).
+    pub fn read(
+        address: Option<IpAddr>,
+        authorization: Option<&str>,
+        form: &Params,
+    ) -> Result<Self, OAuthError> {
         let invalid = || {
             OAuthError::new(
                 ErrorCode::InvalidClient,
@@ -55,6 +61,7 @@ impl Credentials {
             return Err(OAuthError::new(ErrorCode::InvalidRequest, text));
         }
         Ok(Self {
+            address,
             basic,
             body_id: form.one("client_id")?.map(str::to_owned),
             body_secret: form.one("client_secret")?.map(|secret| Secret::new(secret.to_owned())),
@@ -159,7 +166,7 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<AuthenticatedClient, OAuthError> {
         let id = credentials.client_id()?;
-        let found = self.clients.find(&id, now).await?;
+        let found = self.clients.find(&id, credentials.address, now).await?;
         let refused =
             OAuthError::new(ErrorCode::InvalidClient, "unknown client, or wrong client credentials");
         let Some(client) = found else { return Err(refused) };
@@ -186,7 +193,7 @@ impl Authenticator {
             }
             ClientAuthMethod::PrivateKeyJwt { keys, required } => match &credentials.assertion {
                 Some(assertion) => {
-                    spent = self.holds(assertion, &id, keys, now).await?;
+                    spent = self.holds(assertion, &client, keys, now).await?;
                     spent.is_some()
                 }
                 None => !required && credentials.methods() == 0,
@@ -205,13 +212,13 @@ impl Authenticator {
     async fn holds(
         &self,
         assertion: &Secret,
-        client: &ClientId,
+        client: &Client,
         keys: &ClientKeys,
         now: Timestamp,
     ) -> Result<Option<SpentAssertion>, OAuthError> {
         let kid = assertion::key_id(assertion.expose());
         let keys = self.clients.documents().keys_knowing(client, keys, kid.as_deref(), now).await?;
-        let verified = assertion::verify(assertion.expose(), &keys, (client, &self.issuer), now);
+        let verified = assertion::verify(assertion.expose(), &keys, (&client.id, &self.issuer), now);
         let fault = match verified {
             Ok(HoldingAssertion { name, until }) => {
                 let spent = SpentAssertion { name, request: random::id() };
@@ -227,7 +234,7 @@ impl Authenticator {
             }
             Err(fault) => fault,
         };
-        tracing::info!(%client, %fault, "a client could not prove itself");
+        tracing::info!(client = %client.id, %fault, "a client could not prove itself");
         Ok(None)
     }
 

@@ -163,13 +163,18 @@ impl KnownClient {
     #[must_use]
     pub fn is(&self, client: &Client) -> bool {
         let documented = match client.origin {
-            ClientOrigin::MetadataDocument => self.documents.iter().any(|listed| {
-                let url = client.id.as_str();
-                if listed.ends_with('/') { url.starts_with(listed) } else { url == *listed }
-            }),
+            ClientOrigin::MetadataDocument => self.publishes_at(client.id.as_str()),
             ClientOrigin::Configured | ClientOrigin::Operator | ClientOrigin::Registered => true,
         };
         documented && !client.redirect_uris.is_empty() && client.redirect_uris.iter().all(|uri| self.has(uri))
+    }
+
+    /// Is this the URL of a document of the application's?
+    #[must_use]
+    pub fn publishes_at(&self, url: &str) -> bool {
+        let is_one =
+            |listed: &&str| if listed.ends_with('/') { url.starts_with(listed) } else { url == *listed };
+        self.documents.iter().any(is_one)
     }
 
     fn has(&self, uri: &RedirectUri) -> bool {

@@ -302,6 +302,38 @@ async fn sec_068_keys_by_reference() {
     assert_eq!(other.refresh(&broker, &tokens.refresh, &assertion).await.status, 503);
 }
 
+/// SEC-122: the operator's word that a host may be in our network is for whom the operator meant: that host's
+/// own documents, and clients of the operator's. A document elsewhere that names its keys there makes us call
+/// nobody.
+#[tokio::test]
+async fn sec_122_no_document_makes_us_fetch_keys_from_a_private_host_that_is_not_its_own() {
+    const INNER: &str = "other.example";
+    let host = DocumentHost::start().await;
+    host.lookup.leads(INNER, &[&["127.0.0.1"]]);
+    let key = TestKey::es256("key");
+    host.answers("/jwks.json", Answer::json(&json!({"keys": [key.jwk()]})));
+    let inner_keys = host.url_of(INNER, "/jwks.json");
+    let own = format!(
+        "clients:\n  - {{ id: own, name: Own, redirect_uris: [http://127.0.0.1:39999/callback], auth: private_key_jwt, \
+         jwks_uri: '{inner_keys}' }}\n"
+    );
+    let broker = broker_for(&host, &own).await;
+    let fetches = || host.requests().iter().filter(|head| head.starts_with("GET /jwks.json")).count();
+    let signs = |keys: &str| json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys});
+
+    let foreign = Signer::new(&host.publishes("/client.json", &signs(&inner_keys)), &key);
+    let assertion = foreign.assertion(&broker, json!({}));
+    let page = foreign.refresh(&broker, "nothing", &assertion).await;
+    assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{}", page.body);
+    assert_eq!(fetches(), 0, "nobody is called");
+
+    let same_host = Signer::new(&host.publishes("/own.json", &signs(&host.url("/jwks.json"))), &key);
+    same_host.tokens(&broker).await;
+    assert_eq!(fetches(), 1);
+    Signer::new("own", &key).tokens(&broker).await;
+    assert_eq!(fetches(), 2, "the operator named it");
+}
+
 /// SEC-128: keys that cannot be had are not asked for at every attempt: their host is somebody else's.
 #[tokio::test]
 async fn sec_128_keys_that_cannot_be_had_are_not_asked_for_again_at_once() {
