@@ -67,9 +67,8 @@ impl Clients {
     pub async fn still_admits(&self, id: &ClientId, now: Timestamp) -> Result<bool, FindClientError> {
         match self.find(id, None, now).await {
             Ok(Some(client)) => Ok(self.admission(&client, now).await? == Admission::Admitted),
-            Ok(None) => Ok(false),
             Err(fault) if fault.is_no_verdict() => Err(fault),
-            Err(_) => Ok(false),
+            Ok(None) | Err(_) => Ok(false),
         }
     }
 }

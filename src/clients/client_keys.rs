@@ -52,6 +52,11 @@ impl KeyDirectory {
         Self { fetcher, budget, places, held: Arc::default(), flights: SingleFlight::default() }
     }
 
+    /// How many clients' keys are held, and how many are being fetched.
+    pub(super) fn in_memory(&self) -> (usize, usize) {
+        (self.held(|held| held.len()), self.flights.under_way())
+    }
+
     /// A client's keys, this one among them if it can be had.
     pub(super) async fn knowing(
         &self,

@@ -121,6 +121,27 @@ impl From<DocumentError> for DocumentFault {
 
 type Fetched = Result<Arc<Held>, DocumentFault>;
 
+/// How much is in memory: what strangers make us fetch must not fill it (REL-22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InMemory {
+    /// Good documents.
+    pub documents: usize,
+    /// Clients' keys, also of those whose keys could not be had.
+    pub keys: usize,
+    /// Fetches under way.
+    pub fetches: usize,
+    /// Hosts and addresses that are counted.
+    pub counted: usize,
+}
+
+impl InMemory {
+    /// Everything together.
+    #[must_use]
+    pub fn all(self) -> usize {
+        self.documents + self.keys + self.fetches + self.counted
+    }
+}
+
 /// A good document.
 #[derive(Debug)]
 struct Held {
@@ -342,6 +363,18 @@ impl MetadataDocuments {
         let DocumentRules { enabled, allowed_hosts, denied_hosts, .. } = self.rules.as_ref();
         let is_allowed = allowed_hosts.is_empty() || allowed_hosts.iter().any(is_one);
         *enabled && is_allowed && !denied_hosts.iter().any(is_one)
+    }
+
+    /// How much is in memory.
+    #[must_use]
+    pub fn in_memory(&self) -> InMemory {
+        let (keys, key_fetches) = self.keys.in_memory();
+        InMemory {
+            documents: self.held().len(),
+            keys,
+            fetches: self.flights.under_way() + key_fetches,
+            counted: self.budget.keys() + self.addresses.keys(),
+        }
     }
 
     /// Forgets the counters of hosts that nobody asked for lately, and of addresses that were quiet.

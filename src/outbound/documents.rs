@@ -139,16 +139,17 @@ impl Documents {
         roots: Vec<reqwest::Certificate>,
         patience: Duration,
     ) -> Result<Self, reqwest::Error> {
-        let client = |private_hosts: Vec<String>| {
-            let resolver = Resolver(Arc::new(CheckedLookup { lookup: Arc::clone(&lookup), private_hosts }));
+        let client = |lookup, private_hosts, roots: Vec<_>| {
+            let resolver = Resolver(Arc::new(CheckedLookup { lookup, private_hosts }));
             builder(CONNECT, patience)
                 .https_only(true)
                 .pool_max_idle_per_host(0)
                 .dns_resolver(Arc::new(resolver))
-                .tls_certs_merge(roots.clone())
+                .tls_certs_merge(roots)
                 .build()
         };
-        Ok(Self { public: client(Vec::new())?, named: client(private_hosts)? })
+        let public = client(Arc::clone(&lookup), Vec::new(), roots.clone())?;
+        Ok(Self { public, named: client(lookup, private_hosts, roots)? })
     }
 
     /// Gets a JSON document: 200 and nothing else, as JSON, at most `largest` bytes, in time.

@@ -51,10 +51,8 @@ impl Player {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let mcp = format!("{origin}/mcp");
-        let mut extra = conversation.configuration.clone();
-        if let Some(name) = &conversation.known_as {
-            extra.push_str(&format!("clients: {{ allow: [{name}] }}\n"));
-        }
+        let allow = conversation.known_as.as_ref().map(|name| format!("clients: {{ allow: [{name}] }}\n"));
+        let extra = conversation.configuration.clone() + allow.as_deref().unwrap_or_default();
         let resources = format!(
             "  - url: {mcp}\n    name: Notes\n    scopes:\n      mcp:read: Read notes\n      \
              mcp:write: Write notes\n      mcp:admin: Erase notes\n"
