@@ -94,11 +94,11 @@ impl Introspection {
     /// operator's word, that is a second one.
     async fn is_alive(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, OAuthError> {
         let Some(id) = claims.grant_id.as_deref().and_then(GrantId::parse) else { return Ok(false) };
-        // By the grant's age, not the token's: a replica that had not heard of the revocation yet
-        // may have issued a token since.
         let client = ClientId::new(&claims.client_id);
         let (grant, admitted) =
             tokio::join!(self.store.grant(&id, now), self.clients.still_admits(&client, now));
+        // By the grant's age, not the token's: a replica that had not heard of the revocation yet
+        // may have issued a token since.
         let Some(grant) = grant.map_err(OAuthError::unavailable)? else { return Ok(false) };
         let has_ended = self.revocations.has_ended(&grant, now).await.map_err(OAuthError::unavailable)?;
         Ok(!has_ended && admitted?)
