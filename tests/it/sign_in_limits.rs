@@ -57,7 +57,7 @@ async fn rel_22_a_flood_of_sign_ins_leaves_redis_and_people_as_they_were() {
     let redis = RedisServer::start();
     let store = format!("store: redis://127.0.0.1:{}/\n", redis.port);
     let extra = "trusted_proxies: [127.0.0.1]\nsign_ins: { most_pending: 20 }\n".to_owned();
-    let broker = TestBroker::with(Setup { store, extra, ..Setup::default() }).await;
+    let broker = TestBroker::with(Setup { extra, store, ..Setup::default() }).await;
     let client = TestClient::register(&broker).await;
     let mut refresh = client.tokens(&broker).await.refresh;
     let mut shown = 0;
