@@ -1,6 +1,7 @@
 //! One line per request, with an id that the answer carries too. Never the query: codes and
 //! states stand there (SEC-162).
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use axum::extract::Request;
@@ -15,12 +16,25 @@ use crate::secret::random;
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
+/// How much of what a program calls itself stands in the log.
+const LONGEST_AGENT: usize = 120;
+
+/// What a stranger wrote, as text that a terminal shows and does not obey, cut. Nearly always it is that
+/// already.
+fn printable(bytes: &[u8], longest: usize) -> Cow<'_, str> {
+    let is_plain = |b: &u8| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\'' | b'\\');
+    match str::from_utf8(bytes) {
+        Ok(text) if text.len() <= longest && bytes.iter().all(is_plain) => Cow::Borrowed(text),
+        _ => Cow::Owned(String::from_utf8_lossy(bytes).escape_debug().take(longest).collect()),
+    }
+}
+
 /// The line of a request that is being answered.
 pub(super) struct Line {
     id: String,
     method: Method,
     path: String,
-    agent: Option<String>,
+    agent: Option<HeaderValue>,
     span: Span,
     started: Instant,
 }
@@ -30,10 +44,7 @@ impl Line {
     pub(super) fn begin(request: &mut Request) -> Self {
         let id = random::id();
         request.extensions_mut().insert(RequestId(id.clone()));
-        let agent = request.headers().get(USER_AGENT).map(|agent| {
-            let text = String::from_utf8_lossy(agent.as_bytes());
-            text.escape_debug().take(120).collect::<String>()
-        });
+        let agent = request.headers().get(USER_AGENT).cloned();
         #[expect(clippy::disallowed_methods, reason = "a duration is measured, no date is read")]
         let started = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -55,10 +66,10 @@ impl Line {
         tracing::info!(
             target: "request",
             method = %self.method,
-            path = %self.path.escape_debug(),
+            path = &*printable(self.path.as_bytes(), usize::MAX),
             status = response.status().as_u16(),
             micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            agent = self.agent.as_deref(),
+            agent = self.agent.as_ref().map(|agent| printable(agent.as_bytes(), LONGEST_AGENT)).as_deref(),
             "answered"
         );
         drop(entered);

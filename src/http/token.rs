@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::HeaderMap;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, PRAGMA};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use crate::broker::Broker;
@@ -45,8 +44,20 @@ where
         Err(error) => Err(error),
     };
     match answered {
-        Ok(answer) => no_store(Json(answer).into_response()),
+        Ok(answer) => no_store(json(&answer)),
         Err(error) => Failure::from(error).challenge_if(headers.contains_key(AUTHORIZATION)).into_response(),
+    }
+}
+
+/// Bytes that an answer with tokens fits into.
+const USUAL_ANSWER: usize = 2048;
+
+/// As JSON, in one piece.
+fn json(answer: &impl Serialize) -> Response {
+    let mut body = Vec::with_capacity(USUAL_ANSWER);
+    match serde_json::to_writer(&mut body, answer) {
+        Ok(()) => ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

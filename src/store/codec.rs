@@ -40,13 +40,18 @@ pub(super) fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T,
     // serde_json's messages name a position and a member, never a value of ours; still, what is
     // said about a sealed record stays general.
     let unreadable = |what: &str| StoreError::Unreadable(format!("{name}: {what}"));
-    let Version { v } = serde_json::from_slice(bytes).map_err(|_| unreadable("is not a record of ours"))?;
-    if v != SCHEMA {
-        return Err(unreadable(&format!("has schema version {v}; this release reads version {SCHEMA}")));
+    let envelope = serde_json::from_slice::<Envelope<T>>(bytes);
+    if let Ok(Envelope { v: SCHEMA, record }) = envelope {
+        return Ok(record);
     }
-    let envelope: Envelope<T> =
-        serde_json::from_slice(bytes).map_err(|_| unreadable("does not hold what its version says"))?;
-    Ok(envelope.record)
+    // Why not? A record of another version may have any shape.
+    Err(match serde_json::from_slice(bytes) {
+        Err(_) => unreadable("is not a record of ours"),
+        Ok(Version { v: SCHEMA }) => unreadable("does not hold what its version says"),
+        Ok(Version { v }) => {
+            unreadable(&format!("has schema version {v}; this release reads version {SCHEMA}"))
+        }
+    })
 }
 
 /// A record in place of the one in `stored`, with what this release does not know of that one.

@@ -113,9 +113,8 @@ pub(super) fn open(
     let opened =
         sealer.open(name, sealed).map_err(|error| StoreError::Unreadable(format!("{name}: {error}")))?;
     let body: Body = match opened.plain.split_first() {
-        Some((&VERSION, body)) => {
-            rmp_serde::from_read(body).map_err(|_| unreadable(name, "does not hold what its version says"))?
-        }
+        Some((&VERSION, body)) => rmp_serde::from_slice(body)
+            .map_err(|_| unreadable(name, "does not hold what its version says"))?,
         Some((other, _)) => {
             let what = format!("has schema version {other}; this release reads version {VERSION}");
             return Err(unreadable(name, &what));

@@ -9,6 +9,9 @@ use crate::secret::{Secret, random};
 
 use super::{AccessClaims, AccessTokenVerifier, Audience, Authorization, KeyError, SigningKeys};
 
+/// Bytes that the claims of most tokens fit into.
+const USUAL_CLAIMS: usize = 768;
+
 /// A fresh access token.
 #[derive(Debug)]
 pub struct AccessToken {
@@ -52,8 +55,9 @@ impl Minter {
             email: grant.identity.email.as_ref().map(ToString::to_string),
             name: grant.identity.name.clone(),
         };
-        let claims = serde_json::to_vec(&claims).map_err(|_| KeyError::Generation)?;
-        let token = Secret::new(self.keys.at(now).signer().sign("at+jwt", &claims)?);
+        let mut written = Vec::with_capacity(USUAL_CLAIMS);
+        serde_json::to_writer(&mut written, &claims).map_err(|_| KeyError::Generation)?;
+        let token = Secret::new(self.keys.at(now).signer().sign(&written)?);
         Ok(AccessToken { token, lifetime: exp.since(now) })
     }
 

@@ -56,6 +56,8 @@ pub struct SigningKey {
     pair: Pair,
     public: Jwk,
     kid: String,
+    /// What every access token begins with, up to the first dot.
+    header: String,
 }
 
 impl SigningKey {
@@ -114,7 +116,9 @@ impl SigningKey {
         let kid = public.thumbprint(ThumbprintHash::SHA256).map_err(|_| wrong())?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
-        Ok(Self { algorithm, pair, public, kid })
+        let header = json!({ "typ": "at+jwt", "alg": algorithm.as_str(), "kid": kid });
+        let header = URL_SAFE_NO_PAD.encode(header.to_string());
+        Ok(Self { algorithm, pair, public, kid, header })
     }
 
     /// The key's name.
@@ -129,10 +133,12 @@ impl SigningKey {
         &self.public
     }
 
-    /// A compact JWS (RFC 7515 section 3.1) of these claims, with the given `typ`.
-    pub(super) fn sign(&self, typ: &str, claims: &[u8]) -> Result<String, KeyError> {
-        let header = json!({ "typ": typ, "alg": self.algorithm.as_str(), "kid": self.kid });
-        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+    /// An access token (RFC 9068) with these claims: a compact JWS (RFC 7515 section 3.1).
+    pub(super) fn sign(&self, claims: &[u8]) -> Result<String, KeyError> {
+        // The largest signature is that of RSA: 342 characters.
+        let length = self.header.len() + claims.len().div_ceil(3) * 4 + 344;
+        let mut token = String::with_capacity(length);
+        token.push_str(&self.header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = self.signature(token.as_bytes())?;
@@ -176,7 +182,7 @@ mod tests {
         for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256, SigningAlgorithm::EdDsa] {
             let pem = SigningKey::generate(algorithm).unwrap();
             let key = SigningKey::from_pem(algorithm, &pem).unwrap();
-            let token = key.sign("at+jwt", br#"{"sub":"p_1"}"#).unwrap();
+            let token = key.sign(br#"{"sub":"p_1"}"#).unwrap();
             let claims = Jws::parse(&token).unwrap().verify(&KeySet::new([key.public()])).unwrap();
             assert_eq!(claims["sub"], "p_1", "{algorithm:?}");
             let jws = Jws::parse(&token).unwrap();

@@ -26,7 +26,7 @@ pub(crate) enum Product {
 }
 
 /// Where it keeps its state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Store {
     /// In itself: the broker in a file that is flushed before each answer, the peer in memory.
     Local,

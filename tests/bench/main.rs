@@ -63,8 +63,9 @@ async fn run(options: &Options) -> Result<String, Fault> {
         return sessions::measure(sessions).await;
     }
     let contestants = options.contestants()?;
-    let results = rounds::measure(&contestants, &options.extent()).await?;
-    let table = table::render(&contestants, &results, options.markdown());
+    let extent = options.extent();
+    let results = rounds::measure(&contestants, &extent).await?;
+    let table = table::render(&contestants, (&extent.work, &results), options.markdown());
     let nothing = "bench: everything works; a quick run measures nothing";
     Ok(if options.is_quick() { nothing.into() } else { table })
 }

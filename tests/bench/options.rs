@@ -7,6 +7,7 @@ use crate::Fault;
 use crate::contestant::{Contestant, Product, Store};
 use crate::load::Limits;
 use crate::rounds::Extent;
+use crate::work::Work;
 use crate::{peer, redis};
 
 /// Measures what requests cost the server in CPU time.
@@ -37,6 +38,12 @@ pub(crate) struct Options {
     /// Callers that ask at the same time.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     callers: u16,
+    /// Only this kind of work; may be given more than once.
+    #[arg(long, value_name = "KIND")]
+    work: Vec<Work>,
+    /// Only on this store.
+    #[arg(long)]
+    store: Option<Store>,
     /// Instead: fill a Redis with this many sessions, and print what they take.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     sessions: Option<u32>,
@@ -66,18 +73,21 @@ impl Options {
         if redis::is_installed()? {
             stores.push(Store::Redis);
         }
+        stores.retain(|store| self.store.is_none_or(|wanted| wanted == *store));
         let on = |store: &Store| products.iter().map(|product| Contestant::new(product, *store)).collect();
         Ok(stores.iter().flat_map(|store| -> Vec<_> { on(store) }).collect())
     }
 
     /// How much is asked.
     pub(crate) fn extent(&self) -> Extent {
+        let work = if self.work.is_empty() { Work::ALL.to_vec() } else { self.work.clone() };
         if self.quick {
             let limits = Limits { time: Duration::from_millis(250), count: 500 };
-            return Extent { rounds: 1, warm_up: None, starts: 1, callers: 4, limits };
+            return Extent { work, rounds: 1, warm_up: None, starts: 1, callers: 4, limits };
         }
         let time = Duration::from_secs(self.seconds.into());
         Extent {
+            work,
             rounds: self.rounds.into(),
             warm_up: Some(Limits { time: time / 2, count: 20_000 }),
             starts: 5,

@@ -15,6 +15,8 @@ use crate::work::{Caller, Work};
 /// How much is asked.
 #[derive(Debug)]
 pub(crate) struct Extent {
+    /// Of which work.
+    pub(crate) work: Vec<Work>,
     pub(crate) rounds: usize,
     /// One more round before the others, which does not count.
     pub(crate) warm_up: Option<Limits>,
@@ -27,7 +29,7 @@ pub(crate) struct Extent {
 /// What one contestant took.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// CPU time per piece of work, in the order of [`Work::ALL`].
+    /// CPU time per piece of work, in the order of [`Extent::work`].
     pub(crate) cost: Vec<Cpu>,
     pub(crate) start: Duration,
     /// Resident KiB before the load.
@@ -43,7 +45,7 @@ struct Entrant {
     idle: Memory,
     starts: Vec<Duration>,
     /// For each kind of work, one cost a round.
-    costs: [Vec<Cpu>; Work::ALL.len()],
+    costs: Vec<Vec<Cpu>>,
 }
 
 /// Measures everybody.
@@ -59,24 +61,24 @@ pub(crate) async fn measure(contestants: &[Contestant], extent: &Extent) -> Resu
         for _ in 0..extent.callers {
             callers.push(Caller::new(Arc::clone(&at), outbound.clone()).await?);
         }
-        let (name, costs) = (contestant.name(), Default::default());
+        let (name, costs) = (contestant.name(), vec![Vec::new(); extent.work.len()]);
         entrants.push(Entrant { name, running, callers, idle, starts, costs });
     }
     if let Some(limits) = extent.warm_up {
         eprintln!("warming up");
-        round(&mut entrants, limits, &mut |_, _, _| {}).await?;
+        round(&mut entrants, (&extent.work, limits), &mut |_, _, _| {}).await?;
     }
     for number in 1..=extent.rounds {
         let mut note = |entrant: &mut Entrant, at: usize, cost: Cpu| {
             let (server, redis) = (micros(cost.server), micros(cost.redis));
-            let work = Work::ALL.get(at).map(ToString::to_string).unwrap_or_default();
+            let work = extent.work.get(at).map(ToString::to_string).unwrap_or_default();
             let (name, rounds) = (&entrant.name, extent.rounds);
             eprintln!("round {number} of {rounds}  {work:22} {name:22} {server:7.1} + {redis:.1} µs");
             if let Some(costs) = entrant.costs.get_mut(at) {
                 costs.push(cost);
             }
         };
-        round(&mut entrants, extent.limits, &mut note).await?;
+        round(&mut entrants, (&extent.work, extent.limits), &mut note).await?;
     }
     entrants.iter_mut().map(Entrant::outcome).collect()
 }
@@ -96,10 +98,10 @@ async fn start_up(contestants: &[Contestant], times: usize) -> Result<Vec<Vec<Du
 
 async fn round(
     entrants: &mut [Entrant],
-    limits: Limits,
+    (work, limits): (&[Work], Limits),
     note: &mut impl FnMut(&mut Entrant, usize, Cpu),
 ) -> Result<(), Fault> {
-    for (at, work) in Work::ALL.into_iter().enumerate() {
+    for (at, work) in work.iter().copied().enumerate() {
         for entrant in entrants.iter_mut() {
             let before = entrant.running.cpu()?;
             let done = load::run(&mut entrant.callers, work, limits).await;

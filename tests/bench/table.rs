@@ -9,12 +9,16 @@ use crate::rounds::{Outcome, micros};
 use crate::work::Work;
 
 /// For a terminal, or as Markdown.
-pub(crate) fn render(contestants: &[Contestant], outcomes: &[Outcome], markdown: bool) -> String {
+pub(crate) fn render(
+    contestants: &[Contestant],
+    (works, outcomes): (&[Work], &[Outcome]),
+    markdown: bool,
+) -> String {
     let preset = if markdown { presets::ASCII_MARKDOWN } else { presets::UTF8_FULL_CONDENSED };
     let mut figures = Table::new();
     let names = contestants.iter().map(Contestant::name);
     figures.load_preset(preset).set_header([String::new()].into_iter().chain(names));
-    for (at, work) in Work::ALL.into_iter().enumerate() {
+    for (at, work) in works.iter().enumerate() {
         let cells = outcomes.iter().map(|outcome| outcome.cost.get(at).map(cost).unwrap_or_default());
         figures.add_row([work.to_string()].into_iter().chain(cells));
     }
@@ -26,7 +30,7 @@ pub(crate) fn render(contestants: &[Contestant], outcomes: &[Outcome], markdown:
     more("memory at most", &|outcome| mebibytes(outcome.most));
     let mut text =
         format!("CPU time per request, of the server + of Redis, and the rate per core\n\n{figures}");
-    if let Some(ratios) = ratios(contestants, outcomes) {
+    if let Some(ratios) = ratios(contestants, works, outcomes) {
         let mut table = Table::new();
         table.load_preset(preset).set_header(ratios.header).add_rows(ratios.rows);
         let _ = write!(text, "\n\nTimes what the first takes, on the same kind of store\n\n{table}");
@@ -56,7 +60,7 @@ struct Ratios {
 }
 
 /// Everybody against the first contestant that has the same kind of store.
-fn ratios(contestants: &[Contestant], outcomes: &[Outcome]) -> Option<Ratios> {
+fn ratios(contestants: &[Contestant], works: &[Work], outcomes: &[Outcome]) -> Option<Ratios> {
     let pairs: Vec<_> = contestants.iter().zip(outcomes).collect();
     let first = |of: &Contestant| pairs.iter().position(|(other, _)| other.store == of.store);
     let compared = pairs.iter().enumerate().filter_map(|(at, (contestant, outcome))| {
@@ -70,13 +74,13 @@ fn ratios(contestants: &[Contestant], outcomes: &[Outcome]) -> Option<Ratios> {
     let total = |outcome: &Outcome, at: usize| {
         outcome.cost.get(at).map_or(0.0, |cost| micros(cost.server) + micros(cost.redis))
     };
-    let row = |at: usize, work: Work| {
+    let row = |at: usize, work: &Work| {
         let ratio = |(_, outcome, first): &(String, &Outcome, &Outcome)| {
             format!("{:.2}", total(outcome, at) / total(first, at))
         };
         [work.to_string()].into_iter().chain(compared.iter().map(ratio)).collect()
     };
-    let rows = Work::ALL.into_iter().enumerate().map(|(at, work)| row(at, work)).collect();
+    let rows = works.iter().enumerate().map(|(at, work)| row(at, work)).collect();
     let names = compared.iter().map(|(name, ..)| name.clone());
     Some(Ratios { header: [String::new()].into_iter().chain(names).collect(), rows })
 }

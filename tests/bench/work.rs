@@ -18,7 +18,7 @@ pub(crate) const RESOURCE: &str = "http://127.0.0.1:9/mcp";
 const REDIRECT: &str = "http://127.0.0.1:9/callback";
 
 /// A kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Work {
     /// One refresh, and the token rotates.
     Refresh,
