@@ -54,6 +54,12 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
         self.limiter.check_key(key).is_ok()
     }
 
+    /// How many keys are counted.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.limiter.len()
+    }
+
     /// Forgets the keys that had none lately.
     pub fn collect_garbage(&self) {
         self.limiter.retain_recent();

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::clients::{Authenticator, Credentials};
+use crate::clients::{AuthenticatedClient, Authenticator, Clients, Credentials};
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{ClientId, GrantId};
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri};
+use crate::store::Store;
 use crate::store::revocations::Revocations;
-use crate::store::{Store, StoreError};
 use crate::tokens::{AccessClaims, Audience, Minter};
 
 /// Everything that introspection asks.
@@ -19,6 +19,8 @@ use crate::tokens::{AccessClaims, Audience, Minter};
 pub struct Introspection {
     /// Who is calling.
     pub authenticator: Arc<Authenticator>,
+    /// Which clients may be used at all.
+    pub clients: Clients,
     /// Which client may ask about the tokens of which servers.
     pub servers: HashMap<ClientId, Vec<ResourceUri>>,
     /// What minted our tokens, and knows the keys that verify them.
@@ -65,6 +67,16 @@ impl Introspection {
         form.check_repeats()?;
         let now = self.clock.now();
         let client = self.authenticator.authenticate(credentials, now).await?;
+        let outcome = self.answer(&client, form, now).await;
+        self.authenticator.settle(&client, outcome).await
+    }
+
+    async fn answer(
+        &self,
+        client: &AuthenticatedClient,
+        form: &Params,
+        now: Timestamp,
+    ) -> Result<Introspected, OAuthError> {
         let refused = || OAuthError::new(ErrorCode::AccessDenied, "this client protects no server");
         let servers = self.servers.get(&client.client().id).ok_or_else(refused)?;
         let missing = || OAuthError::new(ErrorCode::InvalidRequest, "token is missing");
@@ -72,18 +84,24 @@ impl Introspection {
         let verifier = self.minter.verifier(now);
         let verified = servers.iter().find_map(|server| verifier.verify(token, server, now).ok());
         let Some(verified) = verified else { return Ok(Introspected { active: false, token: None }) };
-        let alive = self.is_alive(verified.claims(), now).await.map_err(OAuthError::unavailable)?;
+        let alive = self.is_alive(verified.claims(), now).await?;
         let token = alive.then(|| ActiveToken::of(verified.claims().clone()));
         Ok(Introspected { active: alive, token })
     }
 
-    /// Does the grant still stand, and has nobody revoked what the token was issued to?
-    async fn is_alive(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, StoreError> {
+    /// Does the grant still stand, may its client still be used, and has nobody revoked what the token was
+    /// issued to? Grant and client are asked for together, in one round trip; where clients wait for the
+    /// operator's word, that is a second one.
+    async fn is_alive(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, OAuthError> {
         let Some(id) = claims.grant_id.as_deref().and_then(GrantId::parse) else { return Ok(false) };
+        let client = ClientId::new(&claims.client_id);
+        let (grant, admitted) =
+            tokio::join!(self.store.grant(&id, now), self.clients.still_admits(&client, now));
         // By the grant's age, not the token's: a replica that had not heard of the revocation yet
         // may have issued a token since.
-        let Some(grant) = self.store.grant(&id, now).await? else { return Ok(false) };
-        Ok(!self.revocations.has_ended(&grant, now).await?)
+        let Some(grant) = grant.map_err(OAuthError::unavailable)? else { return Ok(false) };
+        let has_ended = self.revocations.has_ended(&grant, now).await.map_err(OAuthError::unavailable)?;
+        Ok(!has_ended && admitted?)
     }
 }
 

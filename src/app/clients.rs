@@ -71,11 +71,13 @@ pub(super) fn authenticator(
 
 /// The clients whose identifier is the URL of their metadata.
 fn documents(config: &Config, state: &State, clock: Arc<dyn Clock>) -> MetadataDocuments {
-    let ClientDocumentsConfig { enabled, allowed_hosts, denied_hosts, pinned, .. } = &config.client_documents;
+    let ClientDocumentsConfig { enabled, allowed_hosts, denied_hosts, per_address, pinned, .. } =
+        &config.client_documents;
     let rules = DocumentRules {
         enabled: *enabled,
         allowed_hosts: allowed_hosts.clone(),
         denied_hosts: denied_hosts.clone(),
+        per_address: *per_address,
         keep: kept_for(config),
     };
     let now = clock.now();

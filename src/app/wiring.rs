@@ -69,6 +69,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let authenticator = Arc::new(clients::authenticator(config, state, clients.clone(), Arc::clone(&clock)));
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
+        clients: clients.clone(),
         servers: clients::introspecting(&config.clients),
         minter: minter.clone(),
         store: Arc::clone(&store),

@@ -1,10 +1,10 @@
 //! Which clients the operator lets in at all: by name, or one by one.
 
 use crate::clock::Timestamp;
-use crate::domain::{Application, Client, ClientOrigin, KnownClient};
+use crate::domain::{Application, Client, ClientId, KnownClient};
 use crate::store::StoreError;
 
-use super::Clients;
+use super::{Clients, FindClientError};
 
 /// What the operator says about clients that are not the operator's own.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,12 @@ impl ClientPolicy {
             None => !self.require_approval,
         }
     }
+
+    /// Could a document at this URL make a client that is let in, or that may wait for it?
+    pub(super) fn may_admit_document(&self, url: &str) -> bool {
+        let is_listed = |known: &Vec<&KnownClient>| known.iter().any(|known| known.publishes_at(url));
+        self.require_approval || self.allow.as_ref().is_none_or(is_listed)
+    }
 }
 
 /// May a client be used here?
@@ -40,8 +46,10 @@ impl Clients {
     /// May this client be used here? Asked when a sign-in begins, at each of its steps, and for every
     /// token, so that what the operator changes counts at once.
     pub async fn admission(&self, client: &Client, now: Timestamp) -> Result<Admission, StoreError> {
-        let is_ours = matches!(client.origin, ClientOrigin::Configured | ClientOrigin::Operator);
-        if is_ours || self.documents().is_pinned(&client.id) || self.policy().admits(client) {
+        if client.origin.is_the_operator_s()
+            || self.documents().is_pinned(&client.id)
+            || self.policy().admits(client)
+        {
             return Ok(Admission::Admitted);
         }
         if !self.policy().require_approval {
@@ -53,5 +61,14 @@ impl Clients {
             Some(_) => Admission::Refused,
             None => Admission::Waits(Box::new(application)),
         })
+    }
+
+    /// Is there still a client of this identifier that may be used here? For what it was given before.
+    pub async fn still_admits(&self, id: &ClientId, now: Timestamp) -> Result<bool, FindClientError> {
+        match self.find(id, None, now).await {
+            Ok(Some(client)) => Ok(self.admission(&client, now).await? == Admission::Admitted),
+            Err(fault) if fault.is_no_verdict() => Err(fault),
+            Ok(None) | Err(_) => Ok(false),
+        }
     }
 }

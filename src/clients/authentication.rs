@@ -1,6 +1,7 @@
 //! Client authentication (RFC 6749 section 2.3). The registered method is enforced, and an
 //! unknown client gets the same answer as a wrong secret (SEC-071).
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::domain::{Client, ClientAuthMethod, ClientId, SecretPlace};
 use crate::protocol::client_document::ClientKeys;
 use crate::protocol::{ErrorCode, Issuer, OAuthError, Params};
 use crate::rate::RateLimit;
-use crate::secret::{Digest, Secret};
+use crate::secret::{Digest, Secret, random};
 use crate::store::Store;
 
 use super::assertion::{HoldingAssertion, InvalidAssertion};
@@ -25,6 +26,7 @@ const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("20 is not ze
 /// What a request brings to prove who it comes from.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
+    address: Option<IpAddr>,
     basic: Option<(String, Option<Secret>)>,
     body_id: Option<String>,
     body_secret: Option<Secret>,
@@ -32,9 +34,13 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads the `Authorization` header and the form. An empty password or `client_secret=`
-    /// counts as none (INT-53).
-    pub fn read(authorization: Option<&str>, form: &Params) -> Result<Self, OAuthError> {
+    /// Reads the `Authorization` header and the form of a request from this address. An empty password or
+    /// `client_secret=` counts as none (INT-53).
+    pub fn read(
+        address: Option<IpAddr>,
+        authorization: Option<&str>,
+        form: &Params,
+    ) -> Result<Self, OAuthError> {
         let invalid = || {
             OAuthError::new(
                 ErrorCode::InvalidClient,
@@ -55,6 +61,7 @@ impl Credentials {
             return Err(OAuthError::new(ErrorCode::InvalidRequest, text));
         }
         Ok(Self {
+            address,
             basic,
             body_id: form.one("client_id")?.map(str::to_owned),
             body_secret: form.one("client_secret")?.map(|secret| Secret::new(secret.to_owned())),
@@ -109,14 +116,24 @@ fn form_decode(text: &str) -> String {
 
 /// A client that proved who it is, as far as its registered method can.
 #[derive(Debug, Clone)]
-pub struct AuthenticatedClient(Client);
+pub struct AuthenticatedClient {
+    client: Client,
+    spent: Option<SpentAssertion>,
+}
 
 impl AuthenticatedClient {
     /// The client.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.0
+        &self.client
     }
+}
+
+/// An assertion, and the request that has used it.
+#[derive(Debug, Clone)]
+struct SpentAssertion {
+    name: Digest,
+    request: String,
 }
 
 /// Authenticates clients and slows down guessing.
@@ -149,7 +166,7 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<AuthenticatedClient, OAuthError> {
         let id = credentials.client_id()?;
-        let found = self.clients.find(&id, now).await?;
+        let found = self.clients.find(&id, credentials.address, now).await?;
         let refused =
             OAuthError::new(ErrorCode::InvalidClient, "unknown client, or wrong client credentials");
         let Some(client) = found else { return Err(refused) };
@@ -159,6 +176,7 @@ impl Authenticator {
             let text = "use one method of client authentication, not two";
             return Err(OAuthError::new(ErrorCode::InvalidRequest, text));
         }
+        let mut spent = None;
         let proven = match &client.auth {
             ClientAuthMethod::None => credentials.methods() == 0,
             ClientAuthMethod::ClientSecretBasic(digest) => proves(in_header, digest),
@@ -174,12 +192,15 @@ impl Authenticator {
                 }
             }
             ClientAuthMethod::PrivateKeyJwt { keys, required } => match &credentials.assertion {
-                Some(assertion) => self.holds(assertion, &id, keys, now).await?,
+                Some(assertion) => {
+                    spent = self.holds(assertion, &client, keys, now).await?;
+                    spent.is_some()
+                }
                 None => !required && credentials.methods() == 0,
             },
         };
         if proven {
-            return Ok(AuthenticatedClient(client));
+            return Ok(AuthenticatedClient { client, spent });
         }
         if self.failures.allows(&id) {
             return Err(refused);
@@ -191,25 +212,55 @@ impl Authenticator {
     async fn holds(
         &self,
         assertion: &Secret,
-        client: &ClientId,
+        client: &Client,
         keys: &ClientKeys,
         now: Timestamp,
-    ) -> Result<bool, OAuthError> {
+    ) -> Result<Option<SpentAssertion>, OAuthError> {
         let kid = assertion::key_id(assertion.expose());
         let keys = self.clients.documents().keys_knowing(client, keys, kid.as_deref(), now).await?;
-        let verified = assertion::verify(assertion.expose(), &keys, (client, &self.issuer), now);
+        let verified = assertion::verify(assertion.expose(), &keys, (&client.id, &self.issuer), now);
         let fault = match verified {
             Ok(HoldingAssertion { name, until }) => {
-                let first = self.store.use_assertion(&name, until, now).await;
-                if first.map_err(OAuthError::unavailable)? {
-                    return Ok(true);
+                let spent = SpentAssertion { name, request: random::id() };
+                match self.store.use_assertion((&spent.name, &spent.request), until, now).await {
+                    Ok(true) => return Ok(Some(spent)),
+                    Ok(false) => InvalidAssertion::Used,
+                    Err(fault) => {
+                        // It may have been written all the same.
+                        self.release(&spent).await;
+                        return Err(OAuthError::unavailable(fault));
+                    }
                 }
-                InvalidAssertion::Used
             }
             Err(fault) => fault,
         };
-        tracing::info!(%client, %fault, "a client could not prove itself");
-        Ok(false)
+        tracing::info!(client = %client.id, %fault, "a client could not prove itself");
+        Ok(None)
+    }
+
+    /// What became of the client's request. Where it failed by our fault, it will come once more as it
+    /// was, and must not be told that its assertion is used (PRIN-5): so the use is taken back. Nobody
+    /// got anything for it, and whoever else has the request still needs a code or a refresh token that
+    /// is good once. If it cannot be taken back, the assertion stays used.
+    pub async fn settle<T>(
+        &self,
+        client: &AuthenticatedClient,
+        outcome: Result<T, OAuthError>,
+    ) -> Result<T, OAuthError> {
+        let is_ours = |fault: &OAuthError| {
+            matches!(fault.code(), ErrorCode::TemporarilyUnavailable | ErrorCode::ServerError)
+        };
+        if let (Some(spent), Some(_)) = (&client.spent, outcome.as_ref().err().filter(|fault| is_ours(fault)))
+        {
+            self.release(spent).await;
+        }
+        outcome
+    }
+
+    async fn release(&self, SpentAssertion { name, request }: &SpentAssertion) {
+        if let Err(fault) = self.store.release_assertion(name, request).await {
+            tracing::warn!(%fault, "the use of a client assertion could not be taken back");
+        }
     }
 
     /// Forgets the counters of clients that had no failure lately.

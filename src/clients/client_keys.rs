@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::clock::Timestamp;
 use crate::domain::ClientId;
-use crate::outbound::documents::Documents;
+use crate::outbound::documents::{Documents, Reach};
 use crate::protocol::KeySet;
 use crate::protocol::client_document::ClientKeys;
 use crate::rate::RateLimit;
@@ -52,10 +52,15 @@ impl KeyDirectory {
         Self { fetcher, budget, places, held: Arc::default(), flights: SingleFlight::default() }
     }
 
+    /// How many clients' keys are held, and how many are being fetched.
+    pub(super) fn in_memory(&self) -> (usize, usize) {
+        (self.held(|held| held.len()), self.flights.under_way())
+    }
+
     /// A client's keys, this one among them if it can be had.
     pub(super) async fn knowing(
         &self,
-        client: &ClientId,
+        (client, reach): (&ClientId, Reach),
         keys: &ClientKeys,
         kid: Option<&str>,
         now: Timestamp,
@@ -82,7 +87,7 @@ impl KeyDirectory {
             let host = uri.host_str().unwrap_or_default().to_owned();
             let may_begin = was_good || self.budget.allows(&host);
             let (this, client, uri) = (self.clone(), client.clone(), uri.clone());
-            may_begin.then_some(async move { this.fetch(&client, &uri, now).await })
+            may_begin.then_some(async move { this.fetch((&client, reach), &uri, now).await })
         });
         match (flight.await.unwrap_or(Err(DocumentFault::Busy)), held) {
             (Err(DocumentFault::Unreachable(fault)), Some(held))
@@ -103,9 +108,14 @@ impl KeyDirectory {
         }
     }
 
-    async fn fetch(&self, client: &ClientId, uri: &Url, now: Timestamp) -> Result<KeySet, DocumentFault> {
+    async fn fetch(
+        &self,
+        (client, reach): (&ClientId, Reach),
+        uri: &Url,
+        now: Timestamp,
+    ) -> Result<KeySet, DocumentFault> {
         let _place = self.places.try_acquire().map_err(|_| DocumentFault::Busy)?;
-        let document = self.fetcher.get(uri, LARGEST).await?;
+        let document = self.fetcher.get(uri, reach, LARGEST).await?;
         let jwks = serde_json::from_slice(&document.body);
         let keys = jwks.map(|jwks| KeySet::from_jwks(&jwks)).unwrap_or_default();
         if keys.is_empty() {

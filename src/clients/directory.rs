@@ -1,6 +1,7 @@
 //! Every client that is known.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
@@ -38,18 +39,29 @@ pub enum FindClientError {
     /// The client's metadata document.
     #[error("the client's metadata document: {0}")]
     Document(#[from] DocumentFault),
+    /// The operator's list has no place for it, so its document is not looked at.
+    #[error("the client is not admitted here")]
+    NotAdmitted,
+}
+
+impl FindClientError {
+    /// Does it say nothing about the client (PRIN-5, INT-43)?
+    pub(super) fn is_no_verdict(&self) -> bool {
+        match self {
+            Self::Store(_) => true,
+            Self::Document(fault) => fault.is_no_verdict(),
+            Self::NotAdmitted => false,
+        }
+    }
 }
 
 /// What does not hold is the client's fault; what cannot be had now is not (INT-43, PRIN-5).
 impl From<FindClientError> for OAuthError {
     fn from(error: FindClientError) -> Self {
-        match error {
-            FindClientError::Store(_)
-            | FindClientError::Document(
-                DocumentFault::Unreachable(_) | DocumentFault::Busy | DocumentFault::Store(_),
-            ) => Self::unavailable(error),
-            FindClientError::Document(_) => Self::new(ErrorCode::InvalidClient, error.to_string()),
+        if error.is_no_verdict() {
+            return Self::unavailable(error);
         }
+        Self::new(ErrorCode::InvalidClient, error.to_string())
     }
 }
 
@@ -91,16 +103,36 @@ impl Clients {
         Self { configured: Arc::new(known.collect()), documents, policy: Arc::new(policy), store }
     }
 
-    /// The client of this identifier, unless it has been forgotten.
-    pub async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, FindClientError> {
+    /// The client of this identifier, unless it has been forgotten. `address` is where a stranger asks from:
+    /// nobody may make us fetch any number of documents.
+    pub async fn find(
+        &self,
+        id: &ClientId,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Option<Client>, FindClientError> {
         match self.configured.get(id) {
             Some(client) => Ok(Some(client.clone())),
-            None if ClientIdUrl::is_meant(id.as_str()) => Ok(Some(self.documents.find(id, now).await?)),
+            None if ClientIdUrl::is_meant(id.as_str()) => self.documented(id, address, now).await.map(Some),
             None if OperatorClient::is_meant(id.as_str()) => {
                 Ok(self.store.operator_client(id).await?.map(|known| known.client))
             }
             None => Ok(self.store.client(id, now).await?),
         }
+    }
+
+    /// The client of a URL. Where no document there could be admitted, only what is known already: what such
+    /// a client has can be ended.
+    async fn documented(
+        &self,
+        id: &ClientId,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Client, FindClientError> {
+        if self.policy.may_admit_document(id.as_str()) || self.documents.is_pinned(id) {
+            return Ok(self.documents.find(id, address, now).await?);
+        }
+        self.documents.known(id, now).await?.ok_or(FindClientError::NotAdmitted)
     }
 
     pub(super) fn policy(&self) -> &ClientPolicy {

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,10 +16,10 @@ use tokio::sync::Semaphore;
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin, DomainName};
-use crate::outbound::documents::{DocumentError, Documents};
+use crate::outbound::documents::{DocumentError, Documents, Reach};
 use crate::protocol::client_document::{ClientDocument, ClientKeys, InvalidClientDocument};
 use crate::protocol::{ClientIdUrl, InvalidClientIdUrl, KeySet};
-use crate::rate::RateLimit;
+use crate::rate::{RateLimit, network};
 use crate::store::{Store, StoreError};
 
 use super::FindClientError;
@@ -53,6 +54,8 @@ pub struct DocumentRules {
     pub allowed_hosts: Vec<DomainName>,
     /// No clients of these hosts.
     pub denied_hosts: Vec<DomainName>,
+    /// How many that were never good are fetched for one address in a minute.
+    pub per_address: NonZeroU32,
     /// How long the last good document outlives its last fetch (INT-36).
     pub keep: Duration,
 }
@@ -87,11 +90,16 @@ pub enum DocumentFault {
     #[error(transparent)]
     Unreachable(DocumentError),
     /// Too much is being fetched; try again.
-    #[error("too many documents are being fetched")]
+    #[error("too many documents are being fetched; try again in a minute")]
     Busy,
 }
 
 impl DocumentFault {
+    /// Is it ours, or of the moment, and so says nothing about the client (PRIN-5)?
+    pub(super) fn is_no_verdict(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Busy | Self::Store(_))
+    }
+
     /// May it be of the moment, so that the last good document goes on (INT-43)?
     fn may_pass(&self) -> bool {
         match self {
@@ -113,6 +121,27 @@ impl From<DocumentError> for DocumentFault {
 
 type Fetched = Result<Arc<Held>, DocumentFault>;
 
+/// How much is in memory: what strangers make us fetch must not fill it (REL-22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InMemory {
+    /// Good documents.
+    pub documents: usize,
+    /// Clients' keys, also of those whose keys could not be had.
+    pub keys: usize,
+    /// Fetches under way.
+    pub fetches: usize,
+    /// Hosts and addresses that are counted.
+    pub counted: usize,
+}
+
+impl InMemory {
+    /// Everything together.
+    #[must_use]
+    pub fn all(self) -> usize {
+        self.documents + self.keys + self.fetches + self.counted
+    }
+}
+
 /// A good document.
 #[derive(Debug)]
 struct Held {
@@ -132,6 +161,7 @@ pub struct MetadataDocuments {
     flights: SingleFlight<Fetched>,
     keys: KeyDirectory,
     budget: Arc<RateLimit<String>>,
+    addresses: Arc<RateLimit<IpAddr>>,
     places: Arc<Semaphore>,
 }
 
@@ -151,6 +181,7 @@ impl MetadataDocuments {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let addresses = Arc::new(RateLimit::per_minute(rules.per_address, Arc::clone(&clock)));
         let budget = Arc::new(RateLimit::per_minute(NEW_PER_MINUTE, clock));
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let keys = KeyDirectory::new(fetcher.clone(), Arc::clone(&budget), Arc::clone(&places));
@@ -163,6 +194,7 @@ impl MetadataDocuments {
             flights: SingleFlight::default(),
             keys,
             budget,
+            addresses,
             places,
         }
     }
@@ -178,8 +210,22 @@ impl MetadataDocuments {
         self.pinned.contains_key(id)
     }
 
-    /// The client of this URL.
-    pub async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Client, DocumentFault> {
+    /// What is known of the client of this URL without asking anybody.
+    pub(super) async fn known(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        let held = self.held().get(id).cloned();
+        match held.filter(|held| now.since(held.fetched_at) < self.rules.keep) {
+            Some(held) => Ok(Some(held.client.clone())),
+            None => self.store.client(id, now).await,
+        }
+    }
+
+    /// The client of this URL. Whoever asks at this address makes us ask for so many that were never good.
+    pub(super) async fn find(
+        &self,
+        id: &ClientId,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Client, DocumentFault> {
         if let Some(pinned) = self.pinned.get(id) {
             return Ok(pinned.clone());
         }
@@ -191,7 +237,7 @@ impl MetadataDocuments {
         if let Some(fresh) = held.as_ref().filter(|held| now < held.renew_at) {
             return Ok(fresh.client.clone());
         }
-        match self.fetched(id, url, held.is_some(), now).await {
+        match self.fetched((id, url), held.is_some(), address, now).await {
             Ok(new) => Ok(new.client.clone()),
             Err(fault) if fault.may_pass() => self.last_good(id, held, now).await.ok_or(fault),
             Err(fault) => {
@@ -211,12 +257,27 @@ impl MetadataDocuments {
     /// The keys of a client that signs, this one among them if it can be had.
     pub(super) async fn keys_knowing(
         &self,
-        client: &ClientId,
+        client: &Client,
         keys: &ClientKeys,
         kid: Option<&str>,
         now: Timestamp,
     ) -> Result<KeySet, FindClientError> {
-        Ok(self.keys.knowing(client, keys, kid, now).await?)
+        Ok(self.keys.knowing((&client.id, self.reach_of(client, keys)), keys, kid, now).await?)
+    }
+
+    /// Where a client's keys may be. That a host may be private is said for that host's own documents: a
+    /// stranger who names it as the place of their keys would have us call it (SEC-122).
+    fn reach_of(&self, client: &Client, keys: &ClientKeys) -> Reach {
+        let at_own_host = || match keys {
+            ClientKeys::JwksUri(keys) => ClientIdUrl::parse(client.id.as_str())
+                .is_ok_and(|document| keys.host_str() == Some(document.host())),
+            ClientKeys::Jwks(_) => false,
+        };
+        if client.origin.is_the_operator_s() || self.is_pinned(&client.id) || at_own_host() {
+            Reach::Named
+        } else {
+            Reach::Public
+        }
     }
 
     /// What serves while nothing newer can be had.
@@ -236,9 +297,16 @@ impl MetadataDocuments {
     }
 
     /// The document as it is now; one fetch for all who ask at the same moment.
-    async fn fetched(&self, id: &ClientId, url: ClientIdUrl, was_good: bool, now: Timestamp) -> Fetched {
+    async fn fetched(
+        &self,
+        (id, url): (&ClientId, ClientIdUrl),
+        was_good: bool,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Fetched {
         let flight = self.flights.join(id.as_str(), || {
-            let may_begin = was_good || self.budget.allows(&url.host().to_owned());
+            let has_turns = || address.is_none_or(|address| self.addresses.allows(&network(address)));
+            let may_begin = was_good || (has_turns() && self.budget.allows(&url.host().to_owned()));
             let (this, id) = (self.clone(), id.clone());
             may_begin.then_some(async move { this.fetch(&id, &url, now).await })
         });
@@ -247,7 +315,7 @@ impl MetadataDocuments {
 
     async fn fetch(&self, id: &ClientId, url: &ClientIdUrl, now: Timestamp) -> Fetched {
         let _place = self.places.try_acquire().map_err(|_| DocumentFault::Busy)?;
-        let document = self.fetcher.get(url.as_url(), LARGEST).await?;
+        let document = self.fetcher.get(url.as_url(), Reach::Named, LARGEST).await?;
         let fresh_for = document.fresh_for.unwrap_or(USUALLY).clamp(AT_LEAST, AT_MOST);
         let document = ClientDocument::read(url.as_str(), &document.body)?;
         let client = described(id.clone(), document, now.plus(self.rules.keep), now);
@@ -297,9 +365,22 @@ impl MetadataDocuments {
         *enabled && is_allowed && !denied_hosts.iter().any(is_one)
     }
 
-    /// Forgets the counters of hosts that nobody asked for lately.
+    /// How much is in memory.
+    #[must_use]
+    pub fn in_memory(&self) -> InMemory {
+        let (keys, key_fetches) = self.keys.in_memory();
+        InMemory {
+            documents: self.held().len(),
+            keys,
+            fetches: self.flights.under_way() + key_fetches,
+            counted: self.budget.keys() + self.addresses.keys(),
+        }
+    }
+
+    /// Forgets the counters of hosts that nobody asked for lately, and of addresses that were quiet.
     pub(super) fn collect_garbage(&self) {
         self.budget.collect_garbage();
+        self.addresses.collect_garbage();
     }
 }
 

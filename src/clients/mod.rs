@@ -24,6 +24,6 @@ mod single_flight;
 pub use admission::{Admission, ClientPolicy};
 pub use authentication::{AuthenticatedClient, Authenticator, Credentials};
 pub use directory::{Clients, ConfiguredClient, FindClientError};
-pub use metadata_documents::{DocumentFault, DocumentRules, MetadataDocuments, described};
+pub use metadata_documents::{DocumentFault, DocumentRules, InMemory, MetadataDocuments, described};
 pub use operator_secret::{OperatorSecrets, SECRET_OVERLAP};
 pub use registration::{Caller, Registration, RegistrationParts, RegistrationRules};

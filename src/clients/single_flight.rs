@@ -23,6 +23,11 @@ impl<V> Drop for Landing<V> {
 }
 
 impl<V: Clone + Send + Sync + 'static> SingleFlight<V> {
+    /// How many are under way.
+    pub(super) fn under_way(&self) -> usize {
+        lock(&self.0).len()
+    }
+
     /// Joins the fetch of this name that is under way, or starts one; `None` if none may be started, or
     /// if it broke off. It goes on when whoever asked first goes away.
     pub(super) async fn join<F>(&self, name: &str, start: impl FnOnce() -> Option<F>) -> Option<V>

@@ -39,6 +39,7 @@ pub(super) const PER_ADDRESS: &str = "60";
 pub(super) const MOST_UNUSED: &str = "10000";
 pub(super) const UNUSED_LIFETIME: &str = "30d";
 pub(super) const CLIENT_DOCUMENTS: &str = "true";
+pub(super) const DOCUMENTS_PER_ADDRESS: &str = "60";
 pub(super) const CLIENT_AUTH: &str = "client_secret_basic";
 pub(super) const CLIENT_GRANTS: [&str; 2] = ["authorization_code", "refresh_token"];
 pub(super) const REQUIRE_APPROVAL: &str = "false";

@@ -329,6 +329,10 @@ pub(super) struct RawClientDocuments {
     pub(super) denied_hosts: Option<Texts>,
     /// Hosts, exactly, whose names may lead to addresses of a private network.
     pub(super) private_hosts: Option<Texts>,
+    /// How many unknown documents are fetched for one address in a minute; 1 to 1000000. Of IPv6 a /64 is one.
+    #[serde(default)]
+    #[schemars(schema_with = "count", extend("default" = 60))]
+    pub(super) per_address: Option<Text>,
     /// Documents that are not fetched, for hosts that cannot be reached.
     pub(super) pinned: Option<Vec<Located<RawPinnedDocument>>>,
 }

@@ -339,6 +339,8 @@ pub struct ClientDocumentsConfig {
     pub denied_hosts: Vec<DomainName>,
     /// Hosts whose names may lead into a private network.
     pub private_hosts: Vec<DomainName>,
+    /// How many unknown ones are fetched for one address in a minute.
+    pub per_address: NonZeroU32,
     /// Documents that are not fetched.
     pub pinned: Vec<PinnedDocument>,
 }

@@ -51,6 +51,14 @@ pub enum ClientOrigin {
     MetadataDocument,
 }
 
+impl ClientOrigin {
+    /// Does the operator vouch for it?
+    #[must_use]
+    pub fn is_the_operator_s(self) -> bool {
+        matches!(self, Self::Configured | Self::Operator)
+    }
+}
+
 /// How a client authenticates at the token endpoint; the registered method is enforced (SEC-066).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "method", content = "by", rename_all = "snake_case")]
@@ -165,7 +173,7 @@ impl Client {
     /// seen a page of ours (SEC-019).
     #[must_use]
     pub fn is_self_registered(&self) -> bool {
-        !matches!(self.origin, ClientOrigin::Configured | ClientOrigin::Operator)
+        !self.origin.is_the_operator_s()
     }
 
     /// A digest of what a person is shown of it, or relies on. Another one is another client to

@@ -44,14 +44,16 @@ impl KnownClient {
             ],
             documents: &["https://claude.ai/oauth/mcp-oauth-client-metadata"],
         },
-        // Registers an ephemeral port; the document's URL is what Claude Code sends as its client_id.
+        // Registers an ephemeral port; the document's URL is what Claude Code sends as its client_id, and it
+        // names both (anthropics/claude-code, issue 42301).
         Self {
             name: "claude-code",
             label: "Claude Code",
-            redirects: &[At("http://localhost/callback")],
+            redirects: &[At("http://localhost/callback"), At("http://127.0.0.1/callback")],
             documents: &["https://claude.ai/oauth/claude-code-client-metadata"],
         },
-        // Registers the connector's own callback, formerly one for all; documents are of its own host.
+        // Registers the connector's own callback or the one for all; the same two, each in a document of its
+        // own (django-oauth-toolkit, issue 1857; stacklok/toolhive, issue 6278).
         Self {
             name: "chatgpt",
             label: "ChatGPT",
@@ -59,13 +61,13 @@ impl KnownClient {
                 At("https://chatgpt.com/connector_platform_oauth_redirect"),
                 Below("https://chatgpt.com/connector/oauth/"),
             ],
-            documents: &["https://chatgpt.com/"],
+            documents: &["https://chatgpt.com/oauth/"],
         },
-        // Registers a random port for each sign-in, or names the document.
+        // Registers a random port for each sign-in, or names the document, in which both stand.
         Self {
             name: "codex",
             label: "Codex",
-            redirects: &[At("http://127.0.0.1/callback")],
+            redirects: &[At("http://127.0.0.1/callback"), At("http://localhost/callback")],
             documents: &["https://chatgpt.com/oauth/codex/client.json"],
         },
         // Registers all three at once (INT-28).
@@ -161,13 +163,18 @@ impl KnownClient {
     #[must_use]
     pub fn is(&self, client: &Client) -> bool {
         let documented = match client.origin {
-            ClientOrigin::MetadataDocument => self.documents.iter().any(|listed| {
-                let url = client.id.as_str();
-                if listed.ends_with('/') { url.starts_with(listed) } else { url == *listed }
-            }),
+            ClientOrigin::MetadataDocument => self.publishes_at(client.id.as_str()),
             ClientOrigin::Configured | ClientOrigin::Operator | ClientOrigin::Registered => true,
         };
         documented && !client.redirect_uris.is_empty() && client.redirect_uris.iter().all(|uri| self.has(uri))
+    }
+
+    /// Is this the URL of a document of the application's?
+    #[must_use]
+    pub fn publishes_at(&self, url: &str) -> bool {
+        let is_one =
+            |listed: &&str| if listed.ends_with('/') { url.starts_with(listed) } else { url == *listed };
+        self.documents.iter().any(is_one)
     }
 
     fn has(&self, uri: &RedirectUri) -> bool {
@@ -262,7 +269,7 @@ mod tests {
             assert!(!is("chatgpt", &[&format!("https://chatgpt.com/connector/oauth/{rest}")]), "{rest}");
         }
         assert!(!is("claude-code", &["http://localhost:1/callback/more"]));
-        assert!(!is("codex", &["http://localhost:1/callback"]));
+        assert!(!is("codex", &["http://[::1]:1/callback"]));
     }
 
     #[test]
@@ -276,6 +283,35 @@ mod tests {
         let url = "https://claude.ai/oauth/mcp-oauth-client-metadata";
         let elsewhere = client(ClientOrigin::MetadataDocument, url, &["https://evil.example/cb"]);
         assert!(!known.is(&elsewhere));
+    }
+
+    /// INT-39: as they are published, loopback by name and by number.
+    #[test]
+    fn int_39_published_documents_are_known() {
+        let loopback = ["http://localhost/callback", "http://127.0.0.1/callback"];
+        for (name, url, redirects) in [
+            ("claude-code", "https://claude.ai/oauth/claude-code-client-metadata", &loopback[..]),
+            ("codex", "https://chatgpt.com/oauth/codex/client.json", &loopback),
+            (
+                "chatgpt",
+                "https://chatgpt.com/oauth/client.json",
+                &["https://chatgpt.com/connector_platform_oauth_redirect"],
+            ),
+            (
+                "chatgpt",
+                "https://chatgpt.com/oauth/aB3_x-9/client.json",
+                &["https://chatgpt.com/connector/oauth/aB3_x-9"],
+            ),
+            (
+                "vscode",
+                "https://vscode.dev/oauth/client-metadata.json",
+                &["http://127.0.0.1:33418/", "https://vscode.dev/redirect"],
+            ),
+            ("zed", "https://zed.dev/oauth/client-metadata.json", &["http://127.0.0.1/callback"]),
+        ] {
+            let document = client(ClientOrigin::MetadataDocument, url, redirects);
+            assert!(KnownClient::named(name).unwrap().is(&document), "{url}");
+        }
     }
 
     #[test]

@@ -26,14 +26,14 @@ use serde::Serialize;
 use crate::clients::{Admission, AuthenticatedClient, Authenticator, Clients, Credentials};
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{
-    AuditEvent, AuditKind, ClientLimits, Grant, GrantId, NotBefore, Resources, RotationRules,
+    AuditEvent, AuditKind, ClientLimits, Grant, GrantId, NotBefore, Resources, RotationRules, UpstreamGrant,
 };
 use crate::people::People;
 use crate::policy::{Asked, Policy, Verdict};
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri, ScopeSet};
-use crate::store::Store;
 use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
+use crate::store::{Store, StoreError};
 use crate::tokens::{Authorization, AuthorizationCodes, Minter, RefreshTokens};
 
 /// The durations that the token endpoint obeys.
@@ -100,6 +100,9 @@ enum Transition {
     Rotate(u64),
 }
 
+/// What the store has of the grant, of revocations, and of what upstreams said of the person.
+type Found = (Option<Grant>, Arc<NotBefore>, Vec<UpstreamGrant>);
+
 /// A dead, unknown or foreign code or refresh token: one answer for all, so that nothing can be
 /// learnt from it.
 fn invalid_grant() -> OAuthError {
@@ -124,22 +127,33 @@ impl TokenEndpoint {
         let revoked = self.revocations.current(now);
         let (client, found, revoked, known) = tokio::join!(client, found, revoked, known);
         let (client, presented) = (client?, presented?);
-        let found = found.map_err(OAuthError::unavailable)?;
-        let revoked = revoked.map_err(OAuthError::unavailable)?;
-        let known = known.map_err(OAuthError::unavailable)?;
-        let mut grant = self.own_grant(&client, found, &revoked, now)?;
+        let found = (|| Ok((found?, revoked?, known?)))();
+        let outcome = self.granted(&client, presented, found, (form, now)).await;
+        self.authenticator.settle(&client, outcome).await
+    }
+
+    /// The phases after authentication, with what was looked up beside it.
+    async fn granted(
+        &self,
+        client: &AuthenticatedClient,
+        presented: Presented,
+        found: Result<Found, StoreError>,
+        (form, now): (&Params, Timestamp),
+    ) -> Result<TokenResponse, OAuthError> {
+        let (found, revoked, known) = found.map_err(OAuthError::unavailable)?;
+        let mut grant = self.own_grant(client, found, &revoked, now)?;
         check_resource(&grant, form)?;
-        self.check_client(&client, (&grant, &presented.transition), now).await?;
+        self.check_client(client, (&grant, &presented.transition), now).await?;
         if let Transition::Rotate(_) = presented.transition {
             grant = self.with_current_facts(grant, known, now).await?;
         }
         let limits = &client.client().limits;
         let scopes = self.scopes_now(&grant, (presented.asked.as_ref(), limits), now)?;
         let authorization = match presented.transition {
-            Transition::Redeem => self.redeem(&client, grant, &scopes, now).await?,
+            Transition::Redeem => self.redeem(client, grant, &scopes, now).await?,
             Transition::Rotate(generation) => self.rotate(grant, generation, &scopes, now).await?,
         };
-        self.answer(&client, &authorization, now)
+        self.answer(client, &authorization, now)
     }
 
     fn presented(&self, form: &Params) -> Result<Presented, OAuthError> {

@@ -1,6 +1,6 @@
 //! Revocation (RFC 7009): a client ends its own grant, by refresh or access token.
 
-use crate::clients::Credentials;
+use crate::clients::{AuthenticatedClient, Credentials};
 use crate::clock::Timestamp;
 use crate::domain::{AuditKind, GrantId};
 use crate::protocol::{ErrorCode, OAuthError, Params};
@@ -15,6 +15,16 @@ impl TokenEndpoint {
         form.check_repeats()?;
         let now = self.clock.now();
         let client = self.authenticator.authenticate(credentials, now).await?;
+        let outcome = self.end(&client, form, now).await;
+        self.authenticator.settle(&client, outcome).await
+    }
+
+    async fn end(
+        &self,
+        client: &AuthenticatedClient,
+        form: &Params,
+        now: Timestamp,
+    ) -> Result<(), OAuthError> {
         let missing = || OAuthError::new(ErrorCode::InvalidRequest, "token is missing");
         let token = form.one("token")?.ok_or_else(missing)?;
         let Some(id) = self.grant_behind(token, now) else { return Ok(()) };

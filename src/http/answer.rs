@@ -175,7 +175,10 @@ fn log(error: &PageError, problem: Problem) {
 fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) {
     match error {
         PageError::UnknownClient => (Problem::UnknownClient, None, None),
-        PageError::ClientDocument(DocumentFault::Unreachable(_) | DocumentFault::Busy) => {
+        PageError::ClientDocument(fault @ DocumentFault::Busy) => {
+            (Problem::ClientDocumentUnavailable, Some(fault.to_string()), None)
+        }
+        PageError::ClientDocument(DocumentFault::Unreachable(_)) => {
             (Problem::ClientDocumentUnavailable, None, None)
         }
         PageError::Unavailable(_) | PageError::ClientDocument(DocumentFault::Store(_)) => {

@@ -1,5 +1,6 @@
 //! `POST /oauth/token`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,23 +13,25 @@ use crate::broker::Broker;
 use crate::clients::Credentials;
 use crate::protocol::{OAuthError, Params};
 
+use super::address::Address;
 use super::answer::Failure;
 use super::params::FormParams;
 
 /// Redeems a code or a refresh token.
 pub(super) async fn token(
     State(broker): State<Arc<Broker>>,
+    Address(address): Address,
     headers: HeaderMap,
     FormParams(form): FormParams,
 ) -> Response {
     let (broker, form) = (&broker, &form);
-    answer_client(&headers, form, |who| async move { broker.tokens.token(&who, form).await }).await
+    answer_client((address, &headers), form, |who| async move { broker.tokens.token(&who, form).await }).await
 }
 
 /// What token, revocation and introspection have in common: who is calling, an answer that nobody
 /// keeps, and the challenge for a header that did not hold.
 pub(super) async fn answer_client<T, F>(
-    headers: &HeaderMap,
+    (address, headers): (IpAddr, &HeaderMap),
     form: &Params,
     work: impl FnOnce(Credentials) -> F,
 ) -> Response
@@ -36,7 +39,7 @@ where
     T: Serialize,
     F: Future<Output = Result<T, OAuthError>>,
 {
-    let answered = match credentials(headers, form) {
+    let answered = match credentials(address, headers, form) {
         Ok(credentials) => work(credentials).await,
         Err(error) => Err(error),
     };
@@ -59,9 +62,9 @@ fn json(answer: &impl Serialize) -> Response {
 }
 
 /// What the client proves itself with.
-fn credentials(headers: &HeaderMap, form: &Params) -> Result<Credentials, OAuthError> {
+fn credentials(address: IpAddr, headers: &HeaderMap, form: &Params) -> Result<Credentials, OAuthError> {
     let header = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("unreadable"));
-    Credentials::read(header, form)
+    Credentials::read(Some(address), header, form)
 }
 
 /// RFC 6749 section 5.1 (SEC-063).

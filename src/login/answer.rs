@@ -189,6 +189,7 @@ impl From<FindClientError> for PageError {
         match error {
             FindClientError::Store(fault) => Self::Unavailable(fault),
             FindClientError::Document(fault) => Self::ClientDocument(fault),
+            FindClientError::NotAdmitted => Self::NotAdmitted,
         }
     }
 }

@@ -29,7 +29,8 @@ impl Login {
         };
         let unknown = || AuthorizeError::Show(PageError::UnknownClient);
         let id = params.one("client_id").map_err(bad)?.ok_or_else(unknown)?;
-        let client = self.clients.find(&ClientId::new(id), now).await?.ok_or_else(unknown)?;
+        let client =
+            self.clients.find(&ClientId::new(id), Some(visitor.address), now).await?.ok_or_else(unknown)?;
         let redirect = params.one("redirect_uri").map_err(bad)?;
         let to = client
             .trusted_return(redirect)

@@ -180,7 +180,7 @@ impl Login {
         (live, notice): (Option<&Live>, Notice),
         now: Timestamp,
     ) -> Result<Step, PageError> {
-        let client = self.clients.find(&login.request.client_id, now).await?;
+        let client = self.clients.find(&login.request.client_id, None, now).await?;
         let client = client.ok_or(PageError::UnknownClient)?;
         let foreseen = self.foreseen(&login.request, live, now).await?;
         Ok(Step::ShowConsent(Box::new(ConsentAsked {

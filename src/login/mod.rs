@@ -116,7 +116,7 @@ impl Login {
         now: Timestamp,
     ) -> Result<(Client, TrustedReturn), PageError> {
         let request = &login.request;
-        let client = self.clients.find(&request.client_id, now).await?;
+        let client = self.clients.find(&request.client_id, None, now).await?;
         let client = client.ok_or(PageError::UnknownClient)?;
         let trusted = client.trusted_return(Some(request.redirect_uri.as_str()));
         let trusted = trusted.map_err(PageError::BadRedirect)?;

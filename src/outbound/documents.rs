@@ -45,6 +45,15 @@ impl Lookup for SystemLookup {
     }
 }
 
+/// Whom a call may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Hosts of the public internet.
+    Public,
+    /// These, and the private hosts that the operator named.
+    Named,
+}
+
 /// A document, and how long its server says that it may be used.
 #[derive(Debug)]
 pub struct Document {
@@ -116,30 +125,35 @@ impl Resolve for Resolver {
 /// Fetches strangers' documents. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Documents {
-    client: reqwest::Client,
+    public: reqwest::Client,
+    named: reqwest::Client,
 }
 
 impl Documents {
-    /// Fetches with this look-up. Only `private_hosts` may lead into our own network; `roots` are
-    /// trusted beside the machine's. Each document may take `patience`, usually [`PATIENCE`].
+    /// Fetches with this look-up. Only `private_hosts` may lead into our own network, and only where
+    /// [`Reach::Named`] is asked for; `roots` are trusted beside the machine's. Each document may take
+    /// `patience`, usually [`PATIENCE`].
     pub fn new(
         lookup: Arc<dyn Lookup>,
         private_hosts: Vec<String>,
         roots: Vec<reqwest::Certificate>,
         patience: Duration,
     ) -> Result<Self, reqwest::Error> {
-        let resolver = Resolver(Arc::new(CheckedLookup { lookup, private_hosts }));
-        let client = builder(CONNECT, patience)
-            .https_only(true)
-            .pool_max_idle_per_host(0)
-            .dns_resolver(Arc::new(resolver))
-            .tls_certs_merge(roots)
-            .build()?;
-        Ok(Self { client })
+        let client = |lookup, private_hosts, roots: Vec<_>| {
+            let resolver = Resolver(Arc::new(CheckedLookup { lookup, private_hosts }));
+            builder(CONNECT, patience)
+                .https_only(true)
+                .pool_max_idle_per_host(0)
+                .dns_resolver(Arc::new(resolver))
+                .tls_certs_merge(roots)
+                .build()
+        };
+        let public = client(Arc::clone(&lookup), Vec::new(), roots.clone())?;
+        Ok(Self { public, named: client(lookup, private_hosts, roots)? })
     }
 
     /// Gets a JSON document: 200 and nothing else, as JSON, at most `largest` bytes, in time.
-    pub async fn get(&self, url: &Url, largest: usize) -> Result<Document, DocumentError> {
+    pub async fn get(&self, url: &Url, reach: Reach, largest: usize) -> Result<Document, DocumentError> {
         let host = url.host_str().unwrap_or_default().to_owned();
         // An address as host would not be looked up, so it would not be looked at either.
         if url.domain().is_none() {
@@ -150,7 +164,11 @@ impl Documents {
             cause: chain(&cause.without_url()),
         };
         let refused = |what, may_pass| Err(DocumentError::Refused { host: host.clone(), what, may_pass });
-        let request = self.client.get(url.clone()).header(ACCEPT, "application/json");
+        let client = match reach {
+            Reach::Public => &self.public,
+            Reach::Named => &self.named,
+        };
+        let request = client.get(url.clone()).header(ACCEPT, "application/json");
         let mut answer = request.send().await.map_err(unreachable)?;
         tracing::debug!(%host, status = answer.status().as_u16(), "asked for a document");
         match answer.status() {

@@ -29,6 +29,7 @@ pub enum Operation {
     ForgetUnusedClient,
     ForgetClient,
     UseAssertion,
+    ReleaseAssertion,
     BeginLogin,
     Login,
     AdvanceLogin,
@@ -156,11 +157,15 @@ impl Store for FaultyStore {
 
     async fn use_assertion(
         &self,
-        assertion: &Digest,
+        by: (&Digest, &str),
         until: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.reach(Operation::UseAssertion)?.use_assertion(assertion, until, now).await
+        self.reach(Operation::UseAssertion)?.use_assertion(by, until, now).await
+    }
+
+    async fn release_assertion(&self, assertion: &Digest, request: &str) -> Result<(), StoreError> {
+        self.reach(Operation::ReleaseAssertion)?.release_assertion(assertion, request).await
     }
 
     async fn begin_login(&self, login: &PendingLogin, now: Timestamp) -> Result<(), StoreError> {

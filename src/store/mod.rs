@@ -93,14 +93,17 @@ pub trait Store: ClientBook + fmt::Debug {
     /// Forgets a client. False if there is none.
     async fn forget_client(&self, id: &ClientId) -> Result<bool, StoreError>;
 
-    /// Marks a client's assertion as used until it is over at `until`. False if it was used before
-    /// (RFC 7523 section 3, SEC-068).
+    /// Marks a client's assertion as used, until it is over at `until`, by this request. False if it was
+    /// used before (RFC 7523 section 3, SEC-068).
     async fn use_assertion(
         &self,
-        assertion: &Digest,
+        (assertion, request): (&Digest, &str),
         until: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Takes back that this request has used an assertion; another's use stays.
+    async fn release_assertion(&self, assertion: &Digest, request: &str) -> Result<(), StoreError>;
 
     /// Begins a sign-in.
     async fn begin_login(&self, login: &PendingLogin, now: Timestamp) -> Result<(), StoreError>;

@@ -199,6 +199,18 @@ fn every_known_client_stands_in_the_table() {
     }
 }
 
+/// INT-16: where a client does not connect, the page says who will not talk to an issuer on a private
+/// address.
+#[test]
+fn int_16_who_refuses_private_addresses_is_told() {
+    let page = read("docs/clients.md");
+    let (_, advice) = page.split_once("## When a client does not connect").expect("the section");
+    let private = advice.split("\n- ").find(|line| line.contains("private address")).expect("a line");
+    for client in ["claude.ai", "Gemini CLI 0.61 and newer", "Rust SDK (`rmcp`) 3"] {
+        assert!(private.contains(client), "{client}: {private}");
+    }
+}
+
 /// The rows of the reliability page, and those that a test is named after, are the same.
 #[test]
 fn every_promised_row_is_named_by_a_test() {

@@ -47,6 +47,7 @@ mod registration;
 mod registration_limits;
 mod registration_management;
 mod remembered_consent;
+mod replay;
 mod replicas;
 mod rolling_restart;
 mod secret_rotation;

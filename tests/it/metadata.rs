@@ -199,6 +199,44 @@ async fn int_05_to_07_what_is_not_there_is_json_404() {
     }
 }
 
+/// INT-10: nothing that a program asks leads elsewhere, whatever the method and with or without a slash:
+/// clients follow no redirect there, or lose their body and their header on the way.
+#[tokio::test]
+async fn int_10_nothing_that_a_program_asks_redirects() {
+    for issuer_path in ["", "/tenant/one"] {
+        let broker = TestBroker::with(Setup { issuer_path: issuer_path.into(), ..Setup::default() }).await;
+        let browser = broker.browser();
+        for base in [origin(&broker), &broker.issuer] {
+            for path in [
+                "/.well-known/oauth-authorization-server",
+                "/.well-known/oauth-authorization-server/tenant/one",
+                "/.well-known/openid-configuration",
+                "/.well-known/oauth-protected-resource",
+                "/.well-known/oauth-protected-resource/mcp",
+                "/.well-known/jwks.json",
+                "/oauth/jwks",
+                "/oauth/register",
+                "/oauth/clients/register",
+                "/register",
+                "/oauth/token",
+                "/token",
+                "/oauth/revoke",
+                "/oauth/introspect",
+            ] {
+                for slash in ["", "/"] {
+                    for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+                        let url = format!("{base}{path}{slash}");
+                        let request = browser.http().request(method.parse().expect("a method"), &url);
+                        let answer = request.send().await.expect("an answer");
+                        assert!(!answer.status().is_redirection(), "{method} {url}: {}", answer.status());
+                        assert!(!answer.headers().contains_key("location"), "{method} {url}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// INT-04: the root aliases, for clients that look nowhere else.
 #[tokio::test]
 async fn int_04_root_aliases_work() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use gatelodge::clock::Clock as _;
 use gatelodge::domain::{AuditKind, ClientId};
 use gatelodge::store::Store as _;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::broker::{Setup, TestBroker};
 use crate::harness::browser::{Browser, Page};
-use crate::harness::client::{REDIRECT, TestClient, register};
+use crate::harness::client::{REDIRECT, TestClient, Tokens, register};
 use crate::harness::extent::{extent, figure};
 use crate::harness::redis_server::{RedisServer, installed};
 use crate::harness::temp_dir::TempDir;
@@ -204,42 +205,43 @@ async fn sec_114_identifiers_are_of_their_own_kind() {
 }
 
 /// SEC-113: who floods, from however many addresses, fills nothing; people who are signed in do not
-/// notice. How many were sent, what is left of them, and a signed-in client's refreshes in between.
+/// notice. How many were sent, what is left of them, and a signed-in client's refreshes in between. Each
+/// wave comes at once, as a flood does.
 async fn flood(broker: &TestBroker, most_unused: usize, size: impl Fn() -> u64) -> (usize, [u64; 2]) {
     let client = TestClient::register(broker).await;
     let mut tokens = client.tokens(broker).await;
     let browser = Browser::new();
-    let floods = extent(6, 2000) * most_unused;
-    let mut ids = Vec::new();
+    let waves = extent(6, 2000);
+    let (mut before, mut last) = (Vec::new(), Vec::new());
     let mut at_first = 0;
-    for number in 0..floods {
-        let address = std::net::Ipv4Addr::from_bits(0xC000_0000 | u32::try_from(number / 7).unwrap());
-        let page = register_from(broker, &browser, &[("x-forwarded-for", &address.to_string())]).await;
-        assert_eq!(page.status, 201, "{}", page.body);
-        ids.push(page.json()["client_id"].as_str().unwrap().to_owned());
-        if number % most_unused == 0 {
-            let page = client.refresh(broker, &tokens.refresh).await;
-            tokens = crate::harness::client::Tokens::of(&page);
-            // Past the flood's first wave, and with the audit stream full.
-            if at_first == 0 && number >= extent(2 * most_unused, 20_000) {
-                broker.parts.journal.settled().await;
-                at_first = size();
-            }
+    for wave in 0..waves {
+        let pages = join_all((0..most_unused).map(|number| {
+            let number = u32::try_from((wave * most_unused + number) / 7).unwrap();
+            let address = std::net::Ipv4Addr::from_bits(0xC000_0000 | number).to_string();
+            let browser = &browser;
+            async move { register_from(broker, browser, &[("x-forwarded-for", &address)]).await }
+        }));
+        let pages = pages.await;
+        assert!(pages.iter().all(|page| page.status == 201), "{pages:?}");
+        let ids = pages.iter().map(|page| ClientId::new(page.json()["client_id"].as_str().unwrap()));
+        (before, last) = (last, ids.collect());
+        tokens = Tokens::of(&client.refresh(broker, &tokens.refresh).await);
+        broker.exchanges.forget();
+        // Past the flood's first wave, and with the audit stream full.
+        if wave == extent(2, 400) {
+            broker.parts.journal.settled().await;
+            at_first = size();
         }
     }
     broker.parts.journal.settled().await;
-    let mut left = 0;
-    for id in &ids {
-        left +=
-            usize::from(broker.store.client(&ClientId::new(id), broker.clock.now()).await.unwrap().is_some());
-    }
-    assert_eq!(left, most_unused, "as many as there may be");
-    for id in ids.iter().rev().take(most_unused) {
-        let there = broker.store.client(&ClientId::new(id), broker.clock.now()).await.unwrap();
-        assert!(there.is_some(), "the newest");
+    for (ids, left) in [(before, false), (last, true)] {
+        for id in ids {
+            let there = broker.store.client(&id, broker.clock.now()).await.unwrap().is_some();
+            assert_eq!(there, left, "the newest, as many as there may be");
+        }
     }
     assert_eq!(client.refresh(broker, &tokens.refresh).await.status, 200);
-    (floods, [at_first, size()])
+    (waves * most_unused, [at_first, size()])
 }
 
 const FLOODED: &str = "trusted_proxies: [127.0.0.1]\nregistration: { most_unused: 50 }\n";

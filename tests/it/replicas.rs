@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use gatelodge::clock::Clock;
+use gatelodge::protocol::{KeySet, ResourceUri};
+use gatelodge::tokens::AccessTokenVerifier;
 
-use crate::harness::broker::{Setup, TestBroker};
+use crate::harness::broker::{RESOURCE, Setup, TestBroker};
 use crate::harness::browser::Page;
 use crate::harness::client::{TestClient, Tokens};
 use crate::harness::clock::TestClock;
@@ -26,9 +28,14 @@ struct Fleet {
 impl Fleet {
     /// None: there is no `redis-server`, and [`redis_server::shared`] has said so.
     async fn start(count: usize) -> Option<Self> {
+        Self::with(count, "").await
+    }
+
+    /// The same with more lines in the configuration.
+    async fn with(count: usize, extra: &str) -> Option<Self> {
         let redis = redis_server::shared()?;
         let store = format!("store: {}\nstore_prefix: \"{}\"\n", redis.url().expose(), fresh_prefix());
-        let setup = Setup { store, ..Setup::default() };
+        let setup = Setup { store, extra: extra.into(), ..Setup::default() };
         let clock = TestClock::new();
         let provider = Arc::new(TestProvider::start(Arc::clone(&clock) as Arc<dyn Clock>));
         let front = Front::start().await;
@@ -113,6 +120,35 @@ async fn a_sign_in_may_change_the_replica_at_every_step() {
     assert_eq!(client.revoke(broker, &second.access).await.status, 200);
     front.to(b);
     assert!(refused(&client.refresh(broker, &second.refresh).await), "SEC-134: seen by every replica");
+}
+
+/// INT-26: what one replica has issued this moment counts at every other one, the first time that it is
+/// shown, whether the server checks the JWT with keys that it had before, or asks.
+#[tokio::test]
+async fn int_26_a_new_token_counts_at_once_at_every_replica() {
+    let server = "clients:\n  - { id: server, name: Server, introspects: [https://mcp.example.com/mcp], \
+                  secret: Rt7-server-Wq8vXw3nT5yKb2Lr9sJd4Hf7 }\n";
+    let Some(fleet) = Fleet::with(3, server).await else { return };
+    let (front, broker) = (&fleet.front, fleet.public());
+    let keys = broker.browser().get(&broker.url("/oauth/jwks")).await.json();
+    let verifier = AccessTokenVerifier::new(&front.origin, KeySet::from_jwks(&keys));
+    let client = TestClient::register(broker).await;
+    let resource = ResourceUri::parse(RESOURCE).expect("a resource");
+    front.to(0);
+    let mut tokens = client.tokens(broker).await;
+    for issued_at in 0..3 {
+        front.to(issued_at);
+        tokens = Tokens::of(&client.refresh(broker, &tokens.refresh).await);
+        assert!(verifier.verify(&tokens.access, &resource, broker.clock.now()).is_ok(), "{issued_at}");
+        for asked in 0..3 {
+            front.to(asked);
+            let url = broker.url("/oauth/introspect");
+            let request = broker.browser().http().post(&url).form(&[("token", &tokens.access)]);
+            let request = request.basic_auth("server", Some("Rt7-server-Wq8vXw3nT5yKb2Lr9sJd4Hf7"));
+            let told = Page::of(&url, request.send().await.expect("an answer")).await;
+            assert_eq!(told.json()["active"], true, "issued at {issued_at}, asked at {asked}: {}", told.body);
+        }
+    }
 }
 
 /// Signed in at one replica, signed in at every one: asked at B, allowed at A, both halves of a double

@@ -10,6 +10,9 @@ use super::values::Checker;
 use crate::protocol::ClientIdUrl;
 use crate::protocol::client_document::ClientDocument;
 
+/// More than any limit means anything at.
+const MOST: u32 = 1_000_000;
+
 impl Checker<'_> {
     pub(super) fn client_documents(&mut self, raw: &RawClientDocuments) -> Checked<ClientDocumentsConfig> {
         let place = Place::root().key("client_documents", Place::root().spot);
@@ -19,6 +22,8 @@ impl Checker<'_> {
         let allowed_hosts = self.domains(&place, "allowed_hosts", raw.allowed_hosts.as_ref());
         let denied_hosts = self.domains(&place, "denied_hosts", raw.denied_hosts.as_ref());
         let private_hosts = self.domains(&place, "private_hosts", raw.private_hosts.as_ref());
+        let per_address = (defaults::DOCUMENTS_PER_ADDRESS, MOST);
+        let per_address = self.count(&place, "per_address", raw.per_address.as_ref(), per_address);
         let pinned = self.pinned_documents(raw.pinned.as_deref().unwrap_or_default(), &place);
         let enabled = enabled?;
         let lists = [
@@ -26,16 +31,20 @@ impl Checker<'_> {
             ("denied_hosts", raw.denied_hosts.as_ref()),
             ("private_hosts", raw.private_hosts.as_ref()),
         ];
-        let idle = lists.into_iter().find_map(|(key, list)| Some((key, list.filter(|_| !enabled)?)));
-        if let Some((key, list)) = idle {
+        let lists = lists.map(|(key, list)| (key, list.map(|list| list.spot)));
+        let limit = ("per_address", raw.per_address.as_ref().map(|text| text.spot));
+        let idle =
+            lists.into_iter().chain([limit]).find_map(|(key, spot)| Some((key, spot.filter(|_| !enabled)?)));
+        if let Some((key, spot)) = idle {
             let problem = "has no effect while `enabled` is false";
-            return Err(self.report(&place.key(key, list.spot), problem, "remove it"));
+            return Err(self.report(&place.key(key, spot), problem, "remove it"));
         }
         Ok(ClientDocumentsConfig {
             enabled,
             allowed_hosts: allowed_hosts?,
             denied_hosts: denied_hosts?,
             private_hosts: private_hosts?,
+            per_address: per_address?,
             pinned: pinned?,
         })
     }

@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError, codec};
 use super::grants::{self, Kept};
 use super::tables::{
     ASSERTIONS, Cover, GRANTS, KEY_RING, SIGNING_KEYS, UPSTREAM_SESSIONS, adopted_key_name, failed,
-    grant_name, remove, write,
+    grant_name, read, remove, write,
 };
 use super::writer::Done;
 use super::{EmbeddedStore, Personal};
@@ -54,11 +54,11 @@ impl Store for EmbeddedStore {
 
     async fn use_assertion(
         &self,
-        assertion: &Digest,
+        (assertion, request): (&Digest, &str),
         until: Timestamp,
         _now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let name = assertion.as_str().to_owned();
+        let (name, request) = (assertion.as_str().to_owned(), request.to_owned());
         self.writer
             .write(move |transaction| {
                 let table = transaction.open_table(ASSERTIONS).map_err(failed)?;
@@ -67,8 +67,24 @@ impl Store for EmbeddedStore {
                 if used {
                     return Ok(Done::Looked(false));
                 }
-                write(transaction, ASSERTIONS, (&name, Cover::Clear), &(), Some(until))?;
+                write(transaction, ASSERTIONS, (&name, Cover::Clear), &request, Some(until))?;
                 Ok(Done::Wrote(true))
+            })
+            .await
+    }
+
+    async fn release_assertion(&self, assertion: &Digest, request: &str) -> Result<(), StoreError> {
+        let (name, request) = (assertion.as_str().to_owned(), request.to_owned());
+        self.writer
+            .write(move |transaction| {
+                let table = transaction.open_table(ASSERTIONS).map_err(failed)?;
+                let by: Option<String> = read(&table, &name, Cover::Clear)?;
+                drop(table);
+                if by.is_none_or(|by| by != request) {
+                    return Ok(Done::Looked(()));
+                }
+                remove(transaction, ASSERTIONS, &name)?;
+                Ok(Done::Ended(()))
             })
             .await
     }

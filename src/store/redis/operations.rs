@@ -52,12 +52,18 @@ impl Store for RedisStore {
 
     async fn use_assertion(
         &self,
-        assertion: &Digest,
+        (assertion, request): (&Digest, &str),
         until: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut script = self.scripts.use_assertion.call(self.keys.assertion(assertion));
-        script.arg(decimal(now)).arg(decimal(until));
+        script.arg(decimal(now)).arg(decimal(until)).arg(request);
+        self.run(&script).await
+    }
+
+    async fn release_assertion(&self, assertion: &Digest, request: &str) -> Result<(), StoreError> {
+        let mut script = self.scripts.release_assertion.call(self.keys.assertion(assertion));
+        script.arg(request);
         self.run(&script).await
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::broker::{Setup, TestBroker};
+use crate::harness::browser::Page;
 use crate::harness::client::authorize_url;
 use crate::harness::document_host::{Answer, DocumentHost, HOST, document};
 
@@ -193,6 +194,41 @@ async fn sec_129_nothing_of_ours_goes_along() {
     for header in ["cookie", "authorization", "referer", "accept-encoding", "x-forwarded", "origin"] {
         assert!(!head.contains(&format!("\r\n{header}")), "{head}");
     }
+}
+
+/// SEC-128, INT-45: one address makes us ask for so many unknown documents in a minute, wherever it names
+/// them; then it is told to come again, which to no client means that it is not known. What is known already
+/// costs nothing.
+#[tokio::test]
+async fn sec_128_one_address_makes_us_ask_for_few_unknown_documents() {
+    let host = DocumentHost::start().await;
+    let limited = "trusted_proxies: [127.0.0.1]\nclient_documents: { per_address: 3 }\n";
+    let broker = broker_for(&host, limited).await;
+    let urls: Vec<_> = (0..6).map(|n| host.publishes(&format!("/{n}.json"), &json!({}))).collect();
+    let shown_to = async |address: &str, url: &str| {
+        let at = client(url).authorize_url(&broker);
+        let request = broker.browser().http().get(&at).header("x-forwarded-for", address);
+        Page::of(&at, request.send().await.expect("an answer")).await
+    };
+    for url in &urls[..3] {
+        assert_eq!(shown_to("2001:db8:0:1::1", url).await.status, 200);
+    }
+    let page = shown_to("2001:db8:0:1::2", &urls[3]).await;
+    assert_eq!((page.status, page.header("retry-after")), (503, "5"), "the same network: {}", page.body);
+    assert!(page.body.contains("too many documents"), "{}", page.body);
+    let endpoint = broker.url("/oauth/token");
+    let form = [("grant_type", "refresh_token"), ("refresh_token", "nothing"), ("client_id", &urls[3])];
+    let request =
+        broker.browser().http().post(&endpoint).header("x-forwarded-for", "2001:db8:0:1::3").form(&form);
+    let page = Page::of(&endpoint, request.send().await.expect("an answer")).await;
+    assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{}", page.body);
+    assert_eq!(host.requests().len(), 3);
+    assert_eq!(shown_to("2001:db8:0:1::1", &urls[0]).await.status, 200, "known");
+    assert_eq!(shown_to("192.0.2.1", &urls[3]).await.status, 200, "another address");
+    broker.clock.advance(Duration::from_secs(20));
+    assert_eq!(shown_to("2001:db8:0:1::1", &urls[4]).await.status, 200);
+    assert_eq!(shown_to("2001:db8:0:1::1", &urls[5]).await.status, 503);
+    assert_eq!(host.requests().len(), 5);
 }
 
 /// SEC-128: whoever makes up URLs at one host soon costs that host nothing more; known ones go on.

@@ -177,6 +177,36 @@ async fn sec_068_an_assertion_is_used_once() {
     assert_eq!((page.status, page.json()["error"].as_str()), (503, Some("temporarily_unavailable")));
 }
 
+/// PRIN-5: a request that failed by our fault has used nothing up: it is sent again as it was, by client
+/// libraries that know of no assertions. What was given an answer, though, stays used.
+#[tokio::test]
+async fn sec_068_a_fault_of_ours_uses_no_assertion_up() {
+    let (_host, broker, signer) = signing(json!({})).await;
+    let tokens = signer.tokens(&broker).await;
+    for fault in [Operation::Grant, Operation::NotBefore, Operation::RotateRefresh] {
+        let assertion = signer.assertion(&broker, json!({}));
+        broker.clock.advance(Duration::from_secs(2));
+        broker.store.fail(fault);
+        let page = signer.refresh(&broker, &tokens.refresh, &assertion).await;
+        assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{fault:?}");
+        broker.store.heal();
+        let page = signer.refresh(&broker, &tokens.refresh, &assertion).await;
+        assert_eq!(page.status, 200, "{fault:?}: {}", page.body);
+        assert_invalid_client(&signer.refresh(&broker, &tokens.refresh, &assertion).await, "answered");
+    }
+    // A fault of the client's is an answer.
+    let assertion = signer.assertion(&broker, json!({}));
+    assert_eq!(signer.refresh(&broker, "nothing", &assertion).await.status, 400);
+    assert_invalid_client(&signer.refresh(&broker, &tokens.refresh, &assertion).await, "answered with 400");
+    // One that cannot be given back stays used: never twice, rather than once too often.
+    let assertion = signer.assertion(&broker, json!({}));
+    broker.store.fail(Operation::Grant);
+    broker.store.fail(Operation::ReleaseAssertion);
+    assert_eq!(signer.refresh(&broker, &tokens.refresh, &assertion).await.status, 503);
+    broker.store.heal();
+    assert_invalid_client(&signer.refresh(&broker, &tokens.refresh, &assertion).await, "not given back");
+}
+
 /// RFC 7521 section 4.2: an assertion says by itself whose it is; a type without an assertion, another
 /// type, and two methods at once are no valid requests.
 #[tokio::test]
@@ -270,6 +300,38 @@ async fn sec_068_keys_by_reference() {
     let other = Signer::new(&host.publishes("/other.json", &unseen), &key);
     let assertion = other.assertion(&broker, json!({}));
     assert_eq!(other.refresh(&broker, &tokens.refresh, &assertion).await.status, 503);
+}
+
+/// SEC-122: the operator's word that a host may be in our network is for whom the operator meant: that host's
+/// own documents, and clients of the operator's. A document elsewhere that names its keys there makes us call
+/// nobody.
+#[tokio::test]
+async fn sec_122_no_document_makes_us_fetch_keys_from_a_private_host_that_is_not_its_own() {
+    const INNER: &str = "other.example";
+    let host = DocumentHost::start().await;
+    host.lookup.leads(INNER, &[&["127.0.0.1"]]);
+    let key = TestKey::es256("key");
+    host.answers("/jwks.json", Answer::json(&json!({"keys": [key.jwk()]})));
+    let inner_keys = host.url_of(INNER, "/jwks.json");
+    let own = format!(
+        "clients:\n  - {{ id: own, name: Own, redirect_uris: [http://127.0.0.1:39999/callback], auth: private_key_jwt, \
+         jwks_uri: '{inner_keys}' }}\n"
+    );
+    let broker = broker_for(&host, &own).await;
+    let fetches = || host.requests().iter().filter(|head| head.starts_with("GET /jwks.json")).count();
+    let signs = |keys: &str| json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys});
+
+    let foreign = Signer::new(&host.publishes("/client.json", &signs(&inner_keys)), &key);
+    let assertion = foreign.assertion(&broker, json!({}));
+    let page = foreign.refresh(&broker, "nothing", &assertion).await;
+    assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{}", page.body);
+    assert_eq!(fetches(), 0, "nobody is called");
+
+    let same_host = Signer::new(&host.publishes("/own.json", &signs(&host.url("/jwks.json"))), &key);
+    same_host.tokens(&broker).await;
+    assert_eq!(fetches(), 1);
+    Signer::new("own", &key).tokens(&broker).await;
+    assert_eq!(fetches(), 2, "the operator named it");
 }
 
 /// SEC-128: keys that cannot be had are not asked for at every attempt: their host is somebody else's.

@@ -20,7 +20,7 @@ use super::{NOT_ADMITTED, WAITS, assert_kept_out, broker_with, is_invalid_grant,
 const APPROVAL: &str = "clients: { allow: [claude], require_approval: true }\n";
 
 /// The operator's word about everything that waits, or was decided before.
-async fn decide(broker: &TestBroker, is_approved: bool) {
+pub(super) async fn decide(broker: &TestBroker, is_approved: bool) {
     let now = broker.clock.now();
     let waiting = broker.store.applications(now).await.expect("applications");
     let decided = broker.store.decisions().await.expect("decisions");

@@ -6,7 +6,7 @@ use crate::harness::broker::{Setup, TestBroker};
 use crate::harness::client::{REDIRECT, TestClient, Tokens};
 use crate::harness::document_host::{DocumentHost, HOST};
 
-use super::{NOT_ADMITTED, Restarted, assert_kept_out, broker_with, is_invalid_grant, shown};
+use super::{NOT_ADMITTED, Restarted, WAITS, assert_kept_out, broker_with, is_invalid_grant, shown};
 
 /// INT-28: Cursor and Visual Studio Code are let in as they really register, and nobody else is,
 /// whatever it calls itself.
@@ -53,6 +53,43 @@ async fn a_document_elsewhere_is_another_client() {
     assert_kept_out(&shown(&broker, &stranger).await, NOT_ADMITTED, &stranger);
     let registered = TestClient::register(&broker).await;
     assert_eq!(shown(&broker, &registered).await.status, 200, "registered, these redirects are Codex's");
+}
+
+/// SEC-128: with a list, a document that can be on none of its entries is not fetched, whoever asks and
+/// where: nobody makes us call a host of theirs. One that was used before the list was made is still known,
+/// so that what it has can be ended.
+#[tokio::test]
+async fn sec_128_a_document_that_cannot_be_admitted_is_not_fetched() {
+    let host = DocumentHost::start().await;
+    let mut restarted = Restarted::new().await;
+    let setup = |extra: &str| Setup {
+        documents: Some(host.fetcher(&[HOST])),
+        extra: extra.to_owned(),
+        ..Setup::default()
+    };
+    let known = |url: String| TestClient { id: url, secret: None, redirect: REDIRECT.into() };
+    let before = restarted.start(setup("")).await;
+    let used = known(host.publishes("/used.json", &json!({})));
+    let tokens = used.tokens(&before).await;
+    before.stop().await;
+    let asked = (host.requests().len(), host.lookup.asked().len());
+
+    let broker = restarted.start(setup("clients: { allow: [codex] }\n")).await;
+    let stranger = known(host.publishes("/client.json", &json!({"client_name": "Codex"})));
+    assert_kept_out(&shown(&broker, &stranger).await, NOT_ADMITTED, &stranger);
+    let page = stranger.refresh(&broker, "nothing").await;
+    assert_eq!((page.status, page.error().as_str()), (401, "invalid_client"), "{}", page.body);
+    assert_kept_out(&shown(&broker, &used).await, NOT_ADMITTED, &used);
+    assert!(is_invalid_grant(&used.refresh(&broker, &tokens.refresh).await));
+    assert_eq!(used.revoke(&broker, &tokens.refresh).await.status, 200);
+    assert_eq!((host.requests().len(), host.lookup.asked().len()), asked);
+    broker.stop().await;
+
+    // Whoever waits for the operator's word has to be looked at.
+    let approving = "clients: { allow: [codex], require_approval: true }\n";
+    let broker = restarted.start(setup(approving)).await;
+    assert_kept_out(&shown(&broker, &stranger).await, WAITS, &stranger);
+    assert_eq!(host.requests().len(), asked.0 + 1);
 }
 
 /// The operator's own are always let in.

@@ -3,10 +3,12 @@
 //! - `by_name`: `clients: { allow: […] }`.
 //! - `approval`: `require_approval`, and what the operator's word does.
 //! - `operator_clients`: clients that were added by command, and their secrets.
+//! - `introspected`: what servers are told of the tokens of a client that is let in no longer.
 //! - `limits`: scopes, servers and grants of one client.
 
 mod approval;
 mod by_name;
+mod introspected;
 mod limits;
 mod operator_clients;
 

@@ -135,7 +135,13 @@ impl DocumentHost {
         format!("https://{host}:{}{path}", self.port)
     }
 
-    /// What a path answers from now on.
+    /// Forgets what was asked so far.
+    pub(crate) fn forget(&self) {
+        self.requests.lock().unwrap().clear();
+        self.lookup.asked.lock().unwrap().clear();
+    }
+
+    /// What a path answers from now on; one that ends in `/` stands for all below it.
     pub(crate) fn answers(&self, path: &str, answer: Answer) {
         self.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
@@ -194,7 +200,11 @@ async fn serve(
     let head = String::from_utf8_lossy(&head).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     requests.lock().unwrap().push(head);
-    let answer = answers.lock().unwrap().get(&path).cloned();
+    let folder = path.rfind('/').map_or("", |end| &path[..=end]);
+    let answer = {
+        let answers = answers.lock().unwrap();
+        answers.get(&path).or_else(|| answers.get(folder)).cloned()
+    };
     match answer.unwrap_or_else(|| Answer::status("404 Not Found")) {
         Answer::Said(head, body) => {
             let head = format!("HTTP/1.1 {head}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());

@@ -152,11 +152,26 @@ pub(super) async fn one_of_many_uses_an_assertion(store: Arc<dyn Store>) {
     let [first, second] = ["first", "second"].map(Digest::of);
     let uses = race(50, |_| {
         let (store, first) = (Arc::clone(&store), first.clone());
-        async move { store.use_assertion(&first, later(60), NOW).await.unwrap() }
+        async move { store.use_assertion((&first, "one"), later(60), NOW).await.unwrap() }
     });
     assert_eq!(uses.await.into_iter().filter(|used| *used).count(), 1);
-    assert!(!store.use_assertion(&first, later(60), later(59)).await.unwrap());
-    assert!(store.use_assertion(&second, later(60), NOW).await.unwrap());
+    assert!(!store.use_assertion((&first, "two"), later(60), later(59)).await.unwrap());
+    assert!(store.use_assertion((&second, "one"), later(60), NOW).await.unwrap());
+}
+
+/// SEC-068: who has used an assertion can take that back, and nobody else can.
+pub(super) async fn only_its_own_use_is_released(store: Arc<dyn Store>) {
+    let assertion = Digest::of("released");
+    let uses =
+        async |request: &str| store.use_assertion((&assertion, request), later(60), NOW).await.unwrap();
+    store.release_assertion(&assertion, "one").await.unwrap();
+    assert!(uses("one").await);
+    store.release_assertion(&assertion, "two").await.unwrap();
+    assert!(!uses("two").await);
+    store.release_assertion(&assertion, "one").await.unwrap();
+    assert!(uses("two").await);
+    store.release_assertion(&assertion, "one").await.unwrap();
+    assert!(!uses("three").await);
 }
 
 /// SEC-167: whatever stands in a client id, it meets no other record.

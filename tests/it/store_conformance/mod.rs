@@ -72,6 +72,7 @@ on_every_backend! {
         clients::an_updated_client_lives_as_long_as_before,
         clients::a_forgotten_client_is_gone,
         clients::one_of_many_uses_an_assertion,
+        clients::only_its_own_use_is_released,
         clients::hostile_client_ids_do_not_meet,
         client_book::a_client_by_command_stays_until_it_is_removed,
         client_book::one_of_many_changes_a_client_by_command,
