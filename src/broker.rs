@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::access::Introspection;
+use crate::access::{Guard, Introspection};
 use crate::clients::Registration;
 use crate::domain::{Resource, Resources};
 use crate::grants::TokenEndpoint;
@@ -34,6 +34,8 @@ pub struct Broker {
     pub tokens: TokenEndpoint,
     /// What protected servers are told of tokens.
     pub introspection: Introspection,
+    /// Decides about requests to protected servers for proxies, where these may ask.
+    pub guard: Option<Guard>,
     /// Dynamic registration.
     pub registration: Registration,
     /// For the readiness check.
@@ -80,13 +82,18 @@ impl Broker {
     }
 
     /// Protected resource metadata (RFC 9728) of the server at `path`, as people type it: with
-    /// or without a trailing slash (INT-22, INT-23). An empty path means the default server.
+    /// or without a trailing slash (INT-22, INT-23). An empty path means the default server. Of several
+    /// at one path it is the one on the `host` that was asked, where a proxy passes that on, or on ours.
     #[must_use]
-    pub fn resource_metadata(&self, path: &str) -> Option<ProtectedResourceMetadata> {
+    pub fn resource_metadata(&self, path: &str, host: Option<&str>) -> Option<ProtectedResourceMetadata> {
         let bare = path.trim_end_matches('/');
         let at_path = |resource: &&Resource| resource.url.path() == bare;
+        let asked = |resource: &&Resource| {
+            host.is_some_and(|host| resource.url.authority().eq_ignore_ascii_case(host))
+        };
         let ours = |resource: &&Resource| resource.url.origin() == self.issuer.origin();
-        let found = self.resources.iter().filter(at_path).find(ours);
+        let found = self.resources.iter().filter(at_path).find(asked);
+        let found = found.or_else(|| self.resources.iter().filter(at_path).find(ours));
         let found = found.or_else(|| self.resources.iter().find(at_path));
         let resource = match found {
             None if bare.is_empty() => self.resources.default_resource()?,

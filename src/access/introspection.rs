@@ -6,29 +6,25 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::clients::{AuthenticatedClient, Authenticator, Clients, Credentials};
+use crate::clients::{AuthenticatedClient, Authenticator, Credentials};
 use crate::clock::{Clock, Timestamp};
-use crate::domain::{ClientId, GrantId};
+use crate::domain::ClientId;
 use crate::protocol::{ErrorCode, OAuthError, Params, ResourceUri};
-use crate::store::Store;
-use crate::store::revocations::Revocations;
 use crate::tokens::{AccessClaims, Audience, Minter};
+
+use super::Liveness;
 
 /// Everything that introspection asks.
 #[derive(Debug)]
 pub struct Introspection {
     /// Who is calling.
     pub authenticator: Arc<Authenticator>,
-    /// Which clients may be used at all.
-    pub clients: Clients,
     /// Which client may ask about the tokens of which servers.
     pub servers: HashMap<ClientId, Vec<ResourceUri>>,
     /// What minted our tokens, and knows the keys that verify them.
     pub minter: Minter,
-    /// Where grants live.
-    pub store: Arc<dyn Store>,
-    /// What has been revoked.
-    pub revocations: Arc<Revocations>,
+    /// Whether it still counts.
+    pub liveness: Liveness,
     /// The present.
     pub clock: Arc<dyn Clock>,
 }
@@ -84,24 +80,9 @@ impl Introspection {
         let verifier = self.minter.verifier(now);
         let verified = servers.iter().find_map(|server| verifier.verify(token, server, now).ok());
         let Some(verified) = verified else { return Ok(Introspected { active: false, token: None }) };
-        let alive = self.is_alive(verified.claims(), now).await?;
+        let alive = self.liveness.grant_of(verified.claims(), now).await?.is_some();
         let token = alive.then(|| ActiveToken::of(verified.claims().clone()));
         Ok(Introspected { active: alive, token })
-    }
-
-    /// Does the grant still stand, may its client still be used, and has nobody revoked what the token was
-    /// issued to? Grant and client are asked for together, in one round trip; where clients wait for the
-    /// operator's word, that is a second one.
-    async fn is_alive(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, OAuthError> {
-        let Some(id) = claims.grant_id.as_deref().and_then(GrantId::parse) else { return Ok(false) };
-        let client = ClientId::new(&claims.client_id);
-        let (grant, admitted) =
-            tokio::join!(self.store.grant(&id, now), self.clients.still_admits(&client, now));
-        // By the grant's age, not the token's: a replica that had not heard of the revocation yet
-        // may have issued a token since.
-        let Some(grant) = grant.map_err(OAuthError::unavailable)? else { return Ok(false) };
-        let has_ended = self.revocations.has_ended(&grant, now).await.map_err(OAuthError::unavailable)?;
-        Ok(!has_ended && admitted?)
     }
 }
 

@@ -3,16 +3,25 @@
 //! - [`presented`]: which credential a request carries, if it carries one.
 //! - [`decide`]: who may do what, or which challenge to answer with.
 //! - [`require`]: the second half of [`decide`], for those who learn later what is needed.
+//! - [`Guard`]: the same for whoever stands in front of a server, with our own tokens, as they stand now.
+//! - [`Target`]: which server a request goes to.
 //! - [`Introspection`]: what a protected server is told of a token.
+//! - [`Liveness`]: does a token that verified still count?
 //! - [`Challenge`]: the answer to a request that may not pass.
 
 mod challenge;
 mod credential;
+mod guard;
 mod introspection;
+mod liveness;
+mod target;
 
 pub use challenge::{Challenge, metadata_url};
 pub use credential::{TwoMethods, bearer, presented};
+pub use guard::Guard;
 pub use introspection::{Introspected, Introspection};
+pub use liveness::Liveness;
+pub use target::{BadTarget, Target};
 
 use crate::clock::Timestamp;
 use crate::protocol::{ResourceUri, ScopeSet};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::access::Introspection;
+use crate::access::{Guard, Introspection, Liveness};
 use crate::broker::Broker;
 use crate::clients::{Registration, RegistrationParts};
 use crate::clock::Clock;
@@ -67,15 +67,16 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         clock: Arc::clone(&clock),
     };
     let authenticator = Arc::new(clients::authenticator(config, state, clients.clone(), Arc::clone(&clock)));
+    let (store_of, revocations_of) = (Arc::clone(&store), Arc::clone(&revocations));
+    let liveness = Liveness { clients: clients.clone(), store: store_of, revocations: revocations_of };
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
-        clients: clients.clone(),
         servers: clients::introspecting(&config.clients),
         minter: minter.clone(),
-        store: Arc::clone(&store),
-        revocations: Arc::clone(&revocations),
+        liveness: liveness.clone(),
         clock: Arc::clone(&clock),
     };
+    let guard = config.forward_auth.then(|| Guard::new(minter.clone(), liveness, Arc::clone(&clock)));
     let tokens = TokenEndpoint {
         authenticator,
         clients,
@@ -113,6 +114,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         login,
         tokens,
         introspection,
+        guard,
         store,
         journal,
         keys,
@@ -146,6 +148,7 @@ pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
         url: resource.url.clone(),
         name: resource.name.clone(),
         scopes: resource.scopes.clone(),
+        required: resource.required_scopes.clone(),
     });
     let default = config.resources.iter().find(|resource| resource.default);
     let default = default.map(|resource| resource.url.clone());

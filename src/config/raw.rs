@@ -67,6 +67,10 @@ pub(super) struct RawConfig {
     /// How many sign-ins may be begun.
     #[serde(default)]
     pub(super) sign_ins: RawSignIns,
+    /// May the proxies in `trusted_proxies` ask at `/verify` whether a request may pass?
+    #[serde(default)]
+    #[schemars(schema_with = "flag", extend("default" = false))]
+    pub(super) forward_auth: Option<Text>,
     /// How tokens are signed.
     #[serde(default)]
     pub(super) signing: RawSigning,
@@ -195,6 +199,8 @@ pub(super) struct RawResource {
     /// Its scopes, each with what a person reads about it before consenting.
     #[schemars(required, extend("minProperties" = 1))]
     pub(super) scopes: Option<Located<Pairs>>,
+    /// Which of its scopes every request needs, where proxies ask us (`forward_auth`).
+    pub(super) required_scopes: Option<Texts>,
     /// Is this the server that a request without `resource` means? A single server always is.
     #[serde(default)]
     #[schemars(schema_with = "flag", extend("default" = false))]

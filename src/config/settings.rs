@@ -46,6 +46,8 @@ pub struct Config {
     pub browser_sessions: BrowserSessionConfig,
     /// How many sign-ins may be begun.
     pub sign_ins: SignInConfig,
+    /// May proxies ask whether a request may pass?
+    pub forward_auth: bool,
     /// How tokens are signed.
     pub signing: SigningConfig,
     /// How clients register themselves.
@@ -239,6 +241,8 @@ pub struct ResourceConfig {
     pub name: String,
     /// Its scopes in the order of the file, each with what a person reads about it; at least one.
     pub scopes: Vec<(Scope, String)>,
+    /// Which of them every request needs.
+    pub required_scopes: ScopeSet,
     /// Is it meant by a request that names no resource?
     pub default: bool,
 }

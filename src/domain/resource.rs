@@ -11,6 +11,8 @@ pub struct Resource {
     pub name: String,
     /// Its scopes, each with what a person reads about it.
     pub scopes: Vec<(Scope, String)>,
+    /// What every request needs that we decide about.
+    pub required: ScopeSet,
 }
 
 impl Resource {
@@ -50,6 +52,17 @@ impl Resources {
     #[must_use]
     pub fn find(&self, url: &ResourceUri) -> Option<&Resource> {
         self.iter().find(|resource| resource.url == *url)
+    }
+
+    /// The server that a URL leads to: its own, or one below it. The longest path wins.
+    #[must_use]
+    pub fn serving(&self, url: &ResourceUri) -> Option<&Resource> {
+        let leads_to = |resource: &&Resource| {
+            let below = url.path().strip_prefix(resource.url.path());
+            resource.url.origin() == url.origin()
+                && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.iter().filter(leads_to).max_by_key(|resource| resource.url.path().len())
     }
 
     /// The server that a request without `resource` means (SEC-017, INT-47).

@@ -28,6 +28,12 @@ impl FromRequestParts<Arc<Broker>> for Address {
     }
 }
 
+/// Does the request come straight from a proxy of ours?
+pub(super) fn is_from_a_proxy(parts: &Parts, trusted: &[IpNet]) -> bool {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
+    peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)))
+}
+
 /// The same, from the parts of a request. Where there is no connection, everybody is one.
 pub(super) fn of(parts: &Parts, trusted: &[IpNet]) -> IpAddr {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();

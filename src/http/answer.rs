@@ -102,7 +102,7 @@ impl IntoResponse for Failure {
 }
 
 /// When a caller may try again who was not served now.
-fn retry_later(response: &mut Response) {
+pub(super) fn retry_later(response: &mut Response) {
     let after = match response.status() {
         StatusCode::SERVICE_UNAVAILABLE => TRY_AGAIN,
         StatusCode::TOO_MANY_REQUESTS => IN_A_MINUTE,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::broker::Broker;
 
-use super::answer;
+use super::{answer, host};
 
 /// `/.well-known/oauth-authorization-server`, also appended to the issuer's path.
 pub(super) async fn authorization_server(State(broker): State<Arc<Broker>>) -> Response {
@@ -49,7 +49,7 @@ pub(super) async fn resource_appended(state: State<Arc<Broker>>, request: Reques
 }
 
 async fn resource(State(broker): State<Arc<Broker>>, path: &str, request: Request) -> Response {
-    match broker.resource_metadata(path) {
+    match broker.resource_metadata(path, host::named(&request)) {
         Some(metadata) => document(&metadata),
         None => answer::not_found(State(broker), request).await,
     }

@@ -5,16 +5,33 @@ use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 
 use crate::broker::Broker;
+use crate::domain::Resource;
 use crate::protocol::Issuer;
+
+use super::router::{RESOURCE_METADATA, VERIFY};
 
 /// Probes ask by address; what they learn is no secret.
 const FOR_ANYBODY: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Was this request meant for us? If not, the answer is 421.
 pub(super) fn may_ask(broker: &Broker, request: &Request) -> bool {
+    let path = request.uri().path();
+    named(request).is_some_and(|host| is_ours(broker, host) || is_guarded(broker, host, path))
+        || FOR_ANYBODY.contains(&path)
+        // Proxies ask by address; who they are is looked at there.
+        || (broker.guard.is_some() && path == VERIFY)
+}
+
+/// The host that a request names.
+pub(super) fn named(request: &Request) -> Option<&str> {
     let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
-    let named = header.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
-    named.is_some_and(|host| is_ours(broker, host)) || FOR_ANYBODY.contains(&request.uri().path())
+    header.or_else(|| request.uri().authority().map(http::uri::Authority::as_str))
+}
+
+/// Is it about a server that we stand in front of? Its proxy leaves its metadata to us (RFC 9728).
+fn is_guarded(broker: &Broker, host: &str, path: &str) -> bool {
+    let on_host = |resource: &Resource| resource.url.authority().eq_ignore_ascii_case(host);
+    broker.guard.is_some() && path.contains(RESOURCE_METADATA) && broker.resources.iter().any(on_host)
 }
 
 fn is_ours(broker: &Broker, host: &str) -> bool {

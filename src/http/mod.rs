@@ -28,6 +28,7 @@ mod revoke;
 mod router;
 mod site;
 mod token;
+mod verify;
 
 pub use request_log::RequestId;
 pub use router::router;

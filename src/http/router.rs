@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::broker::Broker;
 
 use super::{
     answer, authorize, backchannel_logout, cors, discovery, door, introspect, logout, register, revoke, site,
-    token,
+    token, verify,
 };
 
 const AS_METADATA: &str = "/.well-known/oauth-authorization-server";
 const OIDC_METADATA: &str = "/.well-known/openid-configuration";
-const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
+pub(super) const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
+pub(super) const VERIFY: &str = "/verify";
 
 /// The broker's routes. An issuer with a path is served below that path, and at the root too:
 /// some proxies strip the prefix, and some clients look at the root only (INT-04).
@@ -62,6 +63,9 @@ fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
         .route("/oauth/clients/register", post(register::register))
         .route("/register", post(register::register));
     // What is not configured is not there (SEC-137).
+    if broker.guard.is_some() {
+        routes = routes.route(VERIFY, any(verify::verify));
+    }
     if !broker.introspection.servers.is_empty() {
         routes = routes.route("/oauth/introspect", post(introspect::introspect));
     }

@@ -22,6 +22,7 @@ fn resource() -> Resource {
         url: ResourceUri::parse("https://mcp.example.com/mcp").unwrap(),
         name: "Tools".into(),
         scopes: all.map(|scope| (scope.parse().unwrap(), String::new())).into(),
+        required: ScopeSet::default(),
     }
 }
 

@@ -62,6 +62,12 @@ impl ResourceUri {
     pub fn origin(&self) -> &str {
         self.canonical.strip_suffix(self.path()).unwrap_or(&self.canonical)
     }
+
+    /// Host and port, as in a `Host` header.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.origin().split_once("://").map_or("", |(_, authority)| authority)
+    }
 }
 
 impl PartialEq for ResourceUri {

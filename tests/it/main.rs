@@ -30,6 +30,7 @@ mod demo_provider;
 mod docs;
 mod endings;
 mod explain;
+mod forward_auth;
 mod fresh_facts;
 mod grants;
 mod harness;

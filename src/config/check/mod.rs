@@ -64,6 +64,7 @@ impl Checker<'_> {
         let listen = self.listen(raw);
         let allowed_hosts = self.hosts(&root, "allowed_hosts", raw.allowed_hosts.as_ref());
         let trusted_proxies = self.proxies(&root, raw.trusted_proxies.as_ref());
+        let forward_auth = self.forward_auth(raw, trusted_proxies.as_deref().ok());
         let store = self.store(raw);
         let secret = self.operator_secret(raw, store.as_ref().ok());
         let previous_secrets = self.previous_secrets(raw, secret.as_ref().ok());
@@ -107,6 +108,7 @@ impl Checker<'_> {
             tokens: tokens?,
             browser_sessions: browser_sessions?,
             sign_ins: sign_ins?,
+            forward_auth: forward_auth?,
             signing: signing?,
             registration: registration?,
             client_documents: client_documents?,

@@ -3,10 +3,10 @@
 use super::super::fault::Place;
 use super::super::raw::RawResource;
 use super::super::settings::ResourceConfig;
-use super::super::text::{Located, Pairs};
+use super::super::text::{Located, Pairs, Texts};
 use super::values::{Checker, Value};
 use super::{Checked, Partly};
-use crate::protocol::{ResourceUri, Scope};
+use crate::protocol::{ResourceUri, Scope, ScopeSet};
 
 /// Scopes that mean something in OAuth itself and can protect nothing (SEC-139).
 const RESERVED: [&str; 2] = ["openid", "offline_access"];
@@ -54,7 +54,32 @@ impl Checker<'_> {
             .or_default(place, "default", raw.default.as_ref(), "false")
             .and_then(|value| self.flag(&value));
         let scopes = self.resource_scopes(place, raw.scopes.as_ref());
-        Ok(ResourceConfig { url: url?, name: name?.text, scopes: scopes?, default: default? })
+        let required = self.required_scopes(place, raw.required_scopes.as_ref(), scopes.as_deref().ok());
+        Ok(ResourceConfig {
+            url: url?,
+            name: name?.text,
+            scopes: scopes?,
+            required_scopes: required?,
+            default: default?,
+        })
+    }
+
+    /// Scopes that the server has, or no token could ever be enough.
+    fn required_scopes(
+        &mut self,
+        place: &Place,
+        raw: Option<&Texts>,
+        known: Option<&[(Scope, String)]>,
+    ) -> Checked<ScopeSet> {
+        let required = self.distinct(place, "required_scopes", raw, |checker, value| {
+            let scope = checker.scope(value)?;
+            if known.is_some_and(|known| known.iter().all(|(own, _)| *own != scope)) {
+                let problem = format!("{} is no scope of this server", value.quoted());
+                return Err(checker.report(&value.place, problem, "name one that stands under `scopes`"));
+            }
+            Ok(scope)
+        });
+        Ok(required?.into_iter().collect())
     }
 
     /// A server's URL.

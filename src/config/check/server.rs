@@ -68,6 +68,18 @@ impl Checker<'_> {
         })
     }
 
+    /// Whether proxies may ask; without one that is believed, nobody could.
+    pub(super) fn forward_auth(&mut self, raw: &RawConfig, proxies: Option<&[IpNet]>) -> Checked<bool> {
+        let written = raw.forward_auth.as_ref();
+        let may_ask = self.or_default(&Place::root(), "forward_auth", written, "false")?;
+        let is_on = self.flag(&may_ask)?;
+        if is_on && proxies.is_some_and(<[IpNet]>::is_empty) {
+            let instead = "list the address of your proxy under `trusted_proxies`";
+            return Err(self.report(&may_ask.place, "there is no proxy that may ask", instead));
+        }
+        Ok(is_on)
+    }
+
     /// Addresses and networks.
     pub(super) fn proxies(&mut self, parent: &Place, raw: Option<&Texts>) -> Checked<Vec<IpNet>> {
         self.distinct(parent, "trusted_proxies", raw, |checker, value| {

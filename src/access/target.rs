@@ -1,0 +1,121 @@
+//! Which protected server a request goes to, as a reverse proxy tells it.
+//!
+//! The proxy in front and the server behind may read a path differently. What has more than one reading is
+//! refused, and never brought into shape (SEC-153).
+
+use crate::domain::{Resource, Resources};
+use crate::protocol::ResourceUri;
+
+use super::Guarded;
+
+/// Why a target cannot be decided about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadTarget {
+    /// No URL could be made of it.
+    #[error("is no URL of a request")]
+    NoUrl,
+    /// The path has more than one reading.
+    #[error("has a path that servers read differently (dots, empty or encoded segments)")]
+    Ambiguous,
+    /// Nothing is protected there.
+    #[error("is no server that is protected here")]
+    Unknown,
+}
+
+/// The parts of a request's URL.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// Host and port, as in the `Host` header.
+    pub authority: &'a str,
+    /// Path and query.
+    pub path_and_query: &'a str,
+}
+
+impl Target<'_> {
+    /// The protected server, and how the request spells it (INT-23).
+    pub fn find<'r>(&self, resources: &'r Resources) -> Result<(&'r Resource, Guarded), BadTarget> {
+        let path = self.path_and_query.split_once('?').map_or(self.path_and_query, |(path, _)| path);
+        if !has_one_reading(path) {
+            return Err(BadTarget::Ambiguous);
+        }
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b);
+        if !matches!(self.scheme, "http" | "https") || !self.authority.bytes().all(is_plain) {
+            return Err(BadTarget::NoUrl);
+        }
+        let asked = ResourceUri::parse(&format!("{}://{}{path}", self.scheme, self.authority));
+        let asked = asked.map_err(|_| BadTarget::NoUrl)?;
+        let resource = resources.serving(&asked).ok_or(BadTarget::Unknown)?;
+        let spelt = if *resource.url.path() == *asked.path() { &asked } else { &resource.url };
+        let guarded = Guarded { resource: spelt.clone(), everyday: resource.scope_set() };
+        Ok((resource, guarded))
+    }
+}
+
+/// Does every server see the same segments in this path?
+fn has_one_reading(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix('/') else { return false };
+    let plain = |b: u8| matches!(b, b'!'..=b'~') && !b"\"#<>\\^`{|};".contains(&b);
+    let segments_are_plain = rest.split('/').enumerate().all(|(at, segment)| {
+        let is_last = rest.split('/').count() == at + 1;
+        !matches!(segment, "." | "..") && (!segment.is_empty() || is_last)
+    });
+    path.bytes().all(plain) && segments_are_plain && escapes(path).all(is_harmless)
+}
+
+/// What the percent-encoding of a path stands for; a broken one stands for NUL.
+fn escapes(path: &str) -> impl Iterator<Item = u8> {
+    path.split('%').skip(1).map(|after| {
+        let digits = after.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).unwrap_or(0)
+    })
+}
+
+/// Nothing that parts or names segments, ends a path, or could have stood there plainly.
+const fn is_harmless(escaped: u8) -> bool {
+    !escaped.is_ascii_control()
+        && !escaped.is_ascii_alphanumeric()
+        && !matches!(escaped, b'.' | b'/' | b'\\' | b'%' | b'?' | b'#' | b';' | b'-' | b'_' | b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SEC-153: what could be read in two ways is refused.
+    #[test]
+    fn sec_153_a_path_has_one_reading() {
+        for good in ["/", "/mcp", "/mcp/", "/a/b/c", "/a%20b", "/caf%C3%A9", "/a.b/..c", "/a:b@c,d"] {
+            assert!(has_one_reading(good), "{good}");
+        }
+        for bad in [
+            "",
+            "mcp",
+            "//mcp",
+            "/mcp//x",
+            "/mcp/../x",
+            "/mcp/..",
+            "/./mcp",
+            "/mcp/..;/x",
+            "/mcp;x",
+            "/%2e%2e/mcp",
+            "/mcp%2f..",
+            "/mcp%5cx",
+            "/a\\b",
+            "/mcp%23x",
+            "/mcp%3fx",
+            "/mcp#x",
+            "/mcp%00",
+            "/mcp%",
+            "/mcp%zz",
+            "/m%63p",
+            "/é",
+            "/a b",
+            "/a%0d%0a",
+            "/mcp%25",
+        ] {
+            assert!(!has_one_reading(bad), "{bad}");
+        }
+    }
+}

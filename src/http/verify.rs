@@ -1,0 +1,149 @@
+//! Forward-auth: a reverse proxy asks about each request, and passes it on or hands our answer out (nginx
+//! `auth_request`, Traefik `ForwardAuth`, Caddy `forward_auth`).
+//!
+//! The proxy says in four headers what was asked of it. Anybody can write these: they are believed of the
+//! peers in `trusted_proxies` only (SEC-151), and only once each (SEC-152). Every answer sets or blanks
+//! every header that names a person, so that none of the client's own comes through (SEC-154).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use serde_json::json;
+
+use crate::access::{Challenge, Decision, Target, presented};
+use crate::broker::Broker;
+use crate::clients::FindClientError;
+use crate::tokens::VerifiedAccess;
+
+use super::{address, answer};
+
+const PROTO: &str = "x-forwarded-proto";
+const HOST: &str = "x-forwarded-host";
+const URI: &str = "x-forwarded-uri";
+
+/// Other names for the same: whoever sends one wants something else to be read than is decided about.
+const ALIASES: [&str; 6] = [
+    "x-original-uri",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
+    "x-forwarded-url",
+    "x-forwarded-path",
+];
+
+const USER: HeaderName = HeaderName::from_static("x-auth-user");
+const EMAIL: HeaderName = HeaderName::from_static("x-auth-email");
+const CLIENT: HeaderName = HeaderName::from_static("x-auth-client");
+const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
+
+/// Answers a proxy.
+pub(super) async fn verify(State(broker): State<Arc<Broker>>, request: Request) -> Response {
+    let Some(guard) = &broker.guard else { return refuse(StatusCode::NOT_FOUND, "forward_auth is off") };
+    let (parts, _) = request.into_parts();
+    if !address::is_from_a_proxy(&parts, &broker.trusted_proxies) {
+        let text = "only proxies in trusted_proxies may ask here";
+        return refuse(StatusCode::BAD_REQUEST, text);
+    }
+    let target = match target(&parts.headers) {
+        Ok(target) => target,
+        Err(text) => return refuse(StatusCode::BAD_REQUEST, text),
+    };
+    let (resource, guarded) = match target.find(&broker.resources) {
+        Ok(found) => found,
+        Err(fault) => {
+            tracing::info!(%fault, "forward-auth was asked about something else");
+            return refuse(StatusCode::FORBIDDEN, &format!("what was asked for {fault}"));
+        }
+    };
+    let query = target.path_and_query.split_once('?').map(|(_, query)| query);
+    let credentials = parts.headers.get_all(AUTHORIZATION);
+    let Ok(credential) = presented(credentials.iter().map(HeaderValue::as_bytes), query) else {
+        return challenged(&Challenge::two_methods(&guarded));
+    };
+    match guard.decide(credential, &guarded, &resource.required).await {
+        Ok(Decision::Allow(access)) => allowed(&access),
+        Ok(Decision::Challenge(challenge)) => challenged(&challenge),
+        Err(fault) => unavailable(&fault),
+    }
+}
+
+/// What the proxy was asked for, said once and in one way.
+fn target(headers: &HeaderMap) -> Result<Target<'_>, &'static str> {
+    if headers.keys().any(|name| ALIASES.contains(&name.as_str()) || name.as_str().contains("forwarded_")) {
+        return Err("the request names its target in several ways");
+    }
+    let one = |name| {
+        let mut all = headers.get_all(name).iter();
+        let first = all.next().and_then(|value| value.to_str().ok());
+        // A list is what two proxies make of it.
+        first.filter(|text| all.next().is_none() && !text.contains([',', ' ']))
+    };
+    let missing = "the proxy must send X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Uri, once each";
+    Ok(Target {
+        scheme: one(PROTO).ok_or(missing)?,
+        authority: one(HOST).ok_or(missing)?,
+        path_and_query: one(URI).ok_or(missing)?,
+    })
+}
+
+fn allowed(access: &VerifiedAccess) -> Response {
+    let claims = access.claims();
+    let scopes = access.scopes().to_string();
+    let named = [
+        (USER, Some(claims.sub.as_str())),
+        (EMAIL, claims.email.as_deref()),
+        (CLIENT, Some(claims.client_id.as_str())),
+        (SCOPES, Some(scopes.as_str())),
+    ];
+    let mut response = StatusCode::OK.into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in named {
+        // What no header can hold is left out, and not cut: a part of an address is another address.
+        let value = value.and_then(|value| HeaderValue::from_str(value).ok());
+        response.headers_mut().insert(name, value.unwrap_or_else(blank));
+    }
+    response
+}
+
+fn challenged(challenge: &Challenge) -> Response {
+    let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+    let mut response = refusal(status, challenge.error().unwrap_or("unauthorized"), "see WWW-Authenticate");
+    match HeaderValue::from_str(challenge.www_authenticate()) {
+        Ok(value) => {
+            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+        Err(_) => tracing::error!("a challenge holds characters that no header can"),
+    }
+    response
+}
+
+/// The store is our fault: clients throw their tokens away on a 401 (PRIN-5).
+fn unavailable(fault: &FindClientError) -> Response {
+    tracing::error!(%fault, "forward-auth cannot decide");
+    let mut response =
+        refusal(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again in a moment");
+    answer::retry_later(&mut response);
+    response
+}
+
+fn refuse(status: StatusCode, text: &str) -> Response {
+    refusal(status, "invalid_request", text)
+}
+
+fn refusal(status: StatusCode, error: &str, text: &str) -> Response {
+    let mut response = (status, Json(json!({ "error": error, "error_description": text }))).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for name in [USER, EMAIL, CLIENT, SCOPES] {
+        headers.insert(name, blank());
+    }
+    response
+}
+
+const fn blank() -> HeaderValue {
+    HeaderValue::from_static("")
+}

@@ -1,0 +1,252 @@
+//! Forward-auth: what a proxy is told about a request to a protected server (sections L and N of the security
+//! requirements).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatelodge::domain::{PersonId, Revoked};
+use gatelodge::store::faulty::Operation;
+use gatelodge::store::revocations::Revocations;
+
+use crate::harness::broker::{RESOURCE, Setup, TestBroker};
+use crate::harness::browser::{Browser, Page};
+use crate::harness::client::{TestClient, Tokens};
+
+/// What a proxy of ours sends about a request to the notes.
+const NOTES: [(&str, &str); 3] =
+    [("x-forwarded-proto", "https"), ("x-forwarded-host", "mcp.example.com"), ("x-forwarded-uri", "/mcp")];
+
+/// What names a person to the server behind.
+const IDENTITY: [&str; 4] = ["x-auth-user", "x-auth-email", "x-auth-client", "x-auth-scopes"];
+
+fn setup() -> Setup {
+    let usual = Setup::default();
+    let resources = format!(
+        "{}    required_scopes: [mcp:read]\n  - url: https://wiki.example.com/mcp\n    name: Wiki\n    \
+         scopes: {{ wiki:read: Read, mcp:read: Notes }}\n    required_scopes: [wiki:read]\n",
+        usual.resources
+    );
+    Setup { extra: "trusted_proxies: [127.0.0.1]\nforward_auth: true\n".to_owned(), resources, ..usual }
+}
+
+async fn signed_in() -> (TestBroker, TestClient, Tokens) {
+    let broker = TestBroker::with(setup()).await;
+    let client = TestClient::register(&broker).await;
+    let tokens = client.tokens(&broker).await;
+    (broker, client, tokens)
+}
+
+/// Asks as a proxy does, with these headers.
+async fn ask(broker: &TestBroker, headers: &[(&str, &str)]) -> Page {
+    let url = broker.url("/verify");
+    let browser = Browser::new();
+    let mut request = browser.http().get(&url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let page = Page::of(&url, request.send().await.expect("an answer")).await;
+    for name in IDENTITY {
+        let given = page.headers.get_all(name).iter().count();
+        assert_eq!(given, 1, "SEC-154: {name} at {}: {}", page.status, page.body);
+        assert!(page.status == 200 || page.header(name).is_empty(), "SEC-154: {name} at {}", page.status);
+    }
+    page
+}
+
+/// The same for the notes, with this token.
+async fn with_token(broker: &TestBroker, token: &str) -> Page {
+    let bearer = format!("Bearer {token}");
+    ask(broker, &[&NOTES[..], &[("authorization", &bearer)]].concat()).await
+}
+
+/// SEC-145, SEC-154: who may pass is named to the server behind; what the client says about itself is not.
+#[tokio::test]
+async fn sec_154_who_may_pass_is_named_and_nobody_else() {
+    let (broker, client, tokens) = signed_in().await;
+    let bearer = format!("bEaReR {}", tokens.access);
+    let forged = [("authorization", bearer.as_str()), ("x-auth-user", "root"), ("x-auth-scopes", "all")];
+    let page = ask(&broker, &[&NOTES[..], &forged].concat()).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert_eq!(page.header("x-auth-user"), tokens.claims()["sub"].as_str().unwrap());
+    assert_eq!(page.header("x-auth-email"), "alice@example.com");
+    assert_eq!(page.header("x-auth-client"), client.id);
+    assert_eq!(page.header("x-auth-scopes"), tokens.claims()["scope"].as_str().unwrap());
+    assert_eq!(page.header("cache-control"), "no-store");
+}
+
+/// SEC-145, INT-18 to INT-24, INT-27: the challenge is whole, and at the server's own origin.
+#[tokio::test]
+async fn sec_145_whoever_may_not_pass_gets_the_challenge() {
+    let (broker, _, tokens) = signed_in().await;
+    let page = ask(&broker, &NOTES).await;
+    assert_eq!(page.status, 401);
+    let challenge = page.header("www-authenticate");
+    assert!(!challenge.contains("error="), "{challenge}");
+    assert!(challenge.starts_with("Bearer resource_metadata=\"https://mcp.example.com/"), "{challenge}");
+    assert!(challenge.contains("mcp:read mcp:write"), "{challenge}");
+    for bad in ["", "x", "a.b.c", &tokens.refresh, &format!("{}x", tokens.access)] {
+        let page = with_token(&broker, bad).await;
+        assert_eq!(page.status, 401, "{bad}");
+        assert!(page.header("www-authenticate").contains("error=\"invalid_token\""), "{bad}");
+    }
+    broker.clock.advance(Duration::from_secs(30 * 60));
+    let page = with_token(&broker, &tokens.access).await;
+    assert_eq!(page.status, 401, "expired");
+    assert!(page.header("www-authenticate").contains("invalid_token"));
+}
+
+/// SEC-157, SEC-140: a token is for one server, also where it was seen before; and what a server requires has
+/// to be in it.
+#[tokio::test]
+async fn sec_157_a_token_is_for_one_server() {
+    let (broker, client, tokens) = signed_in().await;
+    assert_eq!(with_token(&broker, &tokens.access).await.status, 200);
+    let bearer = format!("Bearer {}", tokens.access);
+    let wiki = [NOTES[0], ("x-forwarded-host", "wiki.example.com"), NOTES[2], ("authorization", &bearer)];
+    let page = ask(&broker, &wiki).await;
+    assert_eq!(page.status, 401);
+    assert!(page.header("www-authenticate").contains("https://wiki.example.com/"));
+    let narrow = client.refresh_with(&broker, &tokens.refresh, &[("scope", "mcp:write")]).await;
+    let page = with_token(&broker, narrow.json()["access_token"].as_str().unwrap()).await;
+    assert_eq!(page.status, 403);
+    let challenge = page.header("www-authenticate");
+    assert!(
+        challenge.contains("insufficient_scope") && challenge.contains("mcp:read mcp:write"),
+        "{challenge}"
+    );
+}
+
+/// SEC-134, INT-26: what was ended passes no more within a second; what was issued just now passes at once.
+#[tokio::test]
+async fn sec_134_what_was_ended_passes_no_more_within_a_second() {
+    let (broker, client, tokens) = signed_in().await;
+    assert_eq!(with_token(&broker, &tokens.access).await.status, 200);
+    let again = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
+    assert_eq!(with_token(&broker, &again.access).await.status, 200);
+    client.revoke(&broker, &again.refresh).await;
+    broker.clock.advance(Duration::from_secs(1));
+    for token in [&tokens.access, &again.access] {
+        assert_eq!(with_token(&broker, token).await.status, 401);
+    }
+    // Ended by another process, of the person: as the command does.
+    broker.clock.advance(Duration::from_secs(10));
+    let tokens = client.tokens(&broker).await;
+    assert_eq!(with_token(&broker, &tokens.access).await.status, 200);
+    let person = PersonId::parse(tokens.claims()["sub"].as_str().unwrap()).unwrap();
+    let elsewhere = Revocations::new(Arc::clone(&broker.parts.store));
+    let now = gatelodge::clock::Clock::now(broker.clock.as_ref());
+    elsewhere.revoke(&Revoked::Person(person), now, Duration::from_secs(3600)).await.unwrap();
+    broker.clock.advance(Duration::from_secs(1));
+    assert_eq!(with_token(&broker, &tokens.access).await.status, 401);
+}
+
+/// SEC-156: a store that cannot be asked lets nobody pass, and is not the client's fault.
+#[tokio::test]
+async fn sec_156_a_store_that_is_away_is_503() {
+    let (broker, _, tokens) = signed_in().await;
+    assert_eq!(with_token(&broker, &tokens.access).await.status, 200);
+    broker.clock.advance(Duration::from_secs(1));
+    broker.store.fail(Operation::Grant);
+    let page = with_token(&broker, &tokens.access).await;
+    assert_eq!((page.status, page.header("retry-after")), (503, "5"), "{}", page.body);
+    assert_eq!(page.error(), "temporarily_unavailable");
+    broker.store.heal();
+    assert_eq!(with_token(&broker, &tokens.access).await.status, 200);
+}
+
+/// SEC-151: nobody but a proxy of ours may say what was asked for.
+#[tokio::test]
+async fn sec_151_only_proxies_of_ours_may_ask() {
+    let elsewhere = "trusted_proxies: [192.0.2.1]\nforward_auth: true\n".to_owned();
+    let broker = TestBroker::with(Setup { extra: elsewhere, ..setup() }).await;
+    assert_eq!(ask(&broker, &NOTES).await.status, 400);
+    let off = TestBroker::start().await;
+    assert_eq!(
+        Browser::new().get(&off.url("/verify")).await.status,
+        404,
+        "it is there only where configured"
+    );
+}
+
+/// SEC-152: said twice, or under another name too, is said in no way.
+#[tokio::test]
+async fn sec_152_the_target_is_named_once() {
+    let (broker, _, tokens) = signed_in().await;
+    let bearer = format!("Bearer {}", tokens.access);
+    let good = [&NOTES[..], &[("authorization", bearer.as_str())]].concat();
+    for more in [
+        ("x-forwarded-uri", "/mcp"),
+        ("X-Forwarded-Host", "mcp.example.com"),
+        ("x_forwarded_uri", "/mcp"),
+        ("x-original-url", "/mcp"),
+        ("x-original-uri", "/mcp"),
+        ("x-rewrite-url", "/mcp"),
+    ] {
+        assert_eq!(ask(&broker, &[&good[..], &[more]].concat()).await.status, 400, "{more:?}");
+    }
+    for (at, _) in NOTES.iter().enumerate() {
+        let mut less = good.clone();
+        less.remove(at);
+        assert_eq!(ask(&broker, &less).await.status, 400, "without {}", NOTES[at].0);
+    }
+    let two = [good[0], ("x-forwarded-host", "mcp.example.com, evil.example"), good[2], good[3]];
+    assert_eq!(ask(&broker, &two).await.status, 400);
+}
+
+/// SEC-153: a path that servers read differently is refused, whoever asks; so is what is not protected.
+#[tokio::test]
+async fn sec_153_a_path_is_read_in_one_way() {
+    let (broker, _, tokens) = signed_in().await;
+    let bearer = format!("Bearer {}", tokens.access);
+    let at = async |host: &str, uri: &str| {
+        let headers =
+            [NOTES[0], ("x-forwarded-host", host), ("x-forwarded-uri", uri), ("authorization", &bearer)];
+        ask(&broker, &headers).await.status
+    };
+    for good in ["/mcp", "/mcp/", "/mcp?x=/../y", "/mcp/sse", "/mcp/%20"] {
+        assert_eq!(at("mcp.example.com", good).await, 200, "{good}");
+    }
+    for bad in
+        ["/mcp/../x", "//mcp", "/mcp%2f..", "/x/..;/mcp", "/%2e/mcp", "/mcp%23", "/MCP", "/mcpx", "/", "mcp"]
+    {
+        assert_eq!(at("mcp.example.com", bad).await, 403, "{bad}");
+    }
+    assert_eq!(at("MCP.example.com:443", "/mcp").await, 200, "the same origin");
+    assert_eq!(at("evil.example", "/mcp").await, 403);
+    assert_eq!(at("mcp.example.com@evil.example", "/mcp").await, 403);
+}
+
+/// SEC-146: a token in the query counts for nothing, and beside a header it is one too many.
+#[tokio::test]
+async fn sec_146_one_credential_and_only_in_the_header() {
+    let (broker, _, tokens) = signed_in().await;
+    let uri = format!("/mcp?access_token={}", tokens.access);
+    let bearer = format!("Bearer {}", tokens.access);
+    let query = [NOTES[0], NOTES[1], ("x-forwarded-uri", uri.as_str())];
+    assert_eq!(ask(&broker, &query).await.status, 401);
+    assert_eq!(ask(&broker, &[&query[..], &[("authorization", &bearer)]].concat()).await.status, 400);
+    let twice = [&NOTES[..], &[("authorization", &bearer), ("authorization", &bearer)]].concat();
+    assert_eq!(ask(&broker, &twice).await.status, 400);
+}
+
+/// INT-21 to INT-23: the proxy of a server leaves its metadata to us, under the server's own name.
+#[tokio::test]
+async fn int_22_the_metadata_of_a_server_at_its_own_name() {
+    let broker = TestBroker::with(setup()).await;
+    let at = async |host: &str, path: &str| {
+        let url = broker.url(path);
+        let request = Browser::new().http().get(&url).header("host", host);
+        Page::of(&url, request.send().await.expect("an answer")).await
+    };
+    for (host, resource) in
+        [("mcp.example.com", RESOURCE), ("wiki.example.com", "https://wiki.example.com/mcp")]
+    {
+        for path in ["/.well-known/oauth-protected-resource/mcp", "/mcp/.well-known/oauth-protected-resource"]
+        {
+            let page = at(host, path).await;
+            assert_eq!(page.status, 200, "{host}{path}: {}", page.body);
+            assert_eq!(page.json()["resource"], resource, "{host}{path}");
+        }
+        assert_eq!(at(host, "/oauth/authorize").await.status, 421, "nothing else is there");
+    }
+}
