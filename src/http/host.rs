@@ -39,6 +39,12 @@ fn is_ours(broker: &Broker, host: &str) -> bool {
     same(broker.issuer.authority()) || broker.allowed_hosts.iter().any(|own| same(own))
 }
 
+/// Does a browser want to show the answer in a window? A page elsewhere that draws its pictures from here
+/// would spend its visitors' turns. Programs do not say.
+pub(super) fn is_for_a_window(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-dest").is_none_or(|purpose| purpose == "document")
+}
+
 /// Was this form sent by a page of ours, as far as the browser tells? Our pages send no referrer,
 /// and then browsers send `Origin: null`; `Sec-Fetch-Site` says the rest.
 pub(super) fn is_from_our_page(issuer: &Issuer, headers: &HeaderMap) -> bool {
