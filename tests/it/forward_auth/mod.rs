@@ -1,6 +1,8 @@
 //! Forward-auth: what a proxy is told about a request to a protected server (sections L and N of the security
 //! requirements).
 
+mod real_proxies;
+
 use std::sync::Arc;
 use std::time::Duration;
 
