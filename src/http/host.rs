@@ -19,7 +19,12 @@ pub(super) fn may_ask(broker: &Broker, request: &Request) -> bool {
     named(request).is_some_and(|host| is_ours(broker, host) || is_guarded(broker, host, path))
         || FOR_ANYBODY.contains(&path)
         // Proxies ask by address; who they are is looked at there.
-        || (broker.guard.is_some() && path == VERIFY)
+        || (broker.guard.is_some() && is_question(path))
+}
+
+/// Does a proxy ask about somebody else's request?
+fn is_question(path: &str) -> bool {
+    path.strip_prefix(VERIFY).is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }
 
 /// The host that a request names.
