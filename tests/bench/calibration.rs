@@ -13,6 +13,7 @@ const SIGNATURES: u32 = 2_000;
 const GOES: usize = 7;
 
 /// ES256 signatures a second on one core.
+#[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
 pub(crate) fn signatures_a_second() -> Result<f64, Fault> {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| "no key")?;
     let random = SystemRandom::new();
