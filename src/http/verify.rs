@@ -81,11 +81,12 @@ fn target(parts: &Parts) -> Result<Target<'_>, &'static str> {
     if headers.keys().any(|name| ALIASES.contains(&name.as_str()) || name.as_str().contains("forwarded_")) {
         return Err("the request names its target in several ways");
     }
-    let one = |name| {
+    let one = |name: &str| {
         let mut all = headers.get_all(name).iter();
         let first = all.next().and_then(|value| value.to_str().ok());
-        // A list is what two proxies make of it.
-        first.filter(|text| all.next().is_none() && !text.contains([',', ' ']))
+        // A list is what two proxies make of it; a URL may hold a comma.
+        let is_list = |text: &str| text.contains(' ') || (name != URI && text.contains(','));
+        first.filter(|text| all.next().is_none() && !is_list(text))
     };
     let missing = "the proxy must send X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Uri, once each";
     let scheme = one(PROTO).ok_or(missing)?;
