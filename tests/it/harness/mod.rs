@@ -18,6 +18,7 @@
 //! - [`redis_tls`], [`redis_sentinel`], [`redis_cluster`]: the same with TLS and an ACL user, behind
 //!   sentinels, as a cluster.
 //! - [`sample`]: records to put into a store.
+//! - [`signer`]: a client that signs.
 //! - [`small_disk`]: a disk of a few megabytes, to be filled.
 //! - [`temp_dir`]: folders that vanish.
 
@@ -42,5 +43,6 @@ pub(crate) mod redis_sentinel;
 pub(crate) mod redis_server;
 pub(crate) mod redis_tls;
 pub(crate) mod sample;
+pub(crate) mod signer;
 pub(crate) mod small_disk;
 pub(crate) mod temp_dir;
