@@ -10,6 +10,7 @@
 //! - [`front`]: one public origin in front of several replicas.
 //! - [`github`]: a server that is shaped like GitHub.
 //! - [`keys`]: signing keys that sign whatever they are told to.
+//! - [`memory`]: how much of it this process has.
 //! - [`program`]: the program itself, as a process.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
 //! - [`recorder`]: everything that a broker was asked and answered.
@@ -35,6 +36,7 @@ pub(crate) mod fleet;
 pub(crate) mod front;
 pub(crate) mod github;
 pub(crate) mod keys;
+pub(crate) mod memory;
 pub(crate) mod program;
 pub(crate) mod provider;
 pub(crate) mod recorder;
