@@ -11,7 +11,7 @@ use crate::harness::keys::TestKey;
 use crate::harness::signer::Signer;
 
 /// What such a client registers.
-fn signs(keys: Value) -> Value {
+fn signs(keys: &Value) -> Value {
     let mut metadata =
         json!({ "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "private_key_jwt" });
     metadata.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
@@ -41,7 +41,7 @@ async fn sec_068_a_registrant_with_keys_signs() {
     let broker = TestBroker::start().await;
     let (key, next) = (TestKey::es256("first"), TestKey::rs256("second"));
     let jwks = json!({ "keys": [key.jwk()] });
-    let page = register(&broker, &signs(json!({ "jwks": jwks }))).await;
+    let page = register(&broker, &signs(&json!({ "jwks": jwks }))).await;
     assert_eq!(page.status, 201, "{}", page.body);
     let answer = page.json();
     assert_eq!(answer["token_endpoint_auth_method"], "private_key_jwt");
@@ -112,10 +112,10 @@ async fn sec_110_keys_that_cannot_be_registered() {
         json!({ "jwks_uri": "data:application/json,{}" }),
         json!({ "jwks_uri": format!("{uri}?{}", "x".repeat(2048)) }),
     ] {
-        let page = register(&broker, &signs(keys.clone())).await;
+        let page = register(&broker, &signs(&keys)).await;
         assert_eq!((page.status, page.error().as_str()), (400, "invalid_client_metadata"), "{keys}");
     }
-    let page = register(&broker, &signs(json!({ "jwks": { "keys": [public] } }))).await;
+    let page = register(&broker, &signs(&json!({ "jwks": { "keys": [public] } }))).await;
     assert_eq!(page.status, 201, "{}", page.body);
 }
 
@@ -128,7 +128,7 @@ async fn sec_122_a_registrant_s_keys_are_fetched_from_public_hosts_only() {
     let key = TestKey::es256("key");
     host.answers("/jwks.json", Answer::json(&json!({ "keys": [key.jwk()] })));
     let uri = host.url("/jwks.json");
-    let answer = register(&broker, &signs(json!({ "jwks_uri": uri }))).await.json();
+    let answer = register(&broker, &signs(&json!({ "jwks_uri": uri }))).await.json();
     assert_eq!((answer["jwks_uri"].as_str(), answer.get("jwks")), (Some(uri.as_str()), None));
     assert!(host.lookup.asked().is_empty() && host.requests().is_empty(), "nothing at registration");
     let signer = Signer::new(client(&answer), &key);
@@ -145,11 +145,11 @@ async fn sec_128_a_registrant_s_keys_are_of_admitted_hosts() {
     let host = DocumentHost::start().await;
     for rules in ["enabled: false", "allowed_hosts: [fine.example]", "denied_hosts: [app.example]"] {
         let broker = broker_with(host.fetcher(&[]), &format!("client_documents: {{ {rules} }}\n")).await;
-        let page = register(&broker, &signs(json!({ "jwks_uri": host.url("/jwks.json") }))).await;
+        let page = register(&broker, &signs(&json!({ "jwks_uri": host.url("/jwks.json") }))).await;
         assert_eq!((page.status, page.error().as_str()), (400, "invalid_client_metadata"), "{rules}");
         assert!(page.body.contains("send jwks"), "{}", page.body);
         let key = TestKey::es256("key");
-        let page = register(&broker, &signs(json!({ "jwks": { "keys": [key.jwk()] } }))).await;
+        let page = register(&broker, &signs(&json!({ "jwks": { "keys": [key.jwk()] } }))).await;
         assert_eq!(page.status, 201, "{rules}: {}", page.body);
     }
     assert!(host.lookup.asked().is_empty());

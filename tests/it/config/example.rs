@@ -97,7 +97,7 @@ fn shown(text: &str) -> BTreeSet<String> {
         if is_key && (rest.is_empty() || rest.starts_with(' ')) {
             above.retain(|(other, _)| *other < depth);
             above.push((depth, key));
-            paths.insert(above.iter().map(|(_, key)| format!(".{key}")).collect());
+            paths.insert(above.iter().flat_map(|(_, key)| [".", key]).collect());
         }
     }
     paths
