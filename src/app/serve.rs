@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::{IpNet, Ipv4Net};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind};
 
@@ -26,6 +27,14 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// How long the store may take the last events after that.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// Private networks in which clients may be, too (RFC 1918, RFC 6598).
+const PRIVATE: [Ipv4Net; 4] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10),
+];
 
 /// Why serving ended.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +75,10 @@ pub async fn serve_on(
     for upstream in config.upstreams.iter().filter(|upstream| upstream.email_verified_as_text) {
         tracing::warn!(upstream = %upstream.id, "email_verified_as_text: the text \"true\" verifies an email here");
     }
+    for network in config.trusted_proxies.iter().filter(|network| is_wide(network)) {
+        tracing::warn!(%network, "trusted_proxies: whoever has an address in this network says for themselves where \
+            they come from; name the proxies' own addresses");
+    }
     tracing::info!(issuer = %config.issuer, listen = ?listener.local_addr().ok(), "gatelodge serves");
     let keeper = {
         let broker = Arc::clone(&broker);
@@ -104,6 +117,18 @@ pub async fn serve_on(
     // Every call of the store ends in time; and what it does not take stands in the log.
     let _ = tokio::time::timeout(SETTLE, journal.settled()).await;
     Ok(served?)
+}
+
+/// Is more of a private network trusted than proxies need? Public ones are those of a large provider, who
+/// says how wide they are.
+fn is_wide(network: &IpNet) -> bool {
+    match network {
+        IpNet::V4(network) => {
+            let meets = |private: &Ipv4Net| private.contains(network) || network.contains(private);
+            network.prefix_len() < 16 && PRIVATE.iter().any(meets)
+        }
+        IpNet::V6(network) => network.prefix_len() < 48 && network.addr().is_unique_local(),
+    }
 }
 
 /// Looks after the signing keys for as long as the broker serves. Of a store that is away for a
@@ -156,5 +181,31 @@ async fn received(signal: Option<Signal>) {
             signal.recv().await;
         }
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec_151_a_wide_private_network_is_told() {
+        for (network, wide) in [
+            ("10.0.0.0/8", true),
+            ("172.16.0.0/12", true),
+            ("192.168.0.0/15", true),
+            ("100.64.0.0/10", true),
+            ("8.0.0.0/5", true),
+            ("10.32.0.0/11", true),
+            ("fd00::/8", true),
+            ("10.1.0.0/16", false),
+            ("192.168.0.0/16", false),
+            ("127.0.0.1/32", false),
+            ("104.16.0.0/13", false),
+            ("fd12:3456:789a::/48", false),
+            ("2400:cb00::/32", false),
+        ] {
+            assert_eq!(is_wide(&network.parse().unwrap()), wide, "{network}");
+        }
     }
 }

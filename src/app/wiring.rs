@@ -77,6 +77,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         clock: Arc::clone(&clock),
     };
     let guard = config.forward_auth.then(|| Guard::new(minter.clone(), liveness, Arc::clone(&clock)));
+    let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
         authenticator,
         clients,
@@ -99,6 +100,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let parts = RegistrationParts {
         issuer: config.issuer.clone(),
         scopes: resources.scope_set(),
+        documents,
         store: Arc::clone(&store),
         journal: journal.clone(),
         revocations,

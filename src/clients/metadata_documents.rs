@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use url::Url;
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin, DomainName};
@@ -262,7 +263,18 @@ impl MetadataDocuments {
         kid: Option<&str>,
         now: Timestamp,
     ) -> Result<KeySet, FindClientError> {
+        if let (ClientOrigin::Registered, ClientKeys::JwksUri(uri)) = (client.origin, keys)
+            && !self.admits_keys_at(uri)
+        {
+            return Err(DocumentFault::NotAdmitted.into());
+        }
         Ok(self.keys.knowing((&client.id, self.reach_of(client, keys)), keys, kid, now).await?)
+    }
+
+    /// May the keys of a client that registered itself be fetched there? Whoever wants no documents, or
+    /// those of some hosts only, wants nothing else fetched at the word of strangers either.
+    pub(super) fn admits_keys_at(&self, uri: &Url) -> bool {
+        uri.host_str().is_some_and(|host| self.admits(host))
     }
 
     /// Where a client's keys may be. That a host may be private is said for that host's own documents: a

@@ -1,5 +1,5 @@
 //! Dynamic registration (RFC 7591): lenient in what is not ours to judge, strict about where
-//! answers may go. Nothing that a client names is fetched (SEC-112).
+//! answers may go. Nothing that a client names is fetched here (SEC-112).
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -10,14 +10,19 @@ use crate::clock::{Clock, Timestamp};
 use crate::domain::{
     AuditEvent, AuditKind, Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin, ClientRegistration,
 };
-use crate::protocol::client_statement::{check_keys, check_response_types, cut, may_refresh, redirect_uris};
+use crate::protocol::client_document::ClientKeys;
+use crate::protocol::client_statement::{
+    check_keys, check_response_types, cut, keys, may_refresh, redirect_uris,
+};
 use crate::protocol::registration::{RegistrationRequest, RegistrationResponse};
-use crate::protocol::{ErrorCode, Issuer, OAuthError, RedirectPattern, RedirectUri, ScopeSet};
+use crate::protocol::{ErrorCode, Issuer, KeySet, OAuthError, RedirectPattern, RedirectUri, ScopeSet};
 use crate::rate::{RateLimit, network};
 use crate::secret::{Digest, Secret, random};
 use crate::store::Store;
 use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
+
+use super::metadata_documents::MetadataDocuments;
 
 /// How often the journal is told that somebody registers too much.
 const TOLD_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN;
@@ -50,6 +55,8 @@ pub struct RegistrationParts {
     pub issuer: Issuer,
     /// All scopes that exist.
     pub scopes: ScopeSet,
+    /// Where clients' keys may be fetched.
+    pub documents: MetadataDocuments,
     /// What is remembered.
     pub store: Arc<dyn Store>,
     /// What happened.
@@ -241,11 +248,30 @@ impl Registration {
             "none" => Ok((ClientAuthMethod::None, None)),
             "client_secret_basic" => Ok(with_secret(ClientAuthMethod::ClientSecretBasic)),
             "client_secret_post" => Ok(with_secret(ClientAuthMethod::ClientSecretPost)),
+            "private_key_jwt" => {
+                Ok((ClientAuthMethod::PrivateKeyJwt { keys: self.keys(request)?, required: true }, None))
+            }
             _ => Err(OAuthError::new(
                 ErrorCode::InvalidClientMetadata,
-                "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post",
+                "token_endpoint_auth_method must be none, client_secret_basic, client_secret_post or \
+                 private_key_jwt",
             )),
         }
+    }
+
+    /// The keys of a client that signs: at least one that can be used, or a place that may be asked.
+    fn keys(&self, request: &RegistrationRequest) -> Result<ClientKeys, OAuthError> {
+        let refused = match keys(request)? {
+            None => "private_key_jwt needs jwks or jwks_uri",
+            Some(ClientKeys::Jwks(jwks)) if KeySet::from_jwks(&jwks).is_empty() => {
+                "jwks holds no key that can be used"
+            }
+            Some(ClientKeys::JwksUri(uri)) if !self.parts.documents.admits_keys_at(&uri) => {
+                "nothing is fetched from the host of jwks_uri here; send jwks"
+            }
+            Some(keys) => return Ok(keys),
+        };
+        Err(OAuthError::new(ErrorCode::InvalidClientMetadata, refused))
     }
 
     fn is_secret_host(&self, uri: &RedirectUri) -> bool {
@@ -267,6 +293,11 @@ impl Registration {
             grant_types.push("refresh_token");
         }
         let stated = client.registration.as_ref();
+        let (jwks, jwks_uri) = match client.auth.keys() {
+            Some(ClientKeys::Jwks(jwks)) => (Some(jwks.clone()), None),
+            Some(ClientKeys::JwksUri(uri)) => (None, Some(uri.to_string())),
+            None => (None, None),
+        };
         RegistrationResponse {
             client_id: client.id.as_str().to_owned(),
             client_id_issued_at: client.created_at.as_unix(),
@@ -276,6 +307,8 @@ impl Registration {
             registration_client_uri: self.parts.issuer.url(&format!("/oauth/register/{}", client.id)),
             redirect_uris: client.redirect_uris.iter().map(ToString::to_string).collect(),
             token_endpoint_auth_method: client.auth.as_str(),
+            jwks,
+            jwks_uri,
             grant_types,
             response_types: vec!["code"],
             client_name: client.name.clone(),

@@ -119,6 +119,18 @@ impl ClientAuthMethod {
             Self::PrivateKeyJwt { .. } => "private_key_jwt",
         }
     }
+
+    /// The public keys of a client that signs.
+    #[must_use]
+    pub const fn keys(&self) -> Option<&ClientKeys> {
+        match self {
+            Self::PrivateKeyJwt { keys, .. } => Some(keys),
+            Self::None
+            | Self::ClientSecretBasic(_)
+            | Self::ClientSecretPost(_)
+            | Self::KeyedSecret { .. } => None,
+        }
+    }
 }
 
 /// An MCP client application.
@@ -180,14 +192,7 @@ impl Client {
     /// whoever approved this one (SEC-037).
     #[must_use]
     pub fn as_shown(&self) -> Digest {
-        let keys = match &self.auth {
-            ClientAuthMethod::PrivateKeyJwt { keys, .. } => Some(keys),
-            ClientAuthMethod::None
-            | ClientAuthMethod::ClientSecretBasic(_)
-            | ClientAuthMethod::ClientSecretPost(_)
-            | ClientAuthMethod::KeyedSecret { .. } => None,
-        };
-        let told = (&self.name, &self.redirect_uris, self.auth.as_str(), self.origin, keys);
+        let told = (&self.name, &self.redirect_uris, self.auth.as_str(), self.origin, self.auth.keys());
         // These always become text; if they did not, nothing would be remembered of such a client.
         Digest::of(&serde_json::to_string(&told).unwrap_or_else(|_| random::token()))
     }

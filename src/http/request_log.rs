@@ -16,6 +16,9 @@ use crate::secret::random;
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
+/// How much of a path stands in the log: no path of ours is as long.
+const LONGEST_PATH: usize = 1024;
+
 /// How much of what a program calls itself stands in the log.
 const LONGEST_AGENT: usize = 120;
 
@@ -66,7 +69,7 @@ impl Line {
         tracing::info!(
             target: "request",
             method = %self.method,
-            path = &*printable(self.path.as_bytes(), usize::MAX),
+            path = &*printable(self.path.as_bytes(), LONGEST_PATH),
             status = response.status().as_u16(),
             micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             agent = self.agent.as_ref().map(|agent| printable(agent.as_bytes(), LONGEST_AGENT)).as_deref(),

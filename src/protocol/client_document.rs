@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::Url;
 
-use super::client_statement::{check_keys, check_response_types, cut, may_refresh, redirect_uris};
+use super::client_statement::{check_keys, check_response_types, cut, keys, may_refresh, redirect_uris};
 use super::registration::RegistrationRequest;
 use super::{OAuthError, RedirectUri};
 
@@ -77,7 +76,6 @@ impl ClientDocument {
         let said: RegistrationRequest = serde_json::from_value(document.clone())
             .map_err(|_| "a member of the document has the wrong type")?;
         check_response_types(&said)?;
-        check_keys(&said)?;
         // Refreshing is not refused where it is not listed (INT-41); a client without codes is.
         may_refresh(&said)?;
         let (keys, may_be_public) = authentication(&said, &document)?;
@@ -106,18 +104,6 @@ fn authentication(
         (true, false, None) => Err("private_key_jwt needs jwks or jwks_uri".into()),
         (false, false, _) => Err("token_endpoint_auth_method must be none or private_key_jwt".into()),
     }
-}
-
-fn keys(said: &RegistrationRequest) -> Result<Option<ClientKeys>, InvalidClientDocument> {
-    if let Some(jwks) = said.jwks.as_ref().filter(|jwks| !jwks.is_null()) {
-        return Ok(Some(ClientKeys::Jwks(jwks.clone())));
-    }
-    let Some(uri) = &said.jwks_uri else { return Ok(None) };
-    let uri = Url::parse(uri).ok().filter(|uri| {
-        let is_plain = uri.username().is_empty() && uri.password().is_none();
-        uri.scheme() == "https" && uri.domain().is_some() && is_plain
-    });
-    Ok(Some(ClientKeys::JwksUri(uri.ok_or("jwks_uri must be an https URL with a domain name")?)))
 }
 
 #[cfg(test)]

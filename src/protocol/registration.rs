@@ -40,9 +40,9 @@ pub struct RegistrationRequest {
     /// Its version.
     #[serde(deserialize_with = "empty_as_none")]
     pub software_version: Option<String>,
-    /// Keys by value; not used, and refused together with `jwks_uri` (SEC-110).
+    /// Keys by value, refused together with `jwks_uri` (SEC-110).
     pub jwks: Option<serde_json::Value>,
-    /// Keys by reference; not fetched.
+    /// Keys by reference; not fetched before the client signs.
     #[serde(deserialize_with = "empty_as_none")]
     pub jwks_uri: Option<String>,
 }
@@ -97,6 +97,12 @@ pub struct RegistrationResponse {
     pub redirect_uris: Vec<String>,
     /// The method that is enforced.
     pub token_endpoint_auth_method: &'static str,
+    /// The keys by which it proves itself, as sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<serde_json::Value>,
+    /// Or where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// The grants that the client may use.
     pub grant_types: Vec<&'static str>,
     /// Always `code`.

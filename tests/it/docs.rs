@@ -162,6 +162,8 @@ fn the_commands_exist() {
         &["clients", "remove", "--help"],
         &["clients", "approve", "--help"],
         &["clients", "refuse", "--help"],
+        &["sessions", "list", "--help"],
+        &["sessions", "revoke", "--help"],
         &["secret", "--help"],
         &["schema"],
     ] {

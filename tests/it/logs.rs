@@ -281,6 +281,17 @@ async fn sec_163_strangers_cannot_write_lines_or_terminal_sequences() {
     }
 }
 
+/// SEC-163: who asks for a long path fills no log with it.
+#[tokio::test]
+async fn sec_163_a_long_path_is_cut() {
+    let log = Capture::begin(LogStyle::Json);
+    let broker = TestBroker::start().await;
+    broker.browser().get(&broker.url(&format!("/{}", "x".repeat(5000)))).await;
+    let log = log.text();
+    let line: serde_json::Value = serde_json::from_str(line_of(&log, "/xxx")).expect("JSON");
+    assert_eq!(line["path"], format!("/{}", "x".repeat(1023)));
+}
+
 async fn send_forgeries(broker: &TestBroker) {
     let named = json!({ "client_name": FORGED, "redirect_uris": [REDIRECT], "scope": FORGED });
     let client = TestClient::register_with(broker, named).await;

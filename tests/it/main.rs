@@ -44,6 +44,7 @@ mod metadata;
 mod pages;
 mod policy;
 mod redis_faults;
+mod registered_keys;
 mod registration;
 mod registration_limits;
 mod registration_management;

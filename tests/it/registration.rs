@@ -1,9 +1,10 @@
 //! Dynamic registration: what is answered, and what is refused. Real clients' requests are in `replay`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::broker::{Setup, TestBroker};
-use crate::harness::client::{TestClient, register};
+use crate::harness::client::{REDIRECT, TestClient, register};
+use crate::harness::document_host::{DocumentHost, HOST};
 
 /// SEC-108 (RFC 7591 section 3.2.1): 201, kept by nobody, and what holds rather than what was asked for.
 #[tokio::test]
@@ -40,7 +41,7 @@ async fn int_34_unknown_scopes_are_dropped() {
 async fn int_31_confidential_clients_get_a_secret() {
     let broker = TestBroker::start().await;
     for method in ["client_secret_basic", "client_secret_post"] {
-        let sent = json!({ "redirect_uris": [crate::harness::client::REDIRECT], "token_endpoint_auth_method": method });
+        let sent = json!({ "redirect_uris": [REDIRECT], "token_endpoint_auth_method": method });
         let answer = register(&broker, &sent).await.json();
         assert_eq!(answer["token_endpoint_auth_method"], method);
         assert_eq!(answer["client_secret_expires_at"], 0);
@@ -52,7 +53,7 @@ async fn int_31_confidential_clients_get_a_secret() {
             let client = TestClient {
                 id: answer["client_id"].as_str().expect("an id").to_owned(),
                 secret: Some(secret.to_owned()),
-                redirect: crate::harness::client::REDIRECT.to_owned(),
+                redirect: REDIRECT.to_owned(),
             };
             let tokens = client.tokens(&broker).await;
             assert_eq!(client.refresh(&broker, &tokens.refresh).await.status, 200);
@@ -127,14 +128,59 @@ async fn sec_109_to_113_what_cannot_be_registered() {
     assert_eq!(register(&broker, &large).await.status, 413);
 }
 
-/// SEC-112: nothing that a client names is fetched.
+/// SEC-112: nothing that a client names is fetched, though it could be: the same host's documents are.
 #[tokio::test]
 async fn sec_112_nothing_is_fetched() {
+    let host = DocumentHost::start().await;
+    let documents = Some(host.fetcher(&[HOST]));
+    let broker = TestBroker::with(Setup { documents, ..Setup::default() }).await;
+    let named = [
+        "logo_uri",
+        "client_uri",
+        "policy_uri",
+        "tos_uri",
+        "jwks_uri",
+        "sector_identifier_uri",
+        "initiate_login_uri",
+    ];
+    for method in ["none", "client_secret_basic", "private_key_jwt"] {
+        let mut sent =
+            json!({ "redirect_uris": [host.url("/callback")], "token_endpoint_auth_method": method });
+        for name in named {
+            sent[name] = json!(host.url(&format!("/{name}")));
+        }
+        let page = register(&broker, &sent).await;
+        assert_eq!(page.status, 201, "{}", page.body);
+    }
+    assert!(host.lookup.asked().is_empty() && host.requests().is_empty());
+    let url = host.publishes("/client.json", &json!({}));
+    let client = TestClient { id: url, secret: None, redirect: REDIRECT.into() };
+    assert_eq!(broker.browser().get(&client.authorize_url(&broker)).await.status, 200);
+    assert_eq!((host.lookup.asked().len(), host.requests().len()), (1, 1), "the host can be asked");
+}
+
+/// SEC-111 and RFC 7591 section 3.1.1: a software statement is nobody's word here, whatever it says.
+#[tokio::test]
+async fn sec_111_a_software_statement_changes_nothing() {
     let broker = TestBroker::start().await;
-    let url = |path: &str| format!("{}{path}", broker.provider.issuer());
-    let sent = json!({ "redirect_uris": ["https://a.example/"], "logo_uri": url("/.well-known/openid-configuration"),
-        "jwks_uri": url("/jwks"), "policy_uri": url("/.well-known/openid-configuration") });
-    assert_eq!(register(&broker, &sent).await.status, 201);
-    let fetches = broker.provider.fetches();
-    assert_eq!((fetches.discovery, fetches.jwks), (0, 0));
+    for statement in
+        [json!("eyJhbGciOiJub25lIn0.eyJjbGllbnRfbmFtZSI6IkJhbmsifQ."), json!(""), Value::Null, json!(1)]
+    {
+        let sent =
+            json!({ "client_name": "App", "redirect_uris": [REDIRECT], "software_statement": statement });
+        let page = register(&broker, &sent).await;
+        assert_eq!(page.status, 201, "{}", page.body);
+        assert_eq!(page.json()["client_name"], "App");
+        assert_eq!(page.json().get("software_statement"), None);
+    }
+}
+
+/// SEC-114: an identifier is neither a URL, so nobody registers over a document, nor a person's.
+#[tokio::test]
+async fn sec_114_identifiers_are_of_their_own_kind() {
+    let broker = TestBroker::start().await;
+    let client = TestClient::register(&broker).await;
+    let tokens = client.tokens(&broker).await;
+    assert!(client.id.starts_with("glc_") && !client.id.contains(':'));
+    assert!(tokens.claims()["sub"].as_str().unwrap().starts_with("p_"));
 }

@@ -83,7 +83,7 @@ impl Checker<'_> {
     /// Addresses and networks.
     pub(super) fn proxies(&mut self, parent: &Place, raw: Option<&Texts>) -> Checked<Vec<IpNet>> {
         self.distinct(parent, "trusted_proxies", raw, |checker, value| {
-            let instead = "write an address such as 127.0.0.1, or a network such as 10.0.0.0/8";
+            let instead = "write an address such as 127.0.0.1, or a network such as 10.20.0.0/28";
             let one = value.text.parse().map(|address: IpAddr| IpNet::from(address.to_canonical()));
             let Ok(network) = one.or_else(|_| value.text.parse::<IpNet>()) else {
                 let problem = format!("{} is neither an address nor a network", value.quoted());

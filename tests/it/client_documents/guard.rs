@@ -179,7 +179,8 @@ async fn sec_119_a_document_for_another_url_is_refused() {
     }
 }
 
-/// SEC-127, SEC-129, SEC-112: nothing but the document is fetched, and nothing of ours goes along.
+/// SEC-127, SEC-129, SEC-112: nothing but the document is fetched, by us or by the person's browser, and
+/// nothing of ours goes along.
 #[tokio::test]
 async fn sec_129_nothing_of_ours_goes_along() {
     let host = DocumentHost::start().await;
@@ -187,6 +188,15 @@ async fn sec_129_nothing_of_ours_goes_along() {
     let [logo, policy, keys] = ["/logo.png", "/policy", "/jwks.json"].map(|path| host.url(path));
     let more = json!({"logo_uri": logo, "policy_uri": policy, "tos_uri": policy, "client_uri": policy, "jwks_uri": keys});
     let url = host.publishes("/client.json", &more);
+    let page = shown(&broker, &url).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let body = page.body.to_ascii_lowercase();
+    for outside in ["<image", "<iframe", "srcset", "url(", "/logo.png", "/policy"] {
+        assert!(!body.contains(outside), "{outside}: {body}");
+    }
+    for source in body.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(source.starts_with("/assets/"), "not ours: {source}");
+    }
     client(&url).tokens(&broker).await;
     let requests = host.requests();
     assert_eq!(requests.len(), 1, "{requests:?}");

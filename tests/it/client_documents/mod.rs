@@ -76,14 +76,6 @@ async fn the_metadata_says_whether_documents_are_taken() {
     assert!(host.requests().is_empty() && host.lookup.asked().is_empty());
 }
 
-/// SEC-114: no identifier that is handed out means to be a URL, so nobody can register over a document.
-#[tokio::test]
-async fn sec_114_a_registered_id_is_no_url() {
-    let host = DocumentHost::start().await;
-    let broker = broker_for(&host, "").await;
-    assert!(!TestClient::register(&broker).await.id.contains(':'));
-}
-
 /// SEC-128: hosts are let in and kept out by whole labels, before anything is asked of anybody.
 #[tokio::test]
 async fn sec_128_hosts_by_whole_label() {

@@ -3,59 +3,16 @@
 use std::time::Duration;
 
 use gatelodge::store::faulty::Operation;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::harness::broker::TestBroker;
 use crate::harness::browser::Page;
-use crate::harness::client::{TestClient, Tokens};
+use crate::harness::client::TestClient;
 use crate::harness::document_host::{Answer, DocumentHost};
 use crate::harness::keys::{TestKey, hs256, object, patched, unsigned};
+use crate::harness::signer::{ASSERTION_TYPE as TYPE, Signer};
 
 use super::{broker_for, client};
-
-const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-
-/// A client with a key.
-struct Signer {
-    app: TestClient,
-    key: TestKey,
-    number: std::cell::Cell<u32>,
-}
-
-impl Signer {
-    fn new(url: &str, key: &TestKey) -> Self {
-        Self { app: client(url), key: key.clone(), number: std::cell::Cell::new(0) }
-    }
-
-    /// The claims of an honest assertion, changed; each has a `jti` of its own.
-    fn claims(&self, broker: &TestBroker, change: Value) -> Map<String, Value> {
-        self.number.set(self.number.get() + 1);
-        let now = gatelodge::clock::Clock::now(broker.clock.as_ref()).as_unix();
-        let honest = json!({
-            "iss": self.app.id, "sub": self.app.id, "aud": broker.issuer, "iat": now, "exp": now + 60,
-            "jti": format!("jti-{}", self.number.get()),
-        });
-        patched(object(honest), &object(change))
-    }
-
-    fn assertion(&self, broker: &TestBroker, change: Value) -> String {
-        self.key.sign(&self.key.header("JWT"), &self.claims(broker, change))
-    }
-
-    /// Refreshes with this assertion.
-    async fn refresh(&self, broker: &TestBroker, token: &str, assertion: &str) -> Page {
-        let proof = [("client_assertion_type", TYPE), ("client_assertion", assertion)];
-        self.app.refresh_with(broker, token, &proof).await
-    }
-
-    /// The first tokens.
-    async fn tokens(&self, broker: &TestBroker) -> Tokens {
-        let code = self.app.code(broker).await;
-        let assertion = self.assertion(broker, json!({}));
-        let proof = [("client_assertion_type", TYPE), ("client_assertion", assertion.as_str())];
-        Tokens::of(&self.app.redeem_with(broker, &code, &proof).await)
-    }
-}
 
 /// A host, a broker, and a client whose keys stand in its document.
 async fn signing(more: Value) -> (DocumentHost, TestBroker, Signer) {
@@ -66,7 +23,7 @@ async fn signing(more: Value) -> (DocumentHost, TestBroker, Signer) {
         object(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key.jwk()]}}));
     members.extend(object(more));
     let url = host.publishes("/client.json", &Value::Object(members));
-    let signer = Signer::new(&url, &key);
+    let signer = Signer::new(client(&url), &key);
     (host, broker, signer)
 }
 
@@ -273,12 +230,12 @@ async fn sec_068_keys_by_reference() {
     host.answers("/jwks.json", jwks(&[&key]));
     let more = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": host.url("/jwks.json")});
     let url = host.publishes("/client.json", &more);
-    let signer = Signer::new(&url, &key);
+    let signer = Signer::new(client(&url), &key);
     let tokens = signer.tokens(&broker).await;
     let fetches = || host.requests().iter().filter(|head| head.starts_with("GET /jwks.json")).count();
     assert_eq!(fetches(), 1);
     // A new key is found, but not by asking at every request.
-    let next = Signer::new(&url, &TestKey::es256("second"));
+    let next = Signer::new(client(&url), &TestKey::es256("second"));
     let stranger = next.assertion(&broker, json!({}));
     assert_invalid_client(&next.refresh(&broker, &tokens.refresh, &stranger).await, "not published");
     assert_eq!(fetches(), 1);
@@ -297,7 +254,7 @@ async fn sec_068_keys_by_reference() {
     // Keys that were never had are no verdict either.
     let unseen = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": host.url("/none.json")});
     host.answers("/none.json", Answer::status("500 Oops"));
-    let other = Signer::new(&host.publishes("/other.json", &unseen), &key);
+    let other = Signer::new(client(&host.publishes("/other.json", &unseen)), &key);
     let assertion = other.assertion(&broker, json!({}));
     assert_eq!(other.refresh(&broker, &tokens.refresh, &assertion).await.status, 503);
 }
@@ -321,16 +278,16 @@ async fn sec_122_no_document_makes_us_fetch_keys_from_a_private_host_that_is_not
     let fetches = || host.requests().iter().filter(|head| head.starts_with("GET /jwks.json")).count();
     let signs = |keys: &str| json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys});
 
-    let foreign = Signer::new(&host.publishes("/client.json", &signs(&inner_keys)), &key);
+    let foreign = Signer::new(client(&host.publishes("/client.json", &signs(&inner_keys))), &key);
     let assertion = foreign.assertion(&broker, json!({}));
     let page = foreign.refresh(&broker, "nothing", &assertion).await;
     assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{}", page.body);
     assert_eq!(fetches(), 0, "nobody is called");
 
-    let same_host = Signer::new(&host.publishes("/own.json", &signs(&host.url("/jwks.json"))), &key);
+    let same_host = Signer::new(client(&host.publishes("/own.json", &signs(&host.url("/jwks.json")))), &key);
     same_host.tokens(&broker).await;
     assert_eq!(fetches(), 1);
-    Signer::new("own", &key).tokens(&broker).await;
+    Signer::new(client("own"), &key).tokens(&broker).await;
     assert_eq!(fetches(), 2, "the operator named it");
 }
 
@@ -340,7 +297,7 @@ async fn sec_128_keys_that_cannot_be_had_are_not_asked_for_again_at_once() {
     let host = DocumentHost::start().await;
     let broker = broker_for(&host, "").await;
     let more = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": host.url("/none.json")});
-    let signer = Signer::new(&host.publishes("/client.json", &more), &TestKey::es256("key"));
+    let signer = Signer::new(client(&host.publishes("/client.json", &more)), &TestKey::es256("key"));
     let fetches = || host.requests().iter().filter(|head| head.starts_with("GET /none.json")).count();
     for _ in 0..10 {
         let assertion = signer.assertion(&broker, json!({}));

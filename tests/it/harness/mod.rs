@@ -10,6 +10,7 @@
 //! - [`front`]: one public origin in front of several replicas.
 //! - [`github`]: a server that is shaped like GitHub.
 //! - [`keys`]: signing keys that sign whatever they are told to.
+//! - [`memory`]: how much of it this process has.
 //! - [`program`]: the program itself, as a process.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
 //! - [`recorder`]: everything that a broker was asked and answered.
@@ -19,6 +20,7 @@
 //!   sentinels, as a cluster.
 //! - [`reverse_proxy`]: a real nginx or Caddy.
 //! - [`sample`]: records to put into a store.
+//! - [`signer`]: a client that signs.
 //! - [`small_disk`]: a disk of a few megabytes, to be filled.
 //! - [`temp_dir`]: folders that vanish.
 
@@ -35,6 +37,7 @@ pub(crate) mod fleet;
 pub(crate) mod front;
 pub(crate) mod github;
 pub(crate) mod keys;
+pub(crate) mod memory;
 pub(crate) mod program;
 pub(crate) mod provider;
 pub(crate) mod recorder;
@@ -44,5 +47,6 @@ pub(crate) mod redis_server;
 pub(crate) mod redis_tls;
 pub(crate) mod reverse_proxy;
 pub(crate) mod sample;
+pub(crate) mod signer;
 pub(crate) mod small_disk;
 pub(crate) mod temp_dir;

@@ -42,7 +42,7 @@ conversations! {
     int_40_int_46_chatgpt_document: "chatgpt-document",
     /// INT-12, INT-32.
     int_12_int_32_claude_ai: "claude-ai",
-    /// INT-13, INT-14, INT-41, INT-67.
+    /// INT-13, INT-14, INT-41.
     int_13_int_14_claude_ai_document: "claude-ai-document",
     /// INT-32, INT-33, INT-59, INT-66.
     int_32_int_33_claude_code: "claude-code",

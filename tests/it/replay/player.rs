@@ -68,7 +68,14 @@ impl Player {
         let mut values = conversation.values.clone();
         let verifier = values.get("verifier").expect("every conversation has a verifier");
         let challenge = S256Challenge::of_verifier(verifier).as_str().to_owned();
-        let known = [("issuer", broker.issuer.clone()), ("mcp", mcp), ("mcp_origin", origin)];
+        // The same server, as clients write it that do not keep the spelling (INT-55).
+        let shouted = format!("{}/mcp/", origin.replacen("http", "HTTP", 1));
+        let known = [
+            ("issuer", broker.issuer.clone()),
+            ("mcp", mcp),
+            ("mcp_origin", origin),
+            ("mcp_shouted", shouted),
+        ];
         values.insert("challenge".into(), challenge);
         values.extend(known.map(|(name, value)| (name.to_owned(), value)));
         let key = TestKey::rs256("of-the-client");
