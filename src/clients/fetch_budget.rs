@@ -143,3 +143,52 @@ impl KeyBudget {
 fn within<K: std::hash::Hash + Eq + Clone>(rate: &RateLimit<K>, key: &K, limit: Limit) -> Result<(), Limit> {
     if rate.allows(key) { Ok(()) } else { Err(limit) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    #[derive(Debug)]
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_unix(1_700_000_000)
+        }
+    }
+
+    /// What the clients of one host use up at the keys' host, those of another still have.
+    #[test]
+    fn sec_128_turns_of_keys_are_by_the_clients_host() {
+        let budget = KeyBudget::new(&(Arc::new(Still) as Arc<dyn Clock>));
+        let taken = (0..30).filter(|_| budget.take_turn("mine.example", "keys.example").is_ok()).count();
+        assert_eq!(taken, 20);
+        assert_eq!(budget.take_turn("mine.example", "keys.example"), Err(Limit::KeysForClients));
+        assert_eq!(budget.take_turn("yours.example", "keys.example"), Ok(()));
+        assert_eq!(budget.take_turn("mine.example", "other.example"), Ok(()));
+        let many =
+            (0..300).filter(|host| budget.take_turn(&format!("{host}.example"), "keys.example").is_ok());
+        assert_eq!(many.count(), 120 - 21);
+        assert_eq!(budget.take_turn("last.example", "keys.example"), Err(Limit::KeysHost));
+    }
+
+    /// What one address uses up at a host, the others still have.
+    #[test]
+    fn sec_128_turns_of_documents_are_by_address_and_host() {
+        let per_address = NonZeroU32::new(7).unwrap();
+        let budget = DocumentBudget::new(per_address, &(Arc::new(Still) as Arc<dyn Clock>));
+        let from = |last: u8| Some(IpAddr::from([192, 0, 2, last]));
+        for _ in 0..5 {
+            assert_eq!(budget.take_turn(from(1), "app.example"), Ok(()));
+        }
+        assert_eq!(budget.take_turn(from(1), "app.example"), Err(Limit::AddressAndHost));
+        assert_eq!(budget.take_turn(from(2), "app.example"), Ok(()));
+        assert_eq!(budget.take_turn(from(1), "a.example"), Ok(()));
+        assert_eq!(budget.take_turn(from(1), "b.example"), Ok(()));
+        assert_eq!(budget.take_turn(from(1), "c.example"), Err(Limit::Address));
+        let all = (0..200).filter(|_| budget.take_turn(None, "app.example").is_ok()).count();
+        assert_eq!(all, 120 - 6);
+        assert_eq!(budget.take_turn(from(3), "app.example"), Err(Limit::Host));
+    }
+}

@@ -167,7 +167,7 @@ async fn sec_128_strangers_keys_do_not_count_for_the_operator_s_clients() {
     let key = TestKey::es256("key");
     host.answers("/own-keys.json", jwks(&[&key]));
     host.answers("/good-keys.json", jwks(&[&key]));
-    let good = Signer::new(&host.publishes("/good.json", &keys_at(&host, "/good-keys.json")), &key);
+    let mut good = Signer::new(&host.publishes("/good.json", &keys_at(&host, "/good-keys.json")), &key);
     let tokens = good.tokens(&broker).await;
     broker.clock.advance(Duration::from_secs(3500));
     for number in 0..30 {
@@ -179,9 +179,9 @@ async fn sec_128_strangers_keys_do_not_count_for_the_operator_s_clients() {
     assert_eq!(fetches(&host, "/none-"), 20);
     Signer::new("own", &key).tokens(&broker).await;
     assert_eq!(fetches(&host, "/own-keys.json"), 1);
-    let again = Signer::new(&good.app.id, &TestKey::es256("rotated"));
-    host.answers("/good-keys.json", jwks(&[&again.key]));
-    let (status, error) = signed(&again, &broker, &tokens.refresh).await;
+    good.key = TestKey::es256("rotated");
+    host.answers("/good-keys.json", jwks(&[&good.key]));
+    let (status, error) = signed(&good, &broker, &tokens.refresh).await;
     assert_eq!((status, fetches(&host, "/good-keys.json")), (200, 2), "{error}");
 }
 

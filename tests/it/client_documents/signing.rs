@@ -17,7 +17,7 @@ const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A client with a key.
 pub(super) struct Signer {
-    pub(super) app: TestClient,
+    app: TestClient,
     pub(super) key: TestKey,
     number: std::cell::Cell<u32>,
 }
