@@ -51,11 +51,11 @@ pub(super) fn registration_rules(config: &Config) -> RegistrationRules {
 }
 
 /// Every client.
-pub(super) fn directory(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Clients {
+pub(super) fn directory(config: &Config, state: &State, clock: &Arc<dyn Clock>) -> Clients {
     let configured = config.clients.iter().map(configured);
     let ClientPolicyConfig { allow, require_approval } = config.client_policy.clone();
     let policy = ClientPolicy { allow, require_approval };
-    Clients::new(configured.collect(), documents(config, state, &clock), policy, Arc::clone(&state.store))
+    Clients::new(configured.collect(), documents(config, state, clock), policy, Arc::clone(&state.store))
 }
 
 /// What they prove themselves to.

@@ -229,8 +229,9 @@ async fn serve(
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
             let head = format!("{head}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
             stream.write_all(head.as_bytes()).await.ok()?;
+            let mut beat = tokio::time::interval(pause);
             for byte in body {
-                tokio::time::sleep(pause).await;
+                beat.tick().await;
                 stream.write_all(&[byte]).await.ok()?;
                 stream.flush().await.ok()?;
             }
