@@ -4,7 +4,8 @@
 //! everything else is handed a [`Clock`], so a test moves time by hand.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,10 @@ impl fmt::Display for Timestamp {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present.
     fn now(&self) -> Timestamp;
+
+    /// How long it is since some moment in the past. Unlike the present it never moves back, whatever
+    /// somebody sets the clock to (REL-14).
+    fn elapsed(&self) -> Duration;
 }
 
 /// The machine's wall clock.
@@ -78,6 +83,12 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Timestamp(elapsed.map_or(0, |d| d.as_secs()))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
+    fn elapsed(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ impl GovernorClock for OurClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        Duration::from_secs(self.0.now().as_unix()).into()
+        self.0.elapsed().into()
     }
 }
 
@@ -33,18 +33,22 @@ pub struct RateLimit<K: Hash + Eq + Clone> {
 }
 
 impl<K: Hash + Eq + Clone> RateLimit<K> {
-    /// So many in a minute.
+    /// So many at once, and as many more in each minute.
     #[must_use]
     pub fn per_minute(most: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        Self::within(Duration::from_secs(60), most, clock)
+        Self::of(Quota::per_minute(most), clock)
     }
 
-    /// So many in any `period`, and as many more in the next.
+    /// Never more than so many in any `period`: half of them at once, the others spread over it.
     #[must_use]
     pub fn within(period: Duration, most: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
+        let half = NonZeroU32::new(most.get().div_ceil(2)).unwrap_or(most);
         // None only if a share of the period is nothing: then as many as there can be.
-        let share = (period / most.get()).max(Duration::from_nanos(1));
-        let quota = Quota::with_period(share).unwrap_or(Quota::per_second(most)).allow_burst(most);
+        let share = (period / half.get()).max(Duration::from_nanos(1));
+        Self::of(Quota::with_period(share).unwrap_or(Quota::per_second(half)).allow_burst(half), clock)
+    }
+
+    fn of(quota: Quota, clock: Arc<dyn Clock>) -> Self {
         Self { limiter: RateLimiter::new(quota, DashMapStateStore::default(), OurClock(clock)) }
     }
 
@@ -77,9 +81,30 @@ impl<K: Hash + Eq + Clone> fmt::Debug for RateLimit<K> {
 /// What counts as one address: who has one of IPv6 has its whole /64.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
+    of_width(address, 64)
+}
+
+/// What one subscriber has at most: of IPv6 a /48.
+#[must_use]
+pub fn site(address: IpAddr) -> IpAddr {
+    of_width(address, 48)
+}
+
+fn of_width(address: IpAddr, width: u32) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        IpAddr::V6(address) => match behind_nat64(address) {
+            Some(address) => IpAddr::V4(address),
+            None => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - width)))),
+        },
         canonical @ IpAddr::V4(_) => canonical,
+    }
+}
+
+/// The address of IPv4 that a translator writes as one of IPv6 (RFC 6052 section 2.1).
+fn behind_nat64(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => address.octets().last_chunk().copied().map(<[u8; 4]>::into),
+        _ => None,
     }
 }
 
@@ -95,5 +120,8 @@ mod tests {
         assert_eq!(one("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(one("2001:db8:1:2::"), one("2001:db8:1:2:ffff::1"));
         assert_ne!(one("2001:db8:1:2::"), one("2001:db8:1:3::"));
+        assert_eq!(one("64:ff9b::192.0.2.7"), "192.0.2.7");
+        assert_eq!(site("2001:db8:1:2::1".parse().unwrap()), site("2001:db8:1:3::".parse().unwrap()));
+        assert_ne!(site("2001:db8:1::".parse().unwrap()), site("2001:db8:2::".parse().unwrap()));
     }
 }

@@ -146,6 +146,8 @@ fn within<K: std::hash::Hash + Eq + Clone>(rate: &RateLimit<K>, key: &K, limit: 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::clock::Timestamp;
 
@@ -155,6 +157,10 @@ mod tests {
     impl Clock for Still {
         fn now(&self) -> Timestamp {
             Timestamp::from_unix(1_700_000_000)
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
         }
     }
 

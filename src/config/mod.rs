@@ -24,6 +24,7 @@ mod raw_access;
 mod raw_clients;
 mod schema;
 mod settings;
+mod settings_clients;
 mod shape;
 mod text;
 
@@ -33,10 +34,12 @@ use raw::RawConfig;
 pub use schema::schema;
 
 pub use settings::{
-    AccessConfig, BrowserSessionConfig, ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig,
-    Config, LONGEST_GRANT, LogConfig, LogFormat, PinnedDocument, Preset, RecheckConfig, RedisAccount,
-    RedisConfig, RedisServers, RedisTls, RegistrationConfig, ResourceConfig, SecretSource, SignInConfig,
+    AccessConfig, BrowserSessionConfig, Config, LONGEST_GRANT, LogConfig, LogFormat, Preset, RecheckConfig,
+    RedisAccount, RedisConfig, RedisServers, RedisTls, ResourceConfig, SecretSource, SignInConfig,
     SigningAlgorithm, SigningConfig, StoreConfig, TokenConfig, UpstreamConfig,
+};
+pub use settings_clients::{
+    ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig, PinnedDocument, RegistrationConfig,
 };
 
 /// Reads and checks a configuration file.

@@ -4,14 +4,14 @@
 //! `shape` refuses every key that the schema does not have. Every field may be absent here, also
 //! those that the schema requires: `check` says better what is missing. (`serde(default)` stands
 //! where schemars does not see for itself that a field may be absent.) `access` is in
-//! `raw_access`, `clients` in `raw_clients`.
+//! `raw_access`, what is about clients in `raw_clients`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::defaults;
 use super::raw_access::RawAccess;
-use super::raw_clients::RawClients;
+use super::raw_clients::{RawClientDocuments, RawClients, RawRegistration};
 use super::settings::{Preset, SigningAlgorithm};
 use super::text::{Located, Pairs, Text, TextOr, Texts};
 
@@ -273,40 +273,6 @@ pub(super) struct RawSigning {
     pub(super) key_file: Option<Texts>,
 }
 
-/// How clients register themselves.
-#[derive(Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct RawRegistration {
-    /// May clients register themselves?
-    #[serde(default)]
-    #[schemars(schema_with = "flag", extend("default" = true))]
-    pub(super) open: Option<Text>,
-    /// What whoever registers has to bring as a bearer token, 32 characters or more; left out:
-    /// nothing.
-    pub(super) initial_access_token: Option<Text>,
-    /// A file that holds `initial_access_token`.
-    pub(super) initial_access_token_file: Option<Text>,
-    /// Where the answers of such clients may go; left out: anywhere. Whole URIs; hosts (`claude.ai`,
-    /// `*.example.com`), which mean https; `http://localhost` and `http://127.0.0.1`, any port and path;
-    /// schemes of applications (`cursor:`).
-    pub(super) allowed_redirect_uris: Option<Texts>,
-    /// How many registrations from one address in a minute; 1 to 1000000. Of IPv6 a /64 is one.
-    #[serde(default)]
-    #[schemars(schema_with = "count", extend("default" = 60))]
-    pub(super) per_address: Option<Text>,
-    /// How many registrations that nobody uses are kept: beyond, the oldest of these make room; 1 to
-    /// 1000000.
-    #[serde(default)]
-    #[schemars(schema_with = "count", extend("default" = 10000))]
-    pub(super) most_unused: Option<Text>,
-    /// How long a registration that nobody uses is kept; 1h to 365d.
-    #[serde(default)]
-    #[schemars(schema_with = "duration", extend("default" = defaults::UNUSED_LIFETIME))]
-    pub(super) unused_lifetime: Option<Text>,
-    /// Redirect hosts whose clients get a secret when they name no authentication method.
-    pub(super) secret_hosts: Option<Texts>,
-}
-
 /// How many sign-ins may be begun: each takes room in the store until it is over.
 #[derive(Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -319,41 +285,6 @@ pub(super) struct RawSignIns {
     #[serde(default)]
     #[schemars(schema_with = "count", extend("default" = 20000))]
     pub(super) most_pending: Option<Text>,
-}
-
-/// Clients whose identifier is the URL of their metadata (Client ID Metadata Documents).
-#[derive(Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct RawClientDocuments {
-    /// May clients name themselves by URL?
-    #[serde(default)]
-    #[schemars(schema_with = "flag", extend("default" = true))]
-    pub(super) enabled: Option<Text>,
-    /// Only clients of these hosts and the hosts below them; left out: of any.
-    pub(super) allowed_hosts: Option<Texts>,
-    /// No clients of these hosts and the hosts below them.
-    pub(super) denied_hosts: Option<Texts>,
-    /// Hosts, exactly, whose names may lead to addresses of a private network.
-    pub(super) private_hosts: Option<Texts>,
-    /// How many unknown documents are fetched for one address in a minute; 1 to 1000000. Of IPv6 a /64 is one.
-    #[serde(default)]
-    #[schemars(schema_with = "count", extend("default" = 60))]
-    pub(super) per_address: Option<Text>,
-    /// Documents that are not fetched, for hosts that cannot be reached.
-    pub(super) pinned: Option<Vec<Located<RawPinnedDocument>>>,
-}
-
-/// A client's metadata document that is not fetched: `document` or `file`.
-#[derive(Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(super) struct RawPinnedDocument {
-    /// The client's URL.
-    #[schemars(required)]
-    pub(super) client_id: Option<Text>,
-    /// The document, as JSON in a text.
-    pub(super) document: Option<Text>,
-    /// A file that holds the document.
-    pub(super) file: Option<Text>,
 }
 
 /// What is logged, and how.
@@ -404,7 +335,7 @@ fn rotation(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "anyOf": written })
 }
 
-fn count(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn count(_: &mut SchemaGenerator) -> Schema {
     let written = [json_schema!({ "type": "integer", "minimum": 1 }), json_schema!({ "pattern": VARIABLE })];
     json_schema!({ "type": ["integer", "string"], "anyOf": written })
 }

@@ -32,6 +32,10 @@ pub(super) async fn authorize(
     headers: HeaderMap,
     QueryParams(params): QueryParams,
 ) -> Response {
+    if !host::is_for_a_window(&headers) {
+        let text = "this address is for a window of its own, and not for a part of another page".to_owned();
+        return answer::problem(&broker, &PageError::BadRequest(text), &request);
+    }
     let [form, session] = visitor(&broker, &headers);
     let visitor = Visitor { address, form: form.as_deref(), session: session.as_deref() };
     match broker.login.begin(&params, visitor).await {

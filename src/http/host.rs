@@ -19,7 +19,12 @@ pub(super) fn may_ask(broker: &Broker, request: &Request) -> bool {
     named(request).is_some_and(|host| is_ours(broker, host) || is_guarded(broker, host, path))
         || FOR_ANYBODY.contains(&path)
         // Proxies ask by address; who they are is looked at there.
-        || (broker.guard.is_some() && path == VERIFY)
+        || (broker.guard.is_some() && is_question(path))
+}
+
+/// Does a proxy ask about somebody else's request?
+fn is_question(path: &str) -> bool {
+    path.strip_prefix(VERIFY).is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }
 
 /// The host that a request names.
@@ -37,6 +42,12 @@ fn is_guarded(broker: &Broker, host: &str, path: &str) -> bool {
 fn is_ours(broker: &Broker, host: &str) -> bool {
     let same = |own: &str| host.eq_ignore_ascii_case(own);
     same(broker.issuer.authority()) || broker.allowed_hosts.iter().any(|own| same(own))
+}
+
+/// Does a browser want to show the answer in a window? A page elsewhere that draws its pictures from here
+/// would spend its visitors' turns. Programs do not say.
+pub(super) fn is_for_a_window(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-dest").is_none_or(|purpose| purpose == "document")
 }
 
 /// Was this form sent by a page of ours, as far as the browser tells? Our pages send no referrer,

@@ -65,6 +65,7 @@ fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
     // What is not configured is not there (SEC-137).
     if broker.guard.is_some() {
         routes = routes.route(VERIFY, any(verify::verify));
+        routes = routes.route(&format!("{VERIFY}/{{*target}}"), any(verify::verify));
     }
     if !broker.introspection.servers.is_empty() {
         routes = routes.route("/oauth/introspect", post(introspect::introspect));

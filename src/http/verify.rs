@@ -1,8 +1,9 @@
 //! Forward-auth: a reverse proxy asks about each request, and passes it on or hands our answer out (nginx
 //! `auth_request`, Traefik `ForwardAuth`, Caddy `forward_auth`).
 //!
-//! The proxy says in four headers what was asked of it. Anybody can write these: they are believed of the
-//! peers in `trusted_proxies` only (SEC-151), and only once each (SEC-152). Every answer sets or blanks
+//! The proxy says in three headers what was asked of it, or, as Envoy does (`ext_authz`), asks below
+//! `/verify` with the client's own `Host`. Anybody can do that: they are believed of the peers in
+//! `trusted_proxies` only (SEC-151), and only if there is one target (SEC-152). Every answer sets or blanks
 //! every header that names a person, so that none of the client's own comes through (SEC-154).
 
 use std::sync::Arc;
@@ -11,7 +12,9 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::uri::PathAndQuery;
 use serde_json::json;
 
 use crate::access::{Challenge, Decision, Target, presented};
@@ -19,10 +22,11 @@ use crate::broker::Broker;
 use crate::clients::FindClientError;
 use crate::tokens::VerifiedAccess;
 
+use super::router::VERIFY;
 use super::{address, answer};
 
 const PROTO: &str = "x-forwarded-proto";
-const HOST: &str = "x-forwarded-host";
+const FORWARDED_HOST: &str = "x-forwarded-host";
 const URI: &str = "x-forwarded-uri";
 
 /// Other names for the same: whoever sends one wants something else to be read than is decided about.
@@ -48,7 +52,7 @@ pub(super) async fn verify(State(broker): State<Arc<Broker>>, request: Request) 
         let text = "only proxies in trusted_proxies may ask here";
         return refuse(StatusCode::BAD_REQUEST, text);
     }
-    let target = match target(&parts.headers) {
+    let target = match target(&parts) {
         Ok(target) => target,
         Err(text) => return refuse(StatusCode::BAD_REQUEST, text),
     };
@@ -72,22 +76,31 @@ pub(super) async fn verify(State(broker): State<Arc<Broker>>, request: Request) 
 }
 
 /// What the proxy was asked for, said once and in one way.
-fn target(headers: &HeaderMap) -> Result<Target<'_>, &'static str> {
+fn target(parts: &Parts) -> Result<Target<'_>, &'static str> {
+    let headers = &parts.headers;
     if headers.keys().any(|name| ALIASES.contains(&name.as_str()) || name.as_str().contains("forwarded_")) {
         return Err("the request names its target in several ways");
     }
-    let one = |name| {
+    let one = |name: &str| {
         let mut all = headers.get_all(name).iter();
         let first = all.next().and_then(|value| value.to_str().ok());
-        // A list is what two proxies make of it.
-        first.filter(|text| all.next().is_none() && !text.contains([',', ' ']))
+        // A list is what two proxies make of it; a URL may hold a comma.
+        let is_list = |text: &str| text.contains(' ') || (name != URI && text.contains(','));
+        first.filter(|text| all.next().is_none() && !is_list(text))
     };
     let missing = "the proxy must send X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Uri, once each";
-    Ok(Target {
-        scheme: one(PROTO).ok_or(missing)?,
-        authority: one(HOST).ok_or(missing)?,
-        path_and_query: one(URI).ok_or(missing)?,
-    })
+    let scheme = one(PROTO).ok_or(missing)?;
+    let whole = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    match whole.strip_prefix(VERIFY).filter(|below| below.starts_with('/')) {
+        None => {
+            let (authority, path_and_query) = (one(FORWARDED_HOST).ok_or(missing)?, one(URI).ok_or(missing)?);
+            Ok(Target { scheme, authority, path_and_query })
+        }
+        Some(_) if headers.contains_key(URI) => Err("the request names its target in several ways"),
+        Some(path_and_query) => {
+            Ok(Target { scheme, authority: one(HOST.as_str()).ok_or("there is no Host")?, path_and_query })
+        }
+    }
 }
 
 fn allowed(access: &VerifiedAccess) -> Response {

@@ -2,7 +2,6 @@
 //! the client: it is answered at once only by somebody who is signed in here and has approved the same
 //! before.
 
-use crate::clock::Timestamp;
 use crate::domain::{
     AuditEvent, AuditKind, AuthorizationRequest, Client, ClientId, EmailAddress, FormProof, GrantId, LoginId,
     LoginStep, PendingLogin, Resource, TrustedReturn,
@@ -11,7 +10,6 @@ use crate::protocol::{ErrorCode, Issuer, OAuthError, Params, ResourceUri, S256Ch
 use crate::secret::{Digest, Secret, random};
 
 use super::finish::{Asking, BySession};
-use super::limits::TooMany;
 use super::session::Live;
 use super::wishes::Wishes;
 use super::{AuthorizeError, ClientReturn, ConsentAsked, Login, Notice, PageError, Step, Visitor};
@@ -35,7 +33,7 @@ impl Login {
         let to = client
             .trusted_return(redirect)
             .map_err(|mismatch| AuthorizeError::Show(PageError::BadRedirect(mismatch)))?;
-        self.admitted(&client, now).await.map_err(AuthorizeError::Show)?;
+        self.admitted(&client, Some(visitor.address), now).await.map_err(AuthorizeError::Show)?;
         let state = params.one("state").map_err(bad)?;
         if state.is_some_and(|state| state.len() > LONGEST_STATE) {
             let text = format!("state is longer than {LONGEST_STATE} bytes");
@@ -138,7 +136,10 @@ impl Login {
             }
         }
         let request = AuthorizationRequest { sign_in_anew, ..asking.request.clone() };
-        self.count(visitor, asking.now).map_err(AuthorizeError::Show)?;
+        let signed_in = live.as_ref().map(|live| live.session.identity.person());
+        let counted = self.begun.count(visitor.address, signed_in.as_ref());
+        let counted = counted.map_err(|of| self.too_many(of, visitor.address, asking.now));
+        counted.map_err(AuthorizeError::Show)?;
         self.show_consent(asking, (request, notice), live, visitor.form).await
     }
 
@@ -150,20 +151,6 @@ impl Login {
             self.journal.record(opened.event.clone());
         }
         Ok(outcome)
-    }
-
-    /// Counts a sign-in before it takes room in the store.
-    fn count(&self, visitor: Visitor<'_>, now: Timestamp) -> Result<(), PageError> {
-        let Err(too_many) = self.begun.count(visitor.address) else { return Ok(()) };
-        if self.begun.is_news() {
-            let why = match too_many {
-                TooMany::FromOneAddress => format!("from {}; others may be, too", visitor.address),
-                TooMany::InAll => "in all".to_owned(),
-            };
-            let event = AuditEvent::new(AuditKind::SignInsLimited, now);
-            self.journal.record(event.because(format!("more than may begin {why}")));
-        }
-        Err(PageError::TooManySignIns)
     }
 
     async fn show_consent(

@@ -35,6 +35,7 @@ mod upstream_return;
 mod verdict;
 mod wishes;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ pub use answer::{
     AuthorizeError, ClientReturn, ConsentAsked, NoAccess, NoAccessReason, Notice, PageError, SignedInAs, Step,
 };
 pub use consent::{Choice, ConsentForm};
+use limits::TooMany;
 pub use limits::{SignInCounter, SignInLimits};
 pub use session::{SessionRules, Visitor};
 pub use sign_out::{SignOut, SignOutForm};
@@ -120,16 +122,25 @@ impl Login {
         let client = client.ok_or(PageError::UnknownClient)?;
         let trusted = client.trusted_return(Some(request.redirect_uri.as_str()));
         let trusted = trusted.map_err(PageError::BadRedirect)?;
-        self.admitted(&client, now).await?;
+        self.admitted(&client, None, now).await?;
         Ok((client, trusted))
     }
 
     /// Does the operator let the client in? One that nobody has said anything about waits from now on.
-    async fn admitted(&self, client: &Client, now: Timestamp) -> Result<(), PageError> {
+    /// Each is remembered, so whoever comes with many from one `address` is slowed down.
+    async fn admitted(
+        &self,
+        client: &Client,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), PageError> {
         match self.clients.admission(client, now).await? {
             Admission::Admitted => Ok(()),
             Admission::Refused => Err(PageError::NotAdmitted),
             Admission::Waits(application) => {
+                if let Some(address) = address {
+                    self.begun.count_waiting(address).map_err(|of| self.too_many(of, address, now))?;
+                }
                 let code = application.code();
                 if self.store.await_approval(&application, now).await? {
                     let event = AuditEvent::new(AuditKind::ClientWaits, now).client(&client.id);
@@ -138,6 +149,20 @@ impl Login {
                 Err(PageError::AwaitsApproval(code))
             }
         }
+    }
+
+    /// What the visitor is told, and now and then the operator.
+    fn too_many(&self, of: TooMany, address: IpAddr, now: Timestamp) -> PageError {
+        if self.begun.is_news() {
+            let why = match of {
+                TooMany::FromOneAddress => format!("from {address}; others may be, too"),
+                TooMany::OfOnePerson => "by one person who is signed in; others may be, too".to_owned(),
+                TooMany::InAll => "in all".to_owned(),
+            };
+            let event = AuditEvent::new(AuditKind::SignInsLimited, now);
+            self.journal.record(event.because(format!("more than may begin {why}")));
+        }
+        PageError::TooManySignIns
     }
 
     fn record(&self, kind: AuditKind, login: &PendingLogin, reason: Option<&str>, now: Timestamp) {

@@ -47,6 +47,8 @@ resources:
     scopes: {{ mcp:read: Read, mcp:write: Change }}
 access:
   default_scopes: [mcp:read, mcp:write]
+trusted_proxies: [127.0.0.1]
+forward_auth: true
 registration: {{ per_address: 1000000 }}
 sign_ins: {{ per_address: 1000000, most_pending: 1000000 }}
 ",

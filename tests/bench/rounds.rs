@@ -73,7 +73,7 @@ pub(crate) async fn measure(contestants: &[Contestant], extent: &Extent) -> Resu
             let (server, redis) = (micros(cost.server), micros(cost.redis));
             let work = extent.work.get(at).map(ToString::to_string).unwrap_or_default();
             let (name, rounds) = (&entrant.name, extent.rounds);
-            eprintln!("round {number} of {rounds}  {work:22} {name:22} {server:7.1} + {redis:.1} µs");
+            eprintln!("round {number} of {rounds}  {work:24} {name:22} {server:7.1} + {redis:.1} µs");
             if let Some(costs) = entrant.costs.get_mut(at) {
                 costs.push(cost);
             }
@@ -102,7 +102,7 @@ async fn round(
     note: &mut impl FnMut(&mut Entrant, usize, Cpu),
 ) -> Result<(), Fault> {
     for (at, work) in work.iter().copied().enumerate() {
-        for entrant in entrants.iter_mut() {
+        for entrant in entrants.iter_mut().filter(|entrant| entrant.running.endpoints.offer(work)) {
             let before = entrant.running.cpu()?;
             let done = load::run(&mut entrant.callers, work, limits).await;
             let done = done.map_err(|fault| format!("{}: {fault}", entrant.name))?;

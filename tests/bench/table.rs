@@ -39,6 +39,9 @@ pub(crate) fn render(
 }
 
 fn cost(cost: &Cpu) -> String {
+    if cost.server.is_zero() {
+        return "–".to_owned();
+    }
     let (server, redis) = (micros(cost.server), micros(cost.redis));
     let rate = 1e6 / (server + redis);
     let rate = if rate < 10_000.0 { format!("{rate:.0}/s") } else { format!("{:.1}k/s", rate / 1000.0) };
@@ -76,7 +79,8 @@ fn ratios(contestants: &[Contestant], works: &[Work], outcomes: &[Outcome]) -> O
     };
     let row = |at: usize, work: &Work| {
         let ratio = |(_, outcome, first): &(String, &Outcome, &Outcome)| {
-            format!("{:.2}", total(outcome, at) / total(first, at))
+            let theirs = total(outcome, at);
+            if theirs > 0.0 { format!("{:.2}", theirs / total(first, at)) } else { "–".to_owned() }
         };
         [work.to_string()].into_iter().chain(compared.iter().map(ratio)).collect()
     };

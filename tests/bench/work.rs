@@ -28,10 +28,13 @@ pub(crate) enum Work {
     Metadata,
     /// One dynamic registration.
     Registration,
+    /// One question of a proxy about a request, with a token that was seen before.
+    ForwardAuth,
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 4] = [Self::Refresh, Self::CodeFlow, Self::Metadata, Self::Registration];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Refresh, Self::CodeFlow, Self::Metadata, Self::Registration, Self::ForwardAuth];
 }
 
 impl fmt::Display for Work {
@@ -41,6 +44,7 @@ impl fmt::Display for Work {
             Self::CodeFlow => "whole code flow",
             Self::Metadata => "metadata",
             Self::Registration => "dynamic registration",
+            Self::ForwardAuth => "forward-auth, token known",
         })
     }
 }
@@ -52,15 +56,23 @@ pub(crate) struct Endpoints {
     registration: String,
     authorization: String,
     token: String,
+    /// Where a proxy asks, if one can.
+    verify: Option<String>,
 }
 
 impl Endpoints {
+    /// Is this kind of work there at all?
+    pub(crate) fn offer(&self, work: Work) -> bool {
+        work != Work::ForwardAuth || self.verify.is_some()
+    }
+
     pub(crate) fn of_the_broker(origin: &str) -> Self {
         Self {
             metadata: format!("{origin}/.well-known/oauth-authorization-server"),
             registration: format!("{origin}/oauth/register"),
             authorization: format!("{origin}/oauth/authorize"),
             token: format!("{origin}/oauth/token"),
+            verify: Some(format!("{origin}/verify")),
         }
     }
 
@@ -70,6 +82,7 @@ impl Endpoints {
             registration: format!("{origin}/reg"),
             authorization: format!("{origin}/auth"),
             token: format!("{origin}/token"),
+            verify: None,
         }
     }
 }
@@ -81,14 +94,16 @@ pub(crate) struct Caller {
     outbound: Outbound,
     client_id: String,
     refresh_token: String,
+    access_token: String,
 }
 
 impl Caller {
     /// Registers and signs in.
     pub(crate) async fn new(at: Arc<Endpoints>, outbound: Outbound) -> Result<Self, Fault> {
-        let mut caller = Self { at, outbound, client_id: String::new(), refresh_token: String::new() };
+        let (client_id, refresh_token, access_token) = Default::default();
+        let mut caller = Self { at, outbound, client_id, refresh_token, access_token };
         caller.client_id = caller.register().await?;
-        caller.refresh_token = caller.sign_in().await?;
+        (caller.refresh_token, caller.access_token) = caller.sign_in().await?;
         Ok(caller)
     }
 
@@ -99,6 +114,7 @@ impl Caller {
             Work::CodeFlow => self.sign_in().await.map(drop),
             Work::Metadata => Ok(self.outbound.get(&self.at.metadata).await.map(drop)?),
             Work::Registration => self.register().await.map(drop),
+            Work::ForwardAuth => self.verify().await,
         }
     }
 
@@ -109,8 +125,8 @@ impl Caller {
         text(&answer, "client_id")
     }
 
-    /// The whole code flow; gives back the refresh token.
-    async fn sign_in(&self) -> Result<String, Fault> {
+    /// The whole code flow; gives back the refresh token and the access token.
+    async fn sign_in(&self) -> Result<(String, String), Fault> {
         let verifier = random::token();
         let challenge = S256Challenge::of_verifier(&verifier);
         let query = encode(&[
@@ -133,7 +149,23 @@ impl Caller {
             ("redirect_uri", REDIRECT),
             ("resource", RESOURCE),
         ];
-        text(&self.token(&form).await?, "refresh_token")
+        let answer = self.token(&form).await?;
+        Ok((text(&answer, "refresh_token")?, text(&answer, "access_token")?))
+    }
+
+    async fn verify(&self) -> Result<(), Fault> {
+        let url = self.at.verify.as_ref().ok_or("there is no forward-auth")?;
+        let (origin, path) = RESOURCE.split_at(RESOURCE.len() - "/mcp".len());
+        let request = Request::get(url)
+            .header("x-forwarded-proto", "http")
+            .header("x-forwarded-host", origin.trim_start_matches("http://"))
+            .header("x-forwarded-uri", path)
+            .header("authorization", format!("Bearer {}", self.access_token));
+        let answer = self.outbound.send(request.body(Vec::new())?).await?;
+        match answer.status() {
+            StatusCode::OK if !answer.headers()["x-auth-user"].is_empty() => Ok(()),
+            other => Err(format!("forward-auth answered {other}").into()),
+        }
     }
 
     async fn refresh(&mut self) -> Result<(), Fault> {

@@ -2,8 +2,8 @@
 
 use super::super::defaults;
 use super::super::fault::Place;
-use super::super::raw::{RawClientDocuments, RawPinnedDocument};
-use super::super::settings::{ClientDocumentsConfig, PinnedDocument};
+use super::super::raw_clients::{RawClientDocuments, RawPinnedDocument};
+use super::super::settings_clients::{ClientDocumentsConfig, PinnedDocument};
 use super::super::text::Located;
 use super::Checked;
 use super::values::Checker;

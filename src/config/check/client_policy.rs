@@ -4,7 +4,7 @@ use super::super::defaults;
 use super::super::fault::Place;
 use super::super::list_or::ListOr;
 use super::super::raw_clients::RawClients;
-use super::super::settings::ClientPolicyConfig;
+use super::super::settings_clients::ClientPolicyConfig;
 use super::Checked;
 use super::values::Checker;
 use crate::domain::KnownClient;

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::super::fault::Place;
 use super::super::raw_clients::{CLIENT_AUTHS, RawClient};
-use super::super::settings::ClientAuth;
+use super::super::settings_clients::ClientAuth;
 use super::Checked;
 use super::values::Checker;
 use crate::protocol::KeySet;

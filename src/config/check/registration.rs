@@ -2,8 +2,8 @@
 
 use super::super::defaults;
 use super::super::fault::Place;
-use super::super::raw::RawRegistration;
-use super::super::settings::RegistrationConfig;
+use super::super::raw_clients::RawRegistration;
+use super::super::settings_clients::RegistrationConfig;
 use super::super::text::{Text, Texts};
 use super::Checked;
 use super::values::{Checker, Limits};

@@ -8,22 +8,35 @@ use gatelodge::clock::{Clock, Timestamp};
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub(crate) struct TestClock(AtomicU64);
+pub(crate) struct TestClock {
+    now: AtomicU64,
+    elapsed: AtomicU64,
+}
 
 impl TestClock {
     /// A clock at a round date in 2027.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(1_800_000_000)))
+        Arc::new(Self { now: AtomicU64::new(1_800_000_000), elapsed: AtomicU64::new(0) })
     }
 
     /// Moves the present forward.
     pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
+        self.now.fetch_add(by.as_secs(), Ordering::SeqCst);
+        self.elapsed.fetch_add(by.as_secs(), Ordering::SeqCst);
+    }
+
+    /// Sets the clock back, as an administrator does; time has not passed.
+    pub(crate) fn set_back(&self, by: Duration) {
+        self.now.fetch_sub(by.as_secs(), Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix(self.0.load(Ordering::SeqCst))
+        Timestamp::from_unix(self.now.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(self.elapsed.load(Ordering::SeqCst))
     }
 }

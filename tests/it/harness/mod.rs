@@ -17,6 +17,7 @@
 //! - [`redis_server`]: a real `redis-server`, and the one place that decides what happens without.
 //! - [`redis_tls`], [`redis_sentinel`], [`redis_cluster`]: the same with TLS and an ACL user, behind
 //!   sentinels, as a cluster.
+//! - [`reverse_proxy`]: a real nginx or Caddy.
 //! - [`sample`]: records to put into a store.
 //! - [`small_disk`]: a disk of a few megabytes, to be filled.
 //! - [`temp_dir`]: folders that vanish.
@@ -41,6 +42,7 @@ pub(crate) mod redis_cluster;
 pub(crate) mod redis_sentinel;
 pub(crate) mod redis_server;
 pub(crate) mod redis_tls;
+pub(crate) mod reverse_proxy;
 pub(crate) mod sample;
 pub(crate) mod small_disk;
 pub(crate) mod temp_dir;

@@ -1,6 +1,8 @@
 //! Forward-auth: what a proxy is told about a request to a protected server (sections L and N of the security
 //! requirements).
 
+mod real_proxies;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,6 +142,46 @@ async fn sec_134_what_was_ended_passes_no_more_within_a_second() {
     assert_eq!(with_token(&broker, &tokens.access).await.status, 401);
 }
 
+/// The request as Traefik's documentation says it (`ForwardAuth`): the same headers, and more.
+#[tokio::test]
+async fn sec_154_as_traefik_asks() {
+    let (broker, _, tokens) = signed_in().await;
+    let bearer = format!("Bearer {}", tokens.access);
+    let more = [
+        ("x-forwarded-method", "POST"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-server", "traefik"),
+        ("x-forwarded-for", "192.0.2.7"),
+        ("x-real-ip", "192.0.2.7"),
+    ];
+    assert_eq!(ask(&broker, &[&NOTES[..], &more].concat()).await.status, 401);
+    let good = [&NOTES[..], &more, &[("authorization", &bearer)]].concat();
+    assert_eq!(ask(&broker, &good).await.status, 200);
+}
+
+/// The request as Envoy's documentation says it (`ext_authz`, HTTP service): the client's own method, path
+/// and `Host`, below a prefix.
+#[tokio::test]
+async fn sec_152_as_envoy_asks() {
+    let (broker, _, tokens) = signed_in().await;
+    let bearer = format!("Bearer {}", tokens.access);
+    let at = async |path: &str, more: &[(&str, &str)]| {
+        let url = broker.url(path);
+        let mut request = Browser::new().http().post(&url).header("host", "mcp.example.com");
+        for (name, value) in [&[("x-forwarded-proto", "https"), ("authorization", &bearer)], more].concat() {
+            request = request.header(name, value);
+        }
+        Page::of(&url, request.send().await.expect("an answer")).await
+    };
+    let page = at("/verify/mcp?x=1", &[]).await;
+    assert_eq!((page.status, page.header("x-auth-email")), (200, "alice@example.com"), "{}", page.body);
+    assert_eq!(at("/verify/other", &[]).await.status, 403);
+    assert_eq!(at("/verify/mcp", &[("x-forwarded-uri", "/mcp")]).await.status, 400, "two targets");
+    assert_eq!(at("/verify/mcp//x", &[]).await.status, 403, "SEC-153");
+    assert_eq!(at("/verify/x/..%2fmcp", &[]).await.status, 403, "SEC-153");
+    assert_eq!(at("/verifymcp", &[]).await.status, 421, "nothing else is there");
+}
+
 /// SEC-156: a store that cannot be asked lets nobody pass, and is not the client's fault.
 #[tokio::test]
 async fn sec_156_a_store_that_is_away_is_503() {
@@ -203,7 +245,7 @@ async fn sec_153_a_path_is_read_in_one_way() {
             [NOTES[0], ("x-forwarded-host", host), ("x-forwarded-uri", uri), ("authorization", &bearer)];
         ask(&broker, &headers).await.status
     };
-    for good in ["/mcp", "/mcp/", "/mcp?x=/../y", "/mcp/sse", "/mcp/%20"] {
+    for good in ["/mcp", "/mcp/", "/mcp?x=/../y", "/mcp?a=1,2", "/mcp/sse", "/mcp/%20"] {
         assert_eq!(at("mcp.example.com", good).await, 200, "{good}");
     }
     for bad in

@@ -1,0 +1,99 @@
+//! A real nginx or Caddy with a configuration of `deploy/`, between a client and two servers.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::eventually::eventually;
+use super::program::Started;
+use super::temp_dir::TempDir;
+
+/// Longest wait for one to listen, or to give up.
+const START: Duration = Duration::from_secs(20);
+
+/// Which program.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Nginx,
+    Caddy,
+}
+
+/// A running proxy; it ends with the test.
+pub(crate) struct ReverseProxy {
+    _process: Started,
+    _folder: TempDir,
+}
+
+impl Kind {
+    #[expect(clippy::print_stdout, reason = "whoever runs the tests must see what was skipped")]
+    /// Can it be run here? Where the run must be whole, it has to be.
+    pub(crate) fn is_installed(self) -> bool {
+        let (name, word) = match self {
+            Self::Nginx => ("nginx", "-v"),
+            Self::Caddy => ("caddy", "version"),
+        };
+        let asked = Command::new(name).arg(word).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let installed = asked.is_ok_and(|status| status.success());
+        if !installed {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{name} is not installed");
+            println!("SKIPPED: {name} is not installed");
+        }
+        installed
+    }
+
+    /// The file of `deploy/forward-auth`, with the places that an operator fills in.
+    fn config(self, port: u16, broker: &str, server: SocketAddr) -> String {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/forward-auth");
+        let (file, public, here) = match self {
+            Self::Nginx => ("nginx.conf", "listen 80;", format!("listen 127.0.0.1:{port};")),
+            Self::Caddy => ("Caddyfile", "\nmcp.example.com {", format!("\nhttp://127.0.0.1:{port} {{")),
+        };
+        let text = std::fs::read_to_string(folder.join(file)).expect("a file of deploy/");
+        let mut filled = text;
+        for (place, with) in
+            [(public, here.as_str()), ("127.0.0.1:9400", broker), ("127.0.0.1:8000", &server.to_string())]
+        {
+            assert!(filled.contains(place), "{file} has no {place}");
+            filled = filled.replace(place, with);
+        }
+        filled
+    }
+
+    /// Starts it; none if somebody else took the port.
+    pub(crate) fn start(self, port: u16, broker: &str, server: SocketAddr) -> Option<ReverseProxy> {
+        let folder = TempDir::new();
+        let path = folder.path().to_str().expect("a path");
+        let config = self.config(port, broker, server);
+        let mut command = match self {
+            Self::Nginx => {
+                let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+                let temporary = temporary.map(|kind| format!("{kind}_temp_path {path}/{kind};")).join("\n");
+                let whole = format!(
+                    "daemon off;\nmaster_process off;\npid {path}/pid;\nerror_log {path}/log;\n\
+                     events {{}}\nhttp {{\naccess_log off;\n{temporary}\n{config}\n}}\n"
+                );
+                std::fs::write(folder.path().join("nginx.conf"), whole).expect("a file");
+                let mut command = Command::new("nginx");
+                command.args(["-p", path, "-c", &format!("{path}/nginx.conf")]);
+                command
+            }
+            Self::Caddy => {
+                std::fs::write(folder.path().join("Caddyfile"), format!("{{\n\tadmin off\n}}\n{config}"))
+                    .expect("a file");
+                let mut command = Command::new("caddy");
+                command.args(["run", "--adapter", "caddyfile", "--config", &format!("{path}/Caddyfile")]);
+                command.env("HOME", path).env("XDG_DATA_HOME", path).env("XDG_CONFIG_HOME", path);
+                command
+            }
+        };
+        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut process = Started(quiet.spawn().expect("it starts"));
+        let mut ended = false;
+        eventually("the proxy listens", START, || {
+            ended = process.0.try_wait().expect("a process").is_some();
+            ended || TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        (!ended).then_some(ReverseProxy { _process: process, _folder: folder })
+    }
+}
