@@ -52,8 +52,8 @@ impl Broker {
     pub fn metadata(&self) -> AuthorizationServerMetadata {
         let url = |path| self.issuer.url(path);
         let introspects = !self.introspection.servers.is_empty();
-        let confidential = vec!["client_secret_basic", "client_secret_post"];
-        let methods = vec!["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
+        let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+        let methods = [&["none"], confidential.as_slice()].concat();
         AuthorizationServerMetadata {
             issuer: self.issuer.as_str().to_owned(),
             authorization_endpoint: url("/oauth/authorize"),
@@ -62,11 +62,11 @@ impl Broker {
             registration_endpoint: self.registration.is_open().then(|| url("/oauth/register")),
             revocation_endpoint: url("/oauth/revoke"),
             introspection_endpoint: introspects.then(|| url("/oauth/introspect")),
-            introspection_endpoint_auth_methods_supported: if introspects {
-                confidential
-            } else {
-                Vec::new()
-            },
+            introspection_endpoint_auth_methods_supported: where_asked(introspects, &confidential),
+            introspection_endpoint_auth_signing_alg_values_supported: where_asked(
+                introspects,
+                &KeySet::ALGORITHMS,
+            ),
             scopes_supported: self.resources.scope_set().iter().map(ToString::to_string).collect(),
             response_types_supported: vec!["code"],
             response_modes_supported: vec!["query"],
@@ -107,4 +107,9 @@ impl Broker {
         let scopes = resource.scope_set();
         Some(ProtectedResourceMetadata::new(&typed, self.issuer.as_str(), &scopes, Some(&resource.name)))
     }
+}
+
+/// What is said of an endpoint that is there, and nothing of one that is not.
+fn where_asked(is_there: bool, supported: &[&'static str]) -> Vec<&'static str> {
+    if is_there { supported.to_vec() } else { Vec::new() }
 }

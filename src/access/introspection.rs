@@ -64,7 +64,7 @@ impl Introspection {
         let now = self.clock.now();
         let client = self.authenticator.authenticate(credentials, now).await?;
         let outcome = self.answer(&client, form, now).await;
-        self.authenticator.settle(&client, outcome).await
+        client.settled(outcome).await
     }
 
     async fn answer(

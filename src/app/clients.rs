@@ -51,7 +51,7 @@ pub(super) fn registration_rules(config: &Config) -> RegistrationRules {
 }
 
 /// Every client.
-pub(super) fn directory(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Clients {
+pub(super) fn directory(config: &Config, state: &State, clock: &Arc<dyn Clock>) -> Clients {
     let configured = config.clients.iter().map(configured);
     let ClientPolicyConfig { allow, require_approval } = config.client_policy.clone();
     let policy = ClientPolicy { allow, require_approval };
@@ -70,7 +70,7 @@ pub(super) fn authenticator(
 }
 
 /// The clients whose identifier is the URL of their metadata.
-fn documents(config: &Config, state: &State, clock: Arc<dyn Clock>) -> MetadataDocuments {
+fn documents(config: &Config, state: &State, clock: &Arc<dyn Clock>) -> MetadataDocuments {
     let ClientDocumentsConfig { enabled, allowed_hosts, denied_hosts, per_address, pinned, .. } =
         &config.client_documents;
     let rules = DocumentRules {

@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::domain::{Application, Client, ClientId, KnownClient};
 use crate::store::StoreError;
 
-use super::{Clients, FindClientError};
+use super::Clients;
 
 /// What the operator says about clients that are not the operator's own.
 #[derive(Debug, Clone, Default)]
@@ -63,12 +63,13 @@ impl Clients {
         })
     }
 
-    /// Is there still a client of this identifier that may be used here? For what it was given before.
-    pub async fn still_admits(&self, id: &ClientId, now: Timestamp) -> Result<bool, FindClientError> {
-        match self.find(id, None, now).await {
-            Ok(Some(client)) => Ok(self.admission(&client, now).await? == Admission::Admitted),
-            Err(fault) if fault.is_no_verdict() => Err(fault),
-            Ok(None) | Err(_) => Ok(false),
+    /// Is there still a client of this identifier that may be used here? For what it was given before: by what
+    /// is known, as whether a token counts must not hang on the client's host. The authorization and token
+    /// endpoints ask that, and forget the client where it says so.
+    pub async fn still_admits(&self, id: &ClientId, now: Timestamp) -> Result<bool, StoreError> {
+        match self.known(id, now).await? {
+            Some(client) => Ok(self.admission(&client, now).await? == Admission::Admitted),
+            None => Ok(false),
         }
     }
 }

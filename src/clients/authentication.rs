@@ -4,9 +4,12 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Client, ClientAuthMethod, ClientId, SecretPlace};
@@ -22,6 +25,9 @@ use super::{Clients, assertion};
 
 /// Failed attempts at one client in a minute before the answer is 429 (SEC-069).
 const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
+
+/// How long an answer waits until the use of an assertion is taken back: 503 is said in time (REL-05).
+const RELEASE: Duration = Duration::from_millis(500);
 
 /// What a request brings to prove who it comes from.
 #[derive(Debug, Clone, Default)]
@@ -115,7 +121,7 @@ fn form_decode(text: &str) -> String {
 }
 
 /// A client that proved who it is, as far as its registered method can.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct AuthenticatedClient {
     client: Client,
     spent: Option<SpentAssertion>,
@@ -127,13 +133,67 @@ impl AuthenticatedClient {
     pub fn client(&self) -> &Client {
         &self.client
     }
+
+    /// What became of the client's request. Where it failed by our fault, it will come once more as it
+    /// was, and must not be told that its assertion is used (PRIN-5): so the use is taken back. Nobody
+    /// got anything for it, and whoever else has the request still needs a code or a refresh token that
+    /// is good once. If it cannot be taken back, the assertion stays used.
+    pub async fn settled<T>(self, outcome: Result<T, OAuthError>) -> Result<T, OAuthError> {
+        let is_ours = |fault: &OAuthError| {
+            matches!(fault.code(), ErrorCode::TemporarilyUnavailable | ErrorCode::ServerError)
+        };
+        match (self.spent, outcome.as_ref().err()) {
+            (Some(spent), Some(fault)) if is_ours(fault) => spent.release().await,
+            (Some(spent), _) => spent.keep(),
+            (None, _) => {}
+        }
+        outcome
+    }
 }
 
-/// An assertion, and the request that has used it.
-#[derive(Debug, Clone)]
+/// An assertion, and the request that has used it. Where that ends without an outcome, as it does when the
+/// caller hangs up, the use is taken back.
+#[derive(Debug)]
 struct SpentAssertion {
     name: Digest,
     request: String,
+    store: Arc<dyn Store>,
+    is_settled: bool,
+}
+
+impl SpentAssertion {
+    /// It stays used.
+    fn keep(mut self) {
+        self.is_settled = true;
+    }
+
+    /// Takes the use back, also if nobody waits for it.
+    async fn release(mut self) {
+        if let Some(released) = self.begin_release() {
+            // If that takes longer, it goes on by itself.
+            let _ = tokio::time::timeout(RELEASE, released).await;
+        }
+    }
+
+    fn begin_release(&mut self) -> Option<JoinHandle<()>> {
+        self.is_settled = true;
+        // There is none only while the process ends.
+        let runtime = Handle::try_current().ok()?;
+        let (store, name, request) = (Arc::clone(&self.store), self.name.clone(), self.request.clone());
+        Some(runtime.spawn(async move {
+            if let Err(fault) = store.release_assertion(&name, &request).await {
+                tracing::warn!(%fault, "the use of a client assertion could not be taken back");
+            }
+        }))
+    }
+}
+
+impl Drop for SpentAssertion {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.begin_release();
+        }
+    }
 }
 
 /// Authenticates clients and slows down guessing.
@@ -193,7 +253,8 @@ impl Authenticator {
             }
             ClientAuthMethod::PrivateKeyJwt { keys, required } => match &credentials.assertion {
                 Some(assertion) => {
-                    spent = self.holds(assertion, &client, keys, now).await?;
+                    let client = (&client, credentials.address);
+                    spent = self.holds(assertion, client, keys, now).await?;
                     spent.is_some()
                 }
                 None => !required && credentials.methods() == 0,
@@ -212,22 +273,27 @@ impl Authenticator {
     async fn holds(
         &self,
         assertion: &Secret,
-        client: &Client,
+        (client, address): (&Client, Option<IpAddr>),
         keys: &ClientKeys,
         now: Timestamp,
     ) -> Result<Option<SpentAssertion>, OAuthError> {
         let kid = assertion::key_id(assertion.expose());
-        let keys = self.clients.documents().keys_knowing(client, keys, kid.as_deref(), now).await?;
+        let documents = self.clients.documents();
+        let keys = documents.keys_knowing((client, address), keys, kid.as_deref(), now).await?;
         let verified = assertion::verify(assertion.expose(), &keys, (&client.id, &self.issuer), now);
         let fault = match verified {
             Ok(HoldingAssertion { name, until }) => {
-                let spent = SpentAssertion { name, request: random::id() };
+                let (store, request) = (Arc::clone(&self.store), random::id());
+                let spent = SpentAssertion { name, request, store, is_settled: false };
                 match self.store.use_assertion((&spent.name, &spent.request), until, now).await {
                     Ok(true) => return Ok(Some(spent)),
-                    Ok(false) => InvalidAssertion::Used,
+                    Ok(false) => {
+                        spent.keep();
+                        InvalidAssertion::Used
+                    }
                     Err(fault) => {
                         // It may have been written all the same.
-                        self.release(&spent).await;
+                        spent.release().await;
                         return Err(OAuthError::unavailable(fault));
                     }
                 }
@@ -236,31 +302,6 @@ impl Authenticator {
         };
         tracing::info!(client = %client.id, %fault, "a client could not prove itself");
         Ok(None)
-    }
-
-    /// What became of the client's request. Where it failed by our fault, it will come once more as it
-    /// was, and must not be told that its assertion is used (PRIN-5): so the use is taken back. Nobody
-    /// got anything for it, and whoever else has the request still needs a code or a refresh token that
-    /// is good once. If it cannot be taken back, the assertion stays used.
-    pub async fn settle<T>(
-        &self,
-        client: &AuthenticatedClient,
-        outcome: Result<T, OAuthError>,
-    ) -> Result<T, OAuthError> {
-        let is_ours = |fault: &OAuthError| {
-            matches!(fault.code(), ErrorCode::TemporarilyUnavailable | ErrorCode::ServerError)
-        };
-        if let (Some(spent), Some(_)) = (&client.spent, outcome.as_ref().err().filter(|fault| is_ours(fault)))
-        {
-            self.release(spent).await;
-        }
-        outcome
-    }
-
-    async fn release(&self, SpentAssertion { name, request }: &SpentAssertion) {
-        if let Err(fault) = self.store.release_assertion(name, request).await {
-            tracing::warn!(%fault, "the use of a client assertion could not be taken back");
-        }
     }
 
     /// Forgets the counters of clients that had no failure lately.

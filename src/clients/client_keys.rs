@@ -1,20 +1,21 @@
 //! The public keys of clients that sign: in their metadata, or at their `jwks_uri`.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use serde_json::{Map, Value};
 use url::Url;
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::domain::ClientId;
 use crate::outbound::documents::{Documents, Reach};
-use crate::protocol::KeySet;
 use crate::protocol::client_document::ClientKeys;
-use crate::rate::RateLimit;
+use crate::protocol::{ClientIdUrl, KeySet};
 
-use super::metadata_documents::DocumentFault;
+use super::document_fault::DocumentFault;
+use super::fetch_budget::{KeyBudget, Limit};
 use super::single_flight::SingleFlight;
 
 /// How long fetched keys are used before they are asked for again.
@@ -28,39 +29,72 @@ const LARGEST: usize = 64 * 1024;
 /// How many clients' keys are held; the ones that were fetched first make room.
 const MOST: usize = 1000;
 
+/// Whose keys are asked for, and by whom.
+#[derive(Debug, Clone)]
+pub(super) struct KeyOwner<'a> {
+    pub(super) id: &'a ClientId,
+    /// Where the keys may be.
+    pub(super) reach: Reach,
+    /// The operator's own clients are not counted with those of strangers.
+    pub(super) is_the_operator_s: bool,
+    /// Where the request comes from. For the log.
+    pub(super) address: Option<IpAddr>,
+}
+
 #[derive(Debug, Clone)]
 struct Held {
     uri: Url,
+    /// None, if they could not be had.
     keys: KeySet,
     fetched_at: Timestamp,
     sought_at: Timestamp,
+    /// What came of the last attempt, if not keys.
+    fault: Option<DocumentFault>,
+}
+
+impl Held {
+    /// May the keys serve while there are no newer ones?
+    fn are_good(&self, now: Timestamp) -> bool {
+        !self.keys.is_empty() && now.since(self.fetched_at) < LAST_GOOD
+    }
+
+    /// The keys, if they serve; where this one is not among them, a fault of the moment says nothing.
+    fn serves(&self, kid: Option<&str>, now: Timestamp) -> Option<KeySet> {
+        let is_enough = self.keys.knows(kid) || self.fault.is_none();
+        (self.are_good(now) && is_enough).then(|| self.keys.clone())
+    }
 }
 
 /// The keys that were fetched. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct KeyDirectory {
     fetcher: Documents,
-    budget: Arc<RateLimit<String>>,
-    places: Arc<Semaphore>,
+    budget: Arc<KeyBudget>,
     held: Arc<Mutex<HashMap<ClientId, Held>>>,
     flights: SingleFlight<Result<KeySet, DocumentFault>>,
 }
 
 impl KeyDirectory {
-    /// Shares its bounds with the documents: keys are fetched at the word of strangers, too (SEC-128).
-    pub(super) fn new(fetcher: Documents, budget: Arc<RateLimit<String>>, places: Arc<Semaphore>) -> Self {
-        Self { fetcher, budget, places, held: Arc::default(), flights: SingleFlight::default() }
+    /// Bounded, as keys are fetched at the word of strangers, too (SEC-128).
+    pub(super) fn new(fetcher: Documents, clock: &Arc<dyn Clock>) -> Self {
+        let budget = Arc::new(KeyBudget::new(clock));
+        Self { fetcher, budget, held: Arc::default(), flights: SingleFlight::default() }
     }
 
-    /// How many clients' keys are held, and how many are being fetched.
-    pub(super) fn in_memory(&self) -> (usize, usize) {
-        (self.held(|held| held.len()), self.flights.under_way())
+    /// How many clients' keys are held, how many are being fetched, and how many hosts are counted.
+    pub(super) fn in_memory(&self) -> (usize, usize, usize) {
+        (self.held(|held| held.len()), self.flights.under_way(), self.budget.counted())
+    }
+
+    /// Forgets the counters of hosts that nobody asked for lately.
+    pub(super) fn collect_garbage(&self) {
+        self.budget.collect_garbage();
     }
 
     /// A client's keys, this one among them if it can be had.
     pub(super) async fn knowing(
         &self,
-        (client, reach): (&ClientId, Reach),
+        owner: KeyOwner<'_>,
         keys: &ClientKeys,
         kid: Option<&str>,
         now: Timestamp,
@@ -69,60 +103,81 @@ impl KeyDirectory {
             ClientKeys::Jwks(jwks) => return Ok(KeySet::from_jwks(jwks)),
             ClientKeys::JwksUri(uri) => uri,
         };
+        let KeyOwner { id: client, reach, is_the_operator_s, address } = owner;
         let held = self.held(|held| held.get(client).cloned()).filter(|held| held.uri == *uri);
         if let Some(held) = &held {
-            let serves = now.since(held.fetched_at) < FRESH && held.keys.knows(kid);
-            let was_just_sought = now.since(held.sought_at) < REFETCH;
-            let is_good = now.since(held.fetched_at) < LAST_GOOD;
-            if serves || (was_just_sought && is_good) {
+            if now.since(held.fetched_at) < FRESH && held.keys.knows(kid) {
                 return Ok(held.keys.clone());
             }
-            if was_just_sought {
-                return Err(DocumentFault::Busy);
+            if now.since(held.sought_at) < REFETCH {
+                let fault = || held.fault.clone().unwrap_or(DocumentFault::NoKeys);
+                return held.serves(kid, now).ok_or_else(fault);
             }
         }
-        let was_good = held.as_ref().is_some_and(|held| !held.keys.is_empty());
+        let keys_host = uri.host_str().unwrap_or_default();
+        let were_good = held.as_ref().is_some_and(|held| held.are_good(now));
         let name = format!("{client} {uri}");
         let flight = self.flights.join(&name, || {
-            let host = uri.host_str().unwrap_or_default().to_owned();
-            let may_begin = was_good || self.budget.allows(&host);
+            let place = if is_the_operator_s {
+                None
+            } else {
+                if !were_good {
+                    let client_host = ClientIdUrl::parse(client.as_str());
+                    let client_host = client_host.as_ref().map_or("", ClientIdUrl::host);
+                    self.budget.take_turn(client_host, keys_host).map_err(busy)?;
+                }
+                Some(self.budget.place().map_err(busy)?)
+            };
             let (this, client, uri) = (self.clone(), client.clone(), uri.clone());
-            may_begin.then_some(async move { this.fetch((&client, reach), &uri, now).await })
+            Ok(async move {
+                let _place = place;
+                this.fetch((&client, reach), uri, now).await
+            })
         });
-        match (flight.await.unwrap_or(Err(DocumentFault::Busy)), held) {
-            (Err(DocumentFault::Unreachable(fault)), Some(held))
-                if now.since(held.fetched_at) < LAST_GOOD =>
-            {
-                tracing::warn!(%client, %fault, "a client's keys cannot be fetched; the last good ones serve");
-                self.hold(client, Held { sought_at: now, ..held.clone() });
-                Ok(held.keys)
-            }
-            (Err(fault), _) if !was_good => {
-                // Remembered as well: whoever asks again at once costs its host nothing.
-                let never = Timestamp::from_unix(0);
-                let none = KeySet::default();
-                self.hold(client, Held { uri: uri.clone(), keys: none, fetched_at: never, sought_at: now });
-                Err(fault)
-            }
-            (fetched, _) => fetched,
+        let fault = match flight.await.unwrap_or_else(|| Err(DocumentFault::broke_off(keys_host))) {
+            Ok(keys) => return Ok(keys),
+            Err(fault) => fault,
+        };
+        if let DocumentFault::Busy(limit) = fault {
+            let address = address.map(tracing::field::display);
+            tracing::warn!(%client, address, %limit, "a client's keys are not fetched: there are too many");
         }
+        // An unknown key may stand where nobody could look.
+        let last_good = held.filter(|held| fault.may_pass() && held.are_good(now) && held.keys.knows(kid));
+        let last_good = last_good.ok_or_else(|| fault.clone())?;
+        tracing::warn!(%client, %fault, "a client's keys cannot be fetched; the last good ones serve");
+        Ok(last_good.keys)
     }
 
+    /// Also what fails is remembered: whoever asks again at once costs the host nothing.
     async fn fetch(
         &self,
         (client, reach): (&ClientId, Reach),
-        uri: &Url,
+        uri: Url,
         now: Timestamp,
     ) -> Result<KeySet, DocumentFault> {
-        let _place = self.places.try_acquire().map_err(|_| DocumentFault::Busy)?;
+        let asked = self.asked(&uri, reach).await;
+        let new = match &asked {
+            Ok(keys) => Held { uri, keys: keys.clone(), fetched_at: now, sought_at: now, fault: None },
+            Err(fault) => {
+                let before = self.held(|held| held.get(client).cloned());
+                let good = before.filter(|held| held.uri == uri && held.are_good(now) && fault.may_pass());
+                let (keys, fetched_at) = good.map_or((KeySet::default(), Timestamp::from_unix(0)), |held| {
+                    (held.keys, held.fetched_at)
+                });
+                Held { uri, keys, fetched_at, sought_at: now, fault: Some(fault.clone()) }
+            }
+        };
+        self.hold(client, new);
+        asked
+    }
+
+    async fn asked(&self, uri: &Url, reach: Reach) -> Result<KeySet, DocumentFault> {
         let document = self.fetcher.get(uri, reach, LARGEST).await?;
-        let jwks = serde_json::from_slice(&document.body);
-        let keys = jwks.map(|jwks| KeySet::from_jwks(&jwks)).unwrap_or_default();
-        if keys.is_empty() {
-            return Err(DocumentFault::NoKeys);
-        }
-        self.hold(client, Held { uri: uri.clone(), keys: keys.clone(), fetched_at: now, sought_at: now });
-        Ok(keys)
+        let jwks: Map<String, Value> =
+            serde_json::from_slice(&document.body).map_err(|_| DocumentFault::broken())?;
+        let keys = KeySet::from_jwks(&Value::Object(jwks));
+        if keys.is_empty() { Err(DocumentFault::NoKeys) } else { Ok(keys) }
     }
 
     fn hold(&self, client: &ClientId, new: Held) {
@@ -138,4 +193,8 @@ impl KeyDirectory {
     fn held<T>(&self, look: impl FnOnce(&mut HashMap<ClientId, Held>) -> T) -> T {
         look(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn busy(limit: Limit) -> Result<KeySet, DocumentFault> {
+    Err(DocumentFault::Busy(limit))
 }

@@ -11,7 +11,8 @@ use crate::protocol::{ClientIdUrl, ErrorCode, OAuthError};
 use crate::store::{Store, StoreError};
 
 use super::ClientPolicy;
-use super::metadata_documents::{DocumentFault, MetadataDocuments};
+use super::document_fault::DocumentFault;
+use super::metadata_documents::MetadataDocuments;
 
 /// A client that the operator names in the configuration.
 #[derive(Debug, Clone)]
@@ -114,10 +115,7 @@ impl Clients {
         match self.configured.get(id) {
             Some(client) => Ok(Some(client.clone())),
             None if ClientIdUrl::is_meant(id.as_str()) => self.documented(id, address, now).await.map(Some),
-            None if OperatorClient::is_meant(id.as_str()) => {
-                Ok(self.store.operator_client(id).await?.map(|known| known.client))
-            }
-            None => Ok(self.store.client(id, now).await?),
+            None => Ok(self.stored(id, now).await?),
         }
     }
 
@@ -133,6 +131,23 @@ impl Clients {
             return Ok(self.documents.find(id, address, now).await?);
         }
         self.documents.known(id, now).await?.ok_or(FindClientError::NotAdmitted)
+    }
+
+    /// The client of this identifier as far as it is known: the hosts of documents are not asked.
+    pub(super) async fn known(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        match self.configured.get(id) {
+            Some(client) => Ok(Some(client.clone())),
+            None if !ClientIdUrl::is_meant(id.as_str()) => self.stored(id, now).await,
+            None if self.documents.may_be_used(id) => self.documents.known(id, now).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn stored(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        if OperatorClient::is_meant(id.as_str()) {
+            return Ok(self.store.operator_client(id).await?.map(|known| known.client));
+        }
+        self.store.client(id, now).await
     }
 
     pub(super) fn policy(&self) -> &ClientPolicy {

@@ -5,26 +5,27 @@
 //! memory or from the store, and only errors are forgotten at once (SEC-126). Whoever comes while a
 //! fetch is under way shares its outcome.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin, DomainName};
-use crate::outbound::documents::{DocumentError, Documents, Reach};
-use crate::protocol::client_document::{ClientDocument, ClientKeys, InvalidClientDocument};
-use crate::protocol::{ClientIdUrl, InvalidClientIdUrl, KeySet};
-use crate::rate::{RateLimit, network};
+use crate::outbound::documents::{Documents, Reach};
+use crate::protocol::client_document::{ClientDocument, ClientKeys};
+use crate::protocol::{ClientIdUrl, KeySet};
 use crate::store::{Store, StoreError};
 
 use super::FindClientError;
-use super::client_keys::KeyDirectory;
+use super::client_keys::{KeyDirectory, KeyOwner};
+use super::document_fault::DocumentFault;
+use super::fetch_budget::{DocumentBudget, Limit};
 use super::single_flight::SingleFlight;
 
 /// How long a document is used whose server says nothing, and at least and at most.
@@ -41,11 +42,6 @@ const MOST: usize = 1000;
 /// Largest document (SEC-121).
 const LARGEST: usize = 5 * 1024;
 
-/// Fetches of documents that were never good: from one host in a minute, and under way at once
-/// (SEC-128).
-const NEW_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
-const AT_ONCE: usize = 32;
-
 /// Whose documents are looked at, and for how long they are remembered.
 #[derive(Debug, Clone)]
 pub struct DocumentRules {
@@ -59,65 +55,6 @@ pub struct DocumentRules {
     pub per_address: NonZeroU32,
     /// How long the last good document outlives its last fetch (INT-36).
     pub keep: Duration,
-}
-
-/// Why a client's document does not make a client.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum DocumentFault {
-    /// The operator wants none, or none of this host.
-    #[error("clients of this host are not admitted here")]
-    NotAdmitted,
-    /// The URL is none that may be a client identifier.
-    #[error(transparent)]
-    Url(#[from] InvalidClientIdUrl),
-    /// Its host answers, and not with a document.
-    #[error("the host {what}")]
-    NoDocument {
-        /// What it did instead.
-        what: &'static str,
-        /// May that be of the moment?
-        may_pass: bool,
-    },
-    /// The store cannot forget what its host has taken back.
-    #[error(transparent)]
-    Store(Arc<StoreError>),
-    /// There are no keys where the document says so.
-    #[error("its jwks_uri leads to no key that can be used")]
-    NoKeys,
-    /// The document is not as it must be.
-    #[error(transparent)]
-    Document(#[from] InvalidClientDocument),
-    /// It cannot be had now.
-    #[error(transparent)]
-    Unreachable(DocumentError),
-    /// Too much is being fetched; try again.
-    #[error("too many documents are being fetched; try again in a minute")]
-    Busy,
-}
-
-impl DocumentFault {
-    /// Is it ours, or of the moment, and so says nothing about the client (PRIN-5)?
-    pub(super) fn is_no_verdict(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Busy | Self::Store(_))
-    }
-
-    /// May it be of the moment, so that the last good document goes on (INT-43)?
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Unreachable(_) | Self::Busy => true,
-            Self::NoDocument { may_pass, .. } => *may_pass,
-            Self::NotAdmitted | Self::Url(_) | Self::NoKeys | Self::Document(_) | Self::Store(_) => false,
-        }
-    }
-}
-
-impl From<DocumentError> for DocumentFault {
-    fn from(error: DocumentError) -> Self {
-        match error {
-            DocumentError::Unreachable { .. } => Self::Unreachable(error),
-            DocumentError::Refused { what, may_pass, .. } => Self::NoDocument { what, may_pass },
-        }
-    }
 }
 
 type Fetched = Result<Arc<Held>, DocumentFault>;
@@ -159,11 +96,11 @@ pub struct MetadataDocuments {
     pinned: Arc<HashMap<ClientId, Client>>,
     store: Arc<dyn Store>,
     held: Arc<Mutex<HashMap<ClientId, Arc<Held>>>>,
+    /// What was taken out of the store, and goes back when it is good again.
+    forgotten: Arc<Mutex<HashSet<ClientId>>>,
     flights: SingleFlight<Fetched>,
     keys: KeyDirectory,
-    budget: Arc<RateLimit<String>>,
-    addresses: Arc<RateLimit<IpAddr>>,
-    places: Arc<Semaphore>,
+    budget: Arc<DocumentBudget>,
 }
 
 impl fmt::Debug for MetadataDocuments {
@@ -180,23 +117,20 @@ impl MetadataDocuments {
         fetcher: Documents,
         pinned: HashMap<ClientId, Client>,
         store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
+        clock: &Arc<dyn Clock>,
     ) -> Self {
-        let addresses = Arc::new(RateLimit::per_minute(rules.per_address, Arc::clone(&clock)));
-        let budget = Arc::new(RateLimit::per_minute(NEW_PER_MINUTE, clock));
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        let keys = KeyDirectory::new(fetcher.clone(), Arc::clone(&budget), Arc::clone(&places));
+        let budget = Arc::new(DocumentBudget::new(rules.per_address, clock));
+        let keys = KeyDirectory::new(fetcher.clone(), clock);
         Self {
             rules: Arc::new(rules),
             fetcher,
             pinned: Arc::new(pinned),
             store,
             held: Arc::default(),
+            forgotten: Arc::default(),
             flights: SingleFlight::default(),
             keys,
             budget,
-            addresses,
-            places,
         }
     }
 
@@ -211,13 +145,26 @@ impl MetadataDocuments {
         self.pinned.contains_key(id)
     }
 
-    /// What is known of the client of this URL without asking anybody.
+    /// May there be a client at this URL, as the operator has it?
+    pub(super) fn may_be_used(&self, id: &ClientId) -> bool {
+        self.is_pinned(id) || ClientIdUrl::parse(id.as_str()).is_ok_and(|url| self.admits(url.host()))
+    }
+
+    /// What is known of the client of this URL without asking its host.
     pub(super) async fn known(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        let held = self.held().get(id).cloned();
-        match held.filter(|held| now.since(held.fetched_at) < self.rules.keep) {
+        if let Some(pinned) = self.pinned.get(id) {
+            return Ok(Some(pinned.clone()));
+        }
+        match self.remembered(id, now) {
             Some(held) => Ok(Some(held.client.clone())),
             None => self.store.client(id, now).await,
         }
+    }
+
+    /// What this process knows, unless it is too old to count.
+    fn remembered(&self, id: &ClientId, now: Timestamp) -> Option<Arc<Held>> {
+        let held = self.held().get(id).cloned();
+        held.filter(|held| now.since(held.fetched_at) < self.rules.keep)
     }
 
     /// The client of this URL. Whoever asks at this address makes us ask for so many that were never good.
@@ -234,31 +181,21 @@ impl MetadataDocuments {
         if !self.admits(url.host()) {
             return Err(DocumentFault::NotAdmitted);
         }
-        let held = self.held().get(id).cloned();
+        let held = self.remembered(id, now);
         if let Some(fresh) = held.as_ref().filter(|held| now < held.renew_at) {
             return Ok(fresh.client.clone());
         }
         match self.fetched((id, url), held.is_some(), address, now).await {
             Ok(new) => Ok(new.client.clone()),
-            Err(fault) if fault.may_pass() => self.last_good(id, held, now).await.ok_or(fault),
-            Err(fault) => {
-                tracing::info!(client = %id, %fault, "a client's metadata document is refused");
-                // What its host has taken back does not come back when the host is away.
-                if self.held().remove(id).is_some() {
-                    self.store
-                        .forget_client(id)
-                        .await
-                        .map_err(|fault| DocumentFault::Store(Arc::new(fault)))?;
-                }
-                Err(fault)
-            }
+            Err(fault) if fault.may_pass() => self.last_good(id, held, now).await?.ok_or(fault),
+            Err(fault) => Err(fault),
         }
     }
 
     /// The keys of a client that signs, this one among them if it can be had.
     pub(super) async fn keys_knowing(
         &self,
-        client: &Client,
+        (client, address): (&Client, Option<IpAddr>),
         keys: &ClientKeys,
         kid: Option<&str>,
         now: Timestamp,
@@ -268,7 +205,18 @@ impl MetadataDocuments {
         {
             return Err(DocumentFault::NotAdmitted.into());
         }
-        Ok(self.keys.knowing((&client.id, self.reach_of(client, keys)), keys, kid, now).await?)
+        let owner = KeyOwner {
+            id: &client.id,
+            reach: self.reach_of(client, keys),
+            is_the_operator_s: self.is_the_operator_s(client),
+            address,
+        };
+        Ok(self.keys.knowing(owner, keys, kid, now).await?)
+    }
+
+    /// Has the operator named this very client?
+    fn is_the_operator_s(&self, client: &Client) -> bool {
+        client.origin.is_the_operator_s() || self.is_pinned(&client.id)
     }
 
     /// May the keys of a client that registered itself be fetched there? Whoever wants no documents, or
@@ -285,27 +233,27 @@ impl MetadataDocuments {
                 .is_ok_and(|document| keys.host_str() == Some(document.host())),
             ClientKeys::Jwks(_) => false,
         };
-        if client.origin.is_the_operator_s() || self.is_pinned(&client.id) || at_own_host() {
-            Reach::Named
-        } else {
-            Reach::Public
-        }
+        if self.is_the_operator_s(client) || at_own_host() { Reach::Named } else { Reach::Public }
     }
 
     /// What serves while nothing newer can be had.
-    async fn last_good(&self, id: &ClientId, held: Option<Arc<Held>>, now: Timestamp) -> Option<Client> {
+    async fn last_good(
+        &self,
+        id: &ClientId,
+        held: Option<Arc<Held>>,
+        now: Timestamp,
+    ) -> Result<Option<Client>, StoreError> {
         let client = match held {
-            Some(held) if now.since(held.fetched_at) < self.rules.keep => held.client.clone(),
-            // A fault of the store's changes nothing: there is no document either way.
-            _ => self.store.client(id, now).await.ok().flatten()?,
+            Some(held) => Some(held.client.clone()),
+            None => self.store.client(id, now).await?,
         };
-        if now.since(client.created_at) >= self.rules.keep {
-            return None;
-        }
+        let Some(client) = client.filter(|client| now.since(client.created_at) < self.rules.keep) else {
+            return Ok(None);
+        };
         tracing::warn!(client = %id, "a client's metadata document cannot be fetched; the last good one serves");
         let again = Held { client: client.clone(), fetched_at: client.created_at, renew_at: now.plus(RETRY) };
         self.hold(id, Arc::new(again));
-        Some(client)
+        Ok(Some(client))
     }
 
     /// The document as it is now; one fetch for all who ask at the same moment.
@@ -316,35 +264,82 @@ impl MetadataDocuments {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Fetched {
+        let busy = |limit: Limit| {
+            let address = address.map(tracing::field::display);
+            tracing::warn!(client = %id, address, %limit, "a client's document is not fetched: there are too many");
+            Err(DocumentFault::Busy(limit))
+        };
+        let host = url.host().to_owned();
         let flight = self.flights.join(id.as_str(), || {
-            let has_turns = || address.is_none_or(|address| self.addresses.allows(&network(address)));
-            let may_begin = was_good || (has_turns() && self.budget.allows(&url.host().to_owned()));
+            if !was_good {
+                self.budget.take_turn(address, url.host()).map_err(busy)?;
+            }
+            let place = self.budget.place().map_err(busy)?;
             let (this, id) = (self.clone(), id.clone());
-            may_begin.then_some(async move { this.fetch(&id, &url, now).await })
+            Ok(async move {
+                let _place = place;
+                this.fetch(&id, &url, now).await
+            })
         });
-        flight.await.unwrap_or(Err(DocumentFault::Busy))
+        flight.await.unwrap_or_else(|| Err(DocumentFault::broke_off(&host)))
     }
 
     async fn fetch(&self, id: &ClientId, url: &ClientIdUrl, now: Timestamp) -> Fetched {
-        let _place = self.places.try_acquire().map_err(|_| DocumentFault::Busy)?;
+        match self.asked(id, url, now).await {
+            Ok(new) => {
+                self.keep_if_used(&new.client, now).await;
+                self.hold(id, Arc::clone(&new));
+                Ok(new)
+            }
+            Err(fault) if fault.may_pass() => Err(fault),
+            Err(fault) => {
+                tracing::info!(client = %id, %fault, "a client's metadata document is refused");
+                self.forget(id, now).await?;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn asked(&self, id: &ClientId, url: &ClientIdUrl, now: Timestamp) -> Fetched {
         let document = self.fetcher.get(url.as_url(), Reach::Named, LARGEST).await?;
         let fresh_for = document.fresh_for.unwrap_or(USUALLY).clamp(AT_LEAST, AT_MOST);
+        // What is whole and does not hold is the client's word; half of it is nobody's.
+        let _: Map<String, Value> =
+            serde_json::from_slice(&document.body).map_err(|_| DocumentFault::broken())?;
         let document = ClientDocument::read(url.as_str(), &document.body)?;
         let client = described(id.clone(), document, now.plus(self.rules.keep), now);
-        let new = Arc::new(Held { client, fetched_at: now, renew_at: now.plus(fresh_for) });
-        self.keep_if_used(&new.client, now).await;
-        self.hold(id, Arc::clone(&new));
-        Ok(new)
+        Ok(Arc::new(Held { client, fetched_at: now, renew_at: now.plus(fresh_for) }))
+    }
+
+    /// What its host has taken back does not come back when the host is away: neither from here nor, after
+    /// a restart, from the store.
+    async fn forget(&self, id: &ClientId, now: Timestamp) -> Result<(), StoreError> {
+        self.held().remove(id);
+        if self.store.client(id, now).await?.is_some() {
+            self.store.forget_client(id).await?;
+            let mut forgotten = self.forgotten();
+            if forgotten.len() < MOST {
+                forgotten.insert(id.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn forgotten(&self) -> MutexGuard<'_, HashSet<ClientId>> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For the time when neither its host nor this process's memory has it. Only of a client that somebody
     /// has used, which its redemption remembers: anybody can publish any number of documents.
     async fn keep_if_used(&self, client: &Client, now: Timestamp) {
         let kept = async {
-            match self.store.client(&client.id, now).await? {
-                Some(_) => self.store.remember_client(client).await,
-                None => Ok(()),
+            let is_used =
+                self.forgotten().contains(&client.id) || self.store.client(&client.id, now).await?.is_some();
+            if is_used {
+                self.store.remember_client(client).await?;
+                self.forgotten().remove(&client.id);
             }
+            Ok::<_, StoreError>(())
         };
         if let Err(fault) = kept.await {
             tracing::warn!(client = %client.id, %fault, "a client's metadata document could not be kept");
@@ -380,19 +375,19 @@ impl MetadataDocuments {
     /// How much is in memory.
     #[must_use]
     pub fn in_memory(&self) -> InMemory {
-        let (keys, key_fetches) = self.keys.in_memory();
+        let (keys, key_fetches, key_hosts) = self.keys.in_memory();
         InMemory {
             documents: self.held().len(),
             keys,
             fetches: self.flights.under_way() + key_fetches,
-            counted: self.budget.keys() + self.addresses.keys(),
+            counted: self.budget.counted() + key_hosts,
         }
     }
 
     /// Forgets the counters of hosts that nobody asked for lately, and of addresses that were quiet.
     pub(super) fn collect_garbage(&self) {
         self.budget.collect_garbage();
-        self.addresses.collect_garbage();
+        self.keys.collect_garbage();
     }
 }
 

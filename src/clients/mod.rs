@@ -5,7 +5,8 @@
 //! - `registration`: dynamic registration (RFC 7591) as real clients use it; `management`: what they do
 //!   with it later (RFC 7592).
 //! - `metadata_documents`: clients whose identifier is the URL of their metadata.
-//! - `client_keys`: the keys of clients that sign; `single_flight`: one fetch for all who ask.
+//! - `client_keys`: the keys of clients that sign; `document_fault`: why either cannot be had.
+//! - `fetch_budget`: how much strangers may make us fetch; `single_flight`: one fetch for all who ask.
 //! - `authentication`: credentials become an [`AuthenticatedClient`], the only input that a
 //!   grant takes; `assertion` is its `private_key_jwt`, `operator_secret` what clients by command
 //!   prove themselves with.
@@ -15,6 +16,8 @@ mod assertion;
 mod authentication;
 mod client_keys;
 mod directory;
+mod document_fault;
+mod fetch_budget;
 mod management;
 mod metadata_documents;
 mod operator_secret;
@@ -24,6 +27,8 @@ mod single_flight;
 pub use admission::{Admission, ClientPolicy};
 pub use authentication::{AuthenticatedClient, Authenticator, Credentials};
 pub use directory::{Clients, ConfiguredClient, FindClientError};
-pub use metadata_documents::{DocumentFault, DocumentRules, InMemory, MetadataDocuments, described};
+pub use document_fault::DocumentFault;
+pub use fetch_budget::Limit;
+pub use metadata_documents::{DocumentRules, InMemory, MetadataDocuments, described};
 pub use operator_secret::{OperatorSecrets, SECRET_OVERLAP};
 pub use registration::{Caller, Registration, RegistrationParts, RegistrationRules};

@@ -28,9 +28,9 @@ impl<V: Clone + Send + Sync + 'static> SingleFlight<V> {
         lock(&self.0).len()
     }
 
-    /// Joins the fetch of this name that is under way, or starts one; `None` if none may be started, or
-    /// if it broke off. It goes on when whoever asked first goes away.
-    pub(super) async fn join<F>(&self, name: &str, start: impl FnOnce() -> Option<F>) -> Option<V>
+    /// Joins the fetch of this name that is under way, or starts one; where none may be started, what
+    /// `start` says instead, and `None` if it broke off. It goes on when whoever asked first goes away.
+    pub(super) async fn join<F>(&self, name: &str, start: impl FnOnce() -> Result<F, V>) -> Option<V>
     where
         F: Future<Output = V> + Send + 'static,
     {
@@ -39,7 +39,10 @@ impl<V: Clone + Send + Sync + 'static> SingleFlight<V> {
             match flights.get(name) {
                 Some(flight) => flight.clone(),
                 None => {
-                    let fetch = start()?;
+                    let fetch = match start() {
+                        Ok(fetch) => fetch,
+                        Err(instead) => return Some(instead),
+                    };
                     let landing = Landing(Arc::clone(&self.0), name.to_owned());
                     let task = tokio::spawn(async move {
                         let fetched = fetch.await;

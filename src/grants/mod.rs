@@ -126,10 +126,13 @@ impl TokenEndpoint {
         let client = self.authenticator.authenticate(credentials, now);
         let revoked = self.revocations.current(now);
         let (client, found, revoked, known) = tokio::join!(client, found, revoked, known);
-        let (client, presented) = (client?, presented?);
+        let client = client?;
         let found = (|| Ok((found?, revoked?, known?)))();
-        let outcome = self.granted(&client, presented, found, (form, now)).await;
-        self.authenticator.settle(&client, outcome).await
+        let outcome = match presented {
+            Ok(presented) => self.granted(&client, presented, found, (form, now)).await,
+            Err(fault) => Err(fault),
+        };
+        client.settled(outcome).await
     }
 
     /// The phases after authentication, with what was looked up beside it.

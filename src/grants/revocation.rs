@@ -16,7 +16,7 @@ impl TokenEndpoint {
         let now = self.clock.now();
         let client = self.authenticator.authenticate(credentials, now).await?;
         let outcome = self.end(&client, form, now).await;
-        self.authenticator.settle(&client, outcome).await
+        client.settled(outcome).await
     }
 
     async fn end(

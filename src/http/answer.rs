@@ -175,7 +175,7 @@ fn log(error: &PageError, problem: Problem) {
 fn words(error: &PageError) -> (Problem, Option<String>, Option<&ClientReturn>) {
     match error {
         PageError::UnknownClient => (Problem::UnknownClient, None, None),
-        PageError::ClientDocument(fault @ DocumentFault::Busy) => {
+        PageError::ClientDocument(fault @ DocumentFault::Busy(_)) => {
             (Problem::ClientDocumentUnavailable, Some(fault.to_string()), None)
         }
         PageError::ClientDocument(DocumentFault::Unreachable(_)) => {

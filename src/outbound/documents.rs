@@ -81,7 +81,8 @@ pub enum DocumentError {
         host: String,
         /// What it did.
         what: &'static str,
-        /// May it answer otherwise in a moment? A gate in front of it says 401 or 403, or shows a page.
+        /// May it answer otherwise in a moment? A gate in front of it says 401 or 403, redirects, or shows a
+        /// page; only what is gone (404, 410) is believed.
         may_pass: bool,
     },
 }
@@ -178,7 +179,7 @@ impl Documents {
             }
             status => {
                 let is_gone = matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE);
-                return refused("did not answer with status 200", status.is_client_error() && !is_gone);
+                return refused("did not answer with status 200", !is_gone);
             }
         }
         if !is_json(answer.headers()) {
@@ -191,7 +192,7 @@ impl Documents {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > largest {
-                return refused("answered with more than is read", false);
+                return refused("answered with more than is read", true);
             }
             body.extend_from_slice(&chunk);
         }

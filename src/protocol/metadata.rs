@@ -26,6 +26,9 @@ pub struct AuthorizationServerMetadata {
     /// The methods of confidential clients, for introspection.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// The algorithms of `private_key_jwt`, for introspection.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// Every scope that some resource has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<String>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatelodge::domain::{ClientId, Haste, PersonId, Revoked};
-use gatelodge::protocol::SigningAlgorithm;
+use gatelodge::protocol::{KeySet, SigningAlgorithm};
 use gatelodge::store::faulty::Operation;
 use gatelodge::store::revocations::{Revocations, SLACK};
 use gatelodge::store::{Store, StoreError};
@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use crate::harness::broker::{RESOURCE, Setup, TestBroker};
 use crate::harness::browser::{Browser, Page};
 use crate::harness::client::{TestClient, Tokens};
+use crate::harness::keys::{TestKey, object};
+use crate::harness::temp_dir::TempDir;
 
 const SERVER: &str = "notes-server";
 const OTHER: &str = "wiki-server";
@@ -206,8 +208,49 @@ async fn sec_137_introspection_is_announced_where_it_is_served() {
     assert_eq!(announced["introspection_endpoint"], json!(with.url("/oauth/introspect")));
     assert_eq!(
         announced["introspection_endpoint_auth_methods_supported"],
-        json!(["client_secret_basic", "client_secret_post"])
+        json!(["client_secret_basic", "client_secret_post", "private_key_jwt"])
     );
+    // RFC 8414 section 2: with `private_key_jwt` they MUST be named.
+    let algorithms = &announced["introspection_endpoint_auth_signing_alg_values_supported"];
+    assert_eq!(algorithms, &announced["token_endpoint_auth_signing_alg_values_supported"]);
+    assert_eq!(algorithms, &json!(KeySet::ALGORITHMS));
     let without = metadata(&TestBroker::start().await).await;
-    assert!(without.get("introspection_endpoint").is_none());
+    assert!(without.as_object().unwrap().keys().all(|member| !member.starts_with("introspection_")));
+}
+
+/// SEC-068, SEC-130: a server that has keys and no secret asks with a signed assertion, each time with another.
+#[tokio::test]
+async fn sec_068_a_server_with_keys_asks() {
+    const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let (folder, key) = (TempDir::new(), TestKey::es256("server-key"));
+    let file = folder.path().join("jwks.json");
+    std::fs::write(&file, json!({"keys": [key.jwk()]}).to_string()).expect("a file");
+    let extra = format!(
+        "clients:\n  - {{ id: signs, name: Signs, jwks_file: '{}', introspects: {RESOURCE} }}\n",
+        file.display()
+    );
+    let broker = TestBroker::with(Setup { extra, ..Setup::default() }).await;
+    let (_, tokens) = signed_in(&broker).await;
+    let asked = async |assertion: Option<&str>| {
+        let url = broker.url("/oauth/introspect");
+        let mut form = vec![("token", tokens.access.as_str()), ("client_id", "signs")];
+        form.extend(
+            assertion.iter().flat_map(|jwt| [("client_assertion_type", TYPE), ("client_assertion", *jwt)]),
+        );
+        Page::of(&url, Browser::new().http().post(&url).form(&form).send().await.expect("an answer")).await
+    };
+    let now = gatelodge::clock::Clock::now(&*broker.clock).as_unix();
+    let assertion = |key: &TestKey, jti: &str| {
+        let claims =
+            json!({"iss": "signs", "sub": "signs", "aud": broker.issuer, "exp": now + 60, "jti": jti});
+        key.sign(&key.header("JWT"), &object(claims))
+    };
+    let own = assertion(&key, "1");
+    let page = asked(Some(&own)).await;
+    assert_eq!((page.status, &page.json()["active"]), (200, &json!(true)), "{}", page.body);
+    let stranger = assertion(&TestKey::es256("server-key"), "2");
+    for refused in [None, Some(own.as_str()), Some(stranger.as_str())] {
+        let page = asked(refused).await;
+        assert_eq!((page.status, page.error().as_str()), (401, "invalid_client"), "{}", page.body);
+    }
 }

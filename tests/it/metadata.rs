@@ -63,9 +63,13 @@ async fn int_12_the_members_that_clients_rely_on() {
 /// too. Authlib refuses the metadata otherwise.
 #[tokio::test]
 async fn sec_137_the_algorithms_of_every_endpoint_that_takes_assertions() {
-    let broker = TestBroker::start().await;
+    let extra =
+        "clients:\n  - { id: asks, name: Asks, secret: Jw7-q2Lx0RvT5nZc8Hd3Ks6Gb1Yf4Mp9, introspects: ["
+            .to_owned();
+    let extra = format!("{extra}'{RESOURCE}'] }}\n");
+    let broker = TestBroker::with(Setup { extra, ..Setup::default() }).await;
     let metadata = document(&broker, &broker.url("/.well-known/oauth-authorization-server")).await;
-    for endpoint in ["token_endpoint", "revocation_endpoint"] {
+    for endpoint in ["token_endpoint", "revocation_endpoint", "introspection_endpoint"] {
         let methods = metadata[format!("{endpoint}_auth_methods_supported")].to_string();
         assert!(methods.contains("private_key_jwt"), "{endpoint}: {methods}");
         let algorithms = &metadata[format!("{endpoint}_auth_signing_alg_values_supported")];

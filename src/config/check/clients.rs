@@ -76,8 +76,8 @@ impl Checker<'_> {
         if let (Some(list), ClientAuth::None) = (&raw.introspects, &auth) {
             // Only who proves itself may ask about tokens (SEC-130).
             let at = place.key("introspects", list.spot);
-            let problem = "needs a secret: a public client cannot prove who asks";
-            return Err(self.report(&at, problem, "add `secret`"));
+            let problem = "needs a secret or keys: a public client cannot prove who asks";
+            return Err(self.report(&at, problem, "add `secret`, `jwks_file` or `jwks_uri`"));
         }
         Ok(ClientConfig {
             introspects,

@@ -1,12 +1,14 @@
 //! Where a stranger's URL may not lead, and what its answer may not be.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use gatelodge::clock::Clock as _;
+use gatelodge::domain::ClientId;
 use serde_json::json;
 
 use crate::harness::broker::{Setup, TestBroker};
 use crate::harness::browser::Page;
-use crate::harness::client::authorize_url;
 use crate::harness::document_host::{Answer, DocumentHost, HOST, document};
 
 use super::{assert_refused, broker_for, client, shown};
@@ -69,25 +71,32 @@ async fn sec_122_no_name_leads_into_our_network() {
     assert!(host.requests().is_empty());
 }
 
-/// SEC-123: the name is looked up once, and the connection goes where that look-up said. A name that
-/// turns round after it was looked at leads nowhere.
+/// SEC-123: the name is looked up once, and the connection goes where that look-up said: a name that turns
+/// round right after it was looked at changes nothing, whichever way it turns.
 #[tokio::test]
 async fn sec_123_the_connection_goes_where_was_looked() {
+    const REBOUND: &str = "rebound.example";
     let host = DocumentHost::start().await;
-    let broker = broker_for(&host, "").await;
-    // This name may not lead inside; the second look-up would.
-    let url = host.url_of("rebound.example", "/client.json");
+    // One host whose name may lead to loopback, where the server listens; any other may not.
+    let setup = Setup { documents: Some(host.fetcher(&[REBOUND])), ..Setup::default() };
+    let broker = TestBroker::with(setup).await;
+    let url = host.url_of(REBOUND, "/client.json");
     host.answers("/client.json", Answer::json(&document(&url, &json!({}))));
-    host.lookup.leads("rebound.example", &[&["192.0.2.1"], &["127.0.0.1"]]);
-    assert_refused(&broker, &url, 503, "").await;
-    host.lookup.leads("rebound.example", &[&["127.0.0.1"]]);
-    assert_refused(&broker, &url, 503, "").await;
-    assert!(host.requests().is_empty());
-    // One look-up for each attempt, and one for a document that is fetched.
-    let good = host.publishes("/good.json", &json!({}));
-    let before = host.lookup.asked().len();
-    assert_eq!(shown(&broker, &good).await.status, 200);
-    assert_eq!(host.lookup.asked()[before..], [HOST]);
+    // A second look-up would lead where nobody listens.
+    host.lookup.leads(REBOUND, &[&["127.0.0.1"], &["127.0.0.9"]]);
+    assert_eq!(shown(&broker, &url).await.status, 200);
+    assert_eq!((host.lookup.asked(), host.requests().len()), (vec![REBOUND.to_owned()], 1));
+    // The other way round: where was looked nobody listens, and a second look-up would find the server.
+    let second = host.url_of(REBOUND, "/second.json");
+    host.answers("/second.json", Answer::json(&document(&second, &json!({}))));
+    host.lookup.leads(REBOUND, &[&["127.0.0.9"], &["127.0.0.1"]]);
+    assert_refused(&broker, &second, 503, "does not answer").await;
+    // What may not be called is not called, whatever would come next.
+    let inner = host.url("/client.json");
+    host.lookup.leads(HOST, &[&["127.0.0.1"], &["192.0.2.1"]]);
+    assert_refused(&broker, &inner, 503, "does not answer").await;
+    assert_eq!(host.requests().len(), 1, "no other request came");
+    assert_eq!(host.lookup.asked(), [REBOUND, REBOUND, HOST], "one look-up each");
 }
 
 /// SEC-118, SEC-120: 200 with JSON and nothing else; a redirect to a good document is not followed.
@@ -112,6 +121,8 @@ async fn sec_118_only_200_with_json_counts() {
         ("500 Internal Server Error", 503),
         ("503 Service Unavailable", 503),
     ] {
+        // So that the host has turns.
+        broker.clock.advance(Duration::from_secs(60));
         host.answers("/client.json", Answer::status(&line.replace("{good}", &good)));
         assert_refused(&broker, &host.url("/client.json"), status, "").await;
     }
@@ -126,6 +137,7 @@ async fn sec_118_only_200_with_json_counts() {
         ("text/json", false),
         ("", false),
     ] {
+        broker.clock.advance(Duration::from_secs(60));
         let path = format!("/{}", kind.replace(['/', ';', ' ', '='], "-"));
         host.answers(&path, Answer::Said(format!("200 OK\r\nContent-Type: {kind}\r\n"), own(&path)));
         let page = shown(&broker, &host.url(&path)).await;
@@ -161,6 +173,21 @@ async fn sec_121_a_host_that_is_silent_is_left() {
     assert_refused(&broker, &host.url("/client.json"), 503, "does not answer").await;
 }
 
+/// SEC-121: one that answers, and so slowly that it would take a minute, is left in time as well: the patience
+/// is for the whole of the answer.
+#[tokio::test]
+async fn sec_121_a_host_that_drips_is_left() {
+    let host = DocumentHost::start().await;
+    let documents = Some(host.fetcher_within(&[HOST], Duration::from_millis(500)));
+    let broker = TestBroker::with(Setup { documents, ..Setup::default() }).await;
+    let url = host.url("/client.json");
+    let whole = document(&url, &json!({})).to_string().into_bytes();
+    let pause = Duration::from_millis(20);
+    assert!(pause * u32::try_from(whole.len()).unwrap() > Duration::from_secs(2), "far too slow in all");
+    host.answers("/client.json", Answer::Drip(whole, pause));
+    assert_refused(&broker, &url, 503, "does not answer").await;
+}
+
 /// SEC-119, SEC-125: the document is about its own URL and holds no secret.
 #[tokio::test]
 async fn sec_119_a_document_for_another_url_is_refused() {
@@ -174,6 +201,7 @@ async fn sec_119_a_document_for_another_url_is_refused() {
         ("/f.json", json!({"client_name": null})),
         ("/g.json", json!({"redirect_uris": []})),
     ] {
+        broker.clock.advance(Duration::from_secs(60));
         let url = host.publishes(path, &more);
         assert_refused(&broker, &url, 400, "").await;
     }
@@ -241,22 +269,45 @@ async fn sec_128_one_address_makes_us_ask_for_few_unknown_documents() {
     assert_eq!(host.requests().len(), 5);
 }
 
-/// SEC-128: whoever makes up URLs at one host soon costs that host nothing more; known ones go on.
+/// SEC-128: whoever makes up URLs at one host soon costs that host nothing more, and does not keep what is
+/// there unknown to others; all together ask for so many. Known ones go on.
 #[tokio::test]
 async fn sec_128_a_host_is_asked_for_few_unknown_documents() {
     let host = DocumentHost::start().await;
     let broker = broker_for(&host, "").await;
+    let clients = &broker.parts.login.clients;
+    let find = async |url: &str, address: u32| {
+        let address = IpAddr::V4(Ipv4Addr::from_bits(0x0B00_0000 | address));
+        let now = broker.clock.now();
+        clients.find(&ClientId::new(url), Some(address), now).await.map_err(|fault| fault.to_string())
+    };
     let good = host.publishes("/good.json", &json!({}));
-    assert_eq!(shown(&broker, &good).await.status, 200);
-    for n in 0..60 {
-        let page = shown(&broker, &host.url(&format!("/made-up-{n}"))).await;
-        assert!([400, 503].contains(&page.status), "{}", page.status);
+    let made_up = |number: u32| host.url(&format!("/made-up-{number}"));
+    for number in 0..60 {
+        find(&made_up(number), 1).await.expect_err("no document");
     }
-    assert!(host.requests().len() <= 21, "{}", host.requests().len());
+    assert_eq!(host.requests().len(), 5);
+    assert!(find(&good, 1).await.expect_err("no turn").contains("too many"));
+    assert!(find(&good, 2).await.is_ok(), "to another address");
+    for number in 0..240 {
+        find(&made_up(number), 10 + number).await.expect_err("no document");
+    }
+    assert_eq!(host.requests().len(), 120);
+    assert!(
+        find(&host.publishes("/other.json", &json!({})), 3).await.expect_err("no turn").contains("too many")
+    );
     // What was good is renewed all the same.
-    broker.clock.advance(Duration::from_secs(3601));
     let before = host.requests().len();
-    let url = authorize_url(&broker, &client(&good).request());
-    assert_eq!(broker.browser().get(&url).await.status, 200);
-    assert_eq!(host.requests().len(), before + 1);
+    broker.clock.advance(Duration::from_secs(3601));
+    for number in 0..240 {
+        find(&made_up(number), 10 + number).await.expect_err("no document");
+    }
+    assert!(find(&good, 1).await.is_ok());
+    assert_eq!(host.requests().len(), before + 121);
+    // So old that it does not count, it is as unknown as any other.
+    broker.clock.advance(Duration::from_secs(400 * 24 * 3600));
+    for number in 0..5 {
+        find(&made_up(number), 1).await.expect_err("no document");
+    }
+    assert!(find(&good, 1).await.expect_err("no turn").contains("too many"));
 }

@@ -3,12 +3,13 @@
 //! - `guard`: where a stranger's URL may not lead (SEC-117 to SEC-124, SEC-128, SEC-129).
 //! - `flood`: documents that cannot be had, by the thousand (REL-22).
 //! - `caching`: how long a document serves, and what does while there is none.
-//! - `signing`: clients that prove themselves with a signed JWT (SEC-068).
+//! - `signing`: clients that prove themselves with a signed JWT (SEC-068); `keys`: where their keys come from.
 //! - here: what such a client is and may do.
 
 mod caching;
 mod flood;
 mod guard;
+mod keys;
 mod signing;
 
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::broker::TestBroker;
 use crate::harness::browser::Page;
 use crate::harness::client::TestClient;
-use crate::harness::document_host::{Answer, DocumentHost};
+use crate::harness::document_host::DocumentHost;
 use crate::harness::keys::{TestKey, hs256, object, patched, unsigned};
 use crate::harness::signer::{ASSERTION_TYPE as TYPE, Signer};
 
@@ -27,7 +27,7 @@ async fn signing(more: Value) -> (DocumentHost, TestBroker, Signer) {
     (host, broker, signer)
 }
 
-fn assert_invalid_client(page: &Page, what: &str) {
+pub(super) fn assert_invalid_client(page: &Page, what: &str) {
     assert_eq!((page.status, page.json()["error"].as_str()), (401, Some("invalid_client")), "{what}");
 }
 
@@ -164,6 +164,35 @@ async fn sec_068_a_fault_of_ours_uses_no_assertion_up() {
     assert_invalid_client(&signer.refresh(&broker, &tokens.refresh, &assertion).await, "not given back");
 }
 
+/// PRIN-5, REL-05: the same where the caller hangs up before it is answered, and where the store does not take
+/// the use back in time: whoever waits is told within 3 s.
+#[tokio::test]
+async fn rel_05_a_use_is_taken_back_though_nobody_waits() {
+    let (_host, broker, signer) = signing(json!({})).await;
+    let tokens = signer.tokens(&broker).await;
+    let long = Duration::from_secs(10);
+    broker.store.hold(Operation::RotateRefresh);
+    broker.store.hold(Operation::ReleaseAssertion);
+    let assertion = signer.assertion(&broker, json!({}));
+    tokio::select! {
+        page = signer.refresh(&broker, &tokens.refresh, &assertion) => panic!("answered: {}", page.body),
+        at = tokio::time::timeout(long, broker.store.waits_at(Operation::RotateRefresh)) => at.expect("in time"),
+    }
+    // The request is gone, and its connection with it.
+    let released = broker.store.waits_at(Operation::ReleaseAssertion);
+    tokio::time::timeout(long, released).await.expect("taken back");
+    broker.store.heal();
+
+    broker.store.hold(Operation::ReleaseAssertion);
+    broker.store.fail(Operation::Grant);
+    let assertion = signer.assertion(&broker, json!({}));
+    let answer = signer.refresh(&broker, &tokens.refresh, &assertion);
+    let page = tokio::time::timeout(Duration::from_secs(3), answer).await.expect("REL-05");
+    assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{}", page.body);
+    tokio::time::timeout(long, broker.store.waits_at(Operation::ReleaseAssertion)).await.expect("begun");
+    broker.store.heal();
+}
+
 /// RFC 7521 section 4.2: an assertion says by itself whose it is; a type without an assertion, another
 /// type, and two methods at once are no valid requests.
 #[tokio::test]
@@ -215,97 +244,4 @@ async fn int_40_a_client_that_lists_both_may_use_either() {
     let bad = signer.assertion(&broker, json!({"aud": "https://other.example"}));
     assert_invalid_client(&signer.refresh(&broker, &tokens.refresh, &bad).await, "a false proof");
     assert_eq!(signer.app.refresh(&broker, &tokens.refresh).await.status, 200);
-}
-
-/// `jwks_uri`: fetched under the same guard, kept for an hour; an unknown key asks again at most every
-/// 30 s, and while the host is away the last good keys serve.
-#[tokio::test]
-async fn sec_068_keys_by_reference() {
-    let host = DocumentHost::start().await;
-    let broker = broker_for(&host, "").await;
-    let key = TestKey::es256("first");
-    let jwks = |keys: &[&TestKey]| {
-        Answer::json(&json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()}))
-    };
-    host.answers("/jwks.json", jwks(&[&key]));
-    let more = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": host.url("/jwks.json")});
-    let url = host.publishes("/client.json", &more);
-    let signer = Signer::new(client(&url), &key);
-    let tokens = signer.tokens(&broker).await;
-    let fetches = || host.requests().iter().filter(|head| head.starts_with("GET /jwks.json")).count();
-    assert_eq!(fetches(), 1);
-    // A new key is found, but not by asking at every request.
-    let next = Signer::new(client(&url), &TestKey::es256("second"));
-    let stranger = next.assertion(&broker, json!({}));
-    assert_invalid_client(&next.refresh(&broker, &tokens.refresh, &stranger).await, "not published");
-    assert_eq!(fetches(), 1);
-    broker.clock.advance(Duration::from_secs(31));
-    host.answers("/jwks.json", jwks(&[&key, &next.key]));
-    let assertion = next.assertion(&broker, json!({"jti": "second"}));
-    assert_eq!(next.refresh(&broker, &tokens.refresh, &assertion).await.status, 200);
-    assert_eq!(fetches(), 2);
-    // The host is away.
-    host.answers("/jwks.json", Answer::status("503 Service Unavailable"));
-    broker.clock.advance(Duration::from_secs(3700));
-    let assertion = next.assertion(&broker, json!({"jti": "third"}));
-    let page = next.refresh(&broker, &tokens.refresh, &assertion).await;
-    assert_eq!(page.status, 400, "past the grace window, but the client is known: {}", page.body);
-    assert_eq!(page.json()["error"], "invalid_grant");
-    // Keys that were never had are no verdict either.
-    let unseen = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": host.url("/none.json")});
-    host.answers("/none.json", Answer::status("500 Oops"));
-    let other = Signer::new(client(&host.publishes("/other.json", &unseen)), &key);
-    let assertion = other.assertion(&broker, json!({}));
-    assert_eq!(other.refresh(&broker, &tokens.refresh, &assertion).await.status, 503);
-}
-
-/// SEC-122: the operator's word that a host may be in our network is for whom the operator meant: that host's
-/// own documents, and clients of the operator's. A document elsewhere that names its keys there makes us call
-/// nobody.
-#[tokio::test]
-async fn sec_122_no_document_makes_us_fetch_keys_from_a_private_host_that_is_not_its_own() {
-    const INNER: &str = "other.example";
-    let host = DocumentHost::start().await;
-    host.lookup.leads(INNER, &[&["127.0.0.1"]]);
-    let key = TestKey::es256("key");
-    host.answers("/jwks.json", Answer::json(&json!({"keys": [key.jwk()]})));
-    let inner_keys = host.url_of(INNER, "/jwks.json");
-    let own = format!(
-        "clients:\n  - {{ id: own, name: Own, redirect_uris: [http://127.0.0.1:39999/callback], auth: private_key_jwt, \
-         jwks_uri: '{inner_keys}' }}\n"
-    );
-    let broker = broker_for(&host, &own).await;
-    let fetches = || host.requests().iter().filter(|head| head.starts_with("GET /jwks.json")).count();
-    let signs = |keys: &str| json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys});
-
-    let foreign = Signer::new(client(&host.publishes("/client.json", &signs(&inner_keys))), &key);
-    let assertion = foreign.assertion(&broker, json!({}));
-    let page = foreign.refresh(&broker, "nothing", &assertion).await;
-    assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{}", page.body);
-    assert_eq!(fetches(), 0, "nobody is called");
-
-    let same_host = Signer::new(client(&host.publishes("/own.json", &signs(&host.url("/jwks.json")))), &key);
-    same_host.tokens(&broker).await;
-    assert_eq!(fetches(), 1);
-    Signer::new(client("own"), &key).tokens(&broker).await;
-    assert_eq!(fetches(), 2, "the operator named it");
-}
-
-/// SEC-128: keys that cannot be had are not asked for at every attempt: their host is somebody else's.
-#[tokio::test]
-async fn sec_128_keys_that_cannot_be_had_are_not_asked_for_again_at_once() {
-    let host = DocumentHost::start().await;
-    let broker = broker_for(&host, "").await;
-    let more = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": host.url("/none.json")});
-    let signer = Signer::new(client(&host.publishes("/client.json", &more)), &TestKey::es256("key"));
-    let fetches = || host.requests().iter().filter(|head| head.starts_with("GET /none.json")).count();
-    for _ in 0..10 {
-        let assertion = signer.assertion(&broker, json!({}));
-        let page = signer.refresh(&broker, "nothing", &assertion).await;
-        assert!([401, 503].contains(&page.status), "{}", page.body);
-    }
-    assert_eq!(fetches(), 1);
-    broker.clock.advance(Duration::from_secs(31));
-    signer.refresh(&broker, "nothing", &signer.assertion(&broker, json!({}))).await;
-    assert_eq!(fetches(), 2);
 }

@@ -224,7 +224,7 @@ fn sec_130_clients_that_introspect() {
     let good = good(&client(&format!("{own}    secret: ${{SECRET}}\n")));
     assert_eq!(good.clients[0].introspects[0].as_str(), "https://mcp.example.com/mcp");
     assert!(good.clients[0].redirect_uris.is_empty());
-    only_fault(&client(own), 21, "clients[0].introspects", "needs a secret");
+    only_fault(&client(own), 21, "clients[0].introspects", "needs a secret or keys");
     let other = "    introspects: https://other.example/mcp\n    secret: ${SECRET}\n";
     only_fault(&client(other), 21, "clients[0].introspects", "there is no resource");
 }

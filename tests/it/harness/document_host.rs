@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     Said(String, Vec<u8>),
     /// A head that promises chunks, and chunks without end.
     Endless,
+    /// This JSON, byte by byte, with a pause before each.
+    Drip(Vec<u8>, Duration),
     /// Nothing at all.
     Silence,
 }
@@ -222,6 +224,18 @@ async fn serve(
                 stream.write_all(&[b' '; 1024]).await.ok()?;
                 stream.write_all(b"\r\n").await.ok()?;
             }
+        }
+        Answer::Drip(body, pause) => {
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+            let head = format!("{head}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).await.ok()?;
+            let mut beat = tokio::time::interval(pause);
+            for byte in body {
+                beat.tick().await;
+                stream.write_all(&[byte]).await.ok()?;
+                stream.flush().await.ok()?;
+            }
+            stream.shutdown().await.ok()
         }
         Answer::Silence => {
             // Until the other side goes away.
