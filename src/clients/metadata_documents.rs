@@ -2,8 +2,7 @@
 //! there is fetched, checked, and kept for as long as its server and our own bounds say.
 //!
 //! A fetch that fails is no verdict on the client (INT-43): the last good document serves on, from
-//! memory or from the store, and only errors are forgotten at once (SEC-126). Whoever comes while a
-//! fetch is under way shares its outcome.
+//! memory or from the store, and only errors are forgotten at once (SEC-126).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -205,12 +204,8 @@ impl MetadataDocuments {
         {
             return Err(DocumentFault::NotAdmitted.into());
         }
-        let owner = KeyOwner {
-            id: &client.id,
-            reach: self.reach_of(client, keys),
-            is_the_operator_s: self.is_the_operator_s(client),
-            address,
-        };
+        let (reach, is_the_operator_s) = (self.reach_of(client, keys), self.is_the_operator_s(client));
+        let owner = KeyOwner { id: &client.id, reach, is_the_operator_s, address };
         Ok(self.keys.knowing(owner, keys, kid, now).await?)
     }
 

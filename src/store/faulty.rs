@@ -18,62 +18,9 @@ use crate::secret::{Digest, Secret};
 
 use super::{ClientBook, Store, StoreError};
 
-/// The operations of a [`Store`], to name the one that fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the method of the same name")]
-pub enum Operation {
-    RegisterClient,
-    RememberClient,
-    Client,
-    KeepClient,
-    UpdateClient,
-    ForgetUnusedClient,
-    ForgetClient,
-    UseAssertion,
-    ReleaseAssertion,
-    BeginLogin,
-    Login,
-    AdvanceLogin,
-    TakeLogin,
-    RememberUpstreamSession,
-    PersonOf,
-    UpstreamGrants,
-    KeepUpstreamGrant,
-    OpenGrant,
-    Grant,
-    GrantsOf,
-    RedeemCode,
-    RotateRefresh,
-    EndGrant,
-    Revoke,
-    NotBefore,
-    BeginBrowserSession,
-    BrowserSession,
-    BrowserSessionsOf,
-    KeepBrowserSession,
-    EndBrowserSessions,
-    RememberConsent,
-    Consent,
-    PinAdmin,
-    AdminPin,
-    UnpinAdmin,
-    KeyRing,
-    ReplaceKeyRing,
-    AdoptedSigningKey,
-    AppendAudit,
-    RecentAudit,
-    Ping,
-    Tend,
-    OperatorClients,
-    OperatorClient,
-    ReplaceOperatorClient,
-    RemoveOperatorClient,
-    AwaitApproval,
-    Applications,
-    Decide,
-    Decision,
-    Decisions,
-}
+mod operation;
+
+pub use operation::Operation;
 
 #[derive(Debug, Default)]
 struct Faults {
