@@ -81,6 +81,11 @@ impl Broker {
         }
     }
 
+    /// The servers under this name.
+    fn on_host<'b>(&'b self, host: &'b str) -> impl Iterator<Item = &'b Resource> {
+        self.resources.iter().filter(move |resource| resource.url.authority().eq_ignore_ascii_case(host))
+    }
+
     /// Protected resource metadata (RFC 9728) of the server at `path`, as people type it: with
     /// or without a trailing slash (INT-22, INT-23). An empty path means the default server. Of several
     /// at one path it is the one on the `host` that was asked, where a proxy passes that on, or on ours.
@@ -88,16 +93,18 @@ impl Broker {
     pub fn resource_metadata(&self, path: &str, host: Option<&str>) -> Option<ProtectedResourceMetadata> {
         let bare = path.trim_end_matches('/');
         let at_path = |resource: &&Resource| resource.url.path() == bare;
-        let asked = |resource: &&Resource| {
-            host.is_some_and(|host| resource.url.authority().eq_ignore_ascii_case(host))
-        };
-        let ours = |resource: &&Resource| resource.url.origin() == self.issuer.origin();
-        let found = self.resources.iter().filter(at_path).find(asked);
-        let found = found.or_else(|| self.resources.iter().filter(at_path).find(ours));
-        let found = found.or_else(|| self.resources.iter().find(at_path));
-        let resource = match found {
-            None if bare.is_empty() => self.resources.default_resource()?,
-            found => found?,
+        let resource = match host.filter(|host| !host.eq_ignore_ascii_case(self.issuer.authority())) {
+            Some(host) if self.on_host(host).next().is_some() => {
+                let only = || self.on_host(host).next().filter(|_| self.on_host(host).count() == 1);
+                let found = self.on_host(host).find(at_path);
+                found.or_else(|| only().filter(|_| bare.is_empty()))?
+            }
+            _ => {
+                let ours = |resource: &&Resource| resource.url.origin() == self.issuer.origin();
+                let found = self.resources.iter().filter(at_path).find(ours);
+                let found = found.or_else(|| self.resources.iter().find(at_path));
+                found.or_else(|| self.resources.default_resource().filter(|_| bare.is_empty()))?
+            }
         };
         let typed = match (bare.is_empty(), path.ends_with('/')) {
             (false, true) => format!("{}/", resource.url.as_str().trim_end_matches('/')),

@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
 use crate::domain::Grant;
-use crate::protocol::{ResourceUri, ScopeSet};
+use crate::protocol::{Jws, ResourceUri, ScopeSet};
 use crate::secret::Digest;
 use crate::tokens::{Minter, VerifiedAccess};
 
@@ -35,6 +35,8 @@ type Name = (String, String);
 
 struct Known {
     access: VerifiedAccess,
+    /// The key that signed it: one that leaked is published no longer.
+    kid: String,
     standing: Mutex<Standing>,
 }
 
@@ -79,9 +81,10 @@ impl Guard {
         resource: &ResourceUri,
     ) -> Result<Option<VerifiedAccess>, FindClientError> {
         let now = self.clock.now();
-        let name = (Digest::of(token).as_str().to_owned(), resource.as_str().to_owned());
+        let name = (Digest::of(token).as_str().to_owned(), resource.canonical().to_owned());
         if let Some(known) = self.known.get(&name) {
-            let stands = known.access.claims().exp > now && self.still_stands(&known, now).await?;
+            let holds = known.access.claims().exp > now && self.minter.knows_key(&known.kid, now);
+            let stands = holds && self.still_stands(&known, now).await?;
             if !stands {
                 self.known.remove(&name);
             }
@@ -99,7 +102,10 @@ impl Guard {
             return Ok(None);
         };
         let standing = Mutex::new(Standing { grant: Arc::new(grant), as_of: now });
-        self.known.insert(name, Arc::new(Known { access: access.clone(), standing }));
+        let kid = Jws::parse(token).ok().and_then(|jws| jws.header("kid").map(str::to_owned));
+        if let Some(kid) = kid {
+            self.known.insert(name, Arc::new(Known { access: access.clone(), kid, standing }));
+        }
         Ok(Some(access))
     }
 

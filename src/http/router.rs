@@ -39,7 +39,21 @@ fn endpoints(broker: &Broker) -> Router<Arc<Broker>> {
     Router::new()
         .merge(machine_endpoints(broker))
         .merge(browser_endpoints())
+        .merge(proxy_endpoints(broker))
         .route("/oauth/backchannel-logout/{upstream}", logout)
+}
+
+/// For reverse proxies, whatever the method of the request that they ask about: no preflight is answered
+/// here, since a 204 would let it pass.
+fn proxy_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
+    // What is not configured is not there (SEC-137).
+    if broker.guard.is_none() {
+        return Router::new();
+    }
+    Router::new()
+        .route(VERIFY, any(verify::verify))
+        .route(&format!("{VERIFY}/"), any(verify::verify))
+        .route(&format!("{VERIFY}/{{*target}}"), any(verify::verify))
 }
 
 /// For programs: any origin, no credentials, preflight 204, errors in JSON (INT-68 to INT-70).
@@ -63,10 +77,6 @@ fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
         .route("/oauth/clients/register", post(register::register))
         .route("/register", post(register::register));
     // What is not configured is not there (SEC-137).
-    if broker.guard.is_some() {
-        routes = routes.route(VERIFY, any(verify::verify));
-        routes = routes.route(&format!("{VERIFY}/{{*target}}"), any(verify::verify));
-    }
     if !broker.introspection.servers.is_empty() {
         routes = routes.route("/oauth/introspect", post(introspect::introspect));
     }

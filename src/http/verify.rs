@@ -23,7 +23,7 @@ use crate::clients::FindClientError;
 use crate::tokens::VerifiedAccess;
 
 use super::router::VERIFY;
-use super::{address, answer};
+use super::{address, answer, cors};
 
 const PROTO: &str = "x-forwarded-proto";
 const FORWARDED_HOST: &str = "x-forwarded-host";
@@ -39,13 +39,20 @@ const ALIASES: [&str; 6] = [
     "x-forwarded-path",
 ];
 
+/// What names of headers begin with that say who asks for what.
+const OURS: [&str; 4] = ["x-auth-", "x-forwarded-", "x-original-", "x-rewrite-"];
+
 const USER: HeaderName = HeaderName::from_static("x-auth-user");
 const EMAIL: HeaderName = HeaderName::from_static("x-auth-email");
 const CLIENT: HeaderName = HeaderName::from_static("x-auth-client");
 const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
 
-/// Answers a proxy.
+/// Answers a proxy; what it hands out of that may be read by programs in a browser (INT-69).
 pub(super) async fn verify(State(broker): State<Arc<Broker>>, request: Request) -> Response {
+    cors::open(decide(&broker, request).await)
+}
+
+async fn decide(broker: &Broker, request: Request) -> Response {
     let Some(guard) = &broker.guard else { return refuse(StatusCode::NOT_FOUND, "forward_auth is off") };
     let (parts, _) = request.into_parts();
     if !address::is_from_a_proxy(&parts, &broker.trusted_proxies) {
@@ -78,8 +85,8 @@ pub(super) async fn verify(State(broker): State<Arc<Broker>>, request: Request) 
 /// What the proxy was asked for, said once and in one way.
 fn target(parts: &Parts) -> Result<Target<'_>, &'static str> {
     let headers = &parts.headers;
-    if headers.keys().any(|name| ALIASES.contains(&name.as_str()) || name.as_str().contains("forwarded_")) {
-        return Err("the request names its target in several ways");
+    if headers.keys().any(|name| ALIASES.contains(&name.as_str()) || is_disguised(name.as_str())) {
+        return Err("the request names its target or its person in several ways");
     }
     let one = |name: &str| {
         let mut all = headers.get_all(name).iter();
@@ -101,6 +108,12 @@ fn target(parts: &Parts) -> Result<Target<'_>, &'static str> {
             Ok(Target { scheme, authority: one(HOST.as_str()).ok_or("there is no Host")?, path_and_query })
         }
     }
+}
+
+/// Some servers take an underscore for a hyphen, where proxies do not.
+fn is_disguised(name: &str) -> bool {
+    let meant = name.replace('_', "-");
+    name.contains('_') && OURS.iter().any(|prefix| meant.starts_with(prefix))
 }
 
 fn allowed(access: &VerifiedAccess) -> Response {

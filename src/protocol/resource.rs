@@ -49,6 +49,12 @@ impl ResourceUri {
         &self.text
     }
 
+    /// The one spelling that all that are equal share.
+    #[must_use]
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+
     /// The URL's path, without a trailing slash; empty for a bare origin.
     #[must_use]
     pub fn path(&self) -> &str {

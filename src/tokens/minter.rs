@@ -61,6 +61,12 @@ impl Minter {
         Ok(AccessToken { token, lifetime: exp.since(now) })
     }
 
+    /// Is the key of this name one of those that verify our tokens at `now`?
+    #[must_use]
+    pub fn knows_key(&self, kid: &str, now: Timestamp) -> bool {
+        self.keys.at(now).verifying().knows(Some(kid))
+    }
+
     /// What verifies the tokens that were minted here and are not over at `now`.
     #[must_use]
     pub fn verifier(&self, now: Timestamp) -> AccessTokenVerifier {

@@ -6,7 +6,8 @@ mod real_proxies;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatelodge::domain::{PersonId, Revoked};
+use gatelodge::domain::{Haste, PersonId, Revoked};
+use gatelodge::protocol::SigningAlgorithm;
 use gatelodge::store::faulty::Operation;
 use gatelodge::store::revocations::Revocations;
 
@@ -220,6 +221,8 @@ async fn sec_152_the_target_is_named_once() {
         ("x-forwarded-uri", "/mcp"),
         ("X-Forwarded-Host", "mcp.example.com"),
         ("x_forwarded_uri", "/mcp"),
+        ("x_auth_user", "root"),
+        ("x-auth_email", "root@example.com"),
         ("x-original-url", "/mcp"),
         ("x-original-uri", "/mcp"),
         ("x-rewrite-url", "/mcp"),
@@ -248,9 +251,19 @@ async fn sec_153_a_path_is_read_in_one_way() {
     for good in ["/mcp", "/mcp/", "/mcp?x=/../y", "/mcp?a=1,2", "/mcp/sse", "/mcp/%20"] {
         assert_eq!(at("mcp.example.com", good).await, 200, "{good}");
     }
-    for bad in
-        ["/mcp/../x", "//mcp", "/mcp%2f..", "/x/..;/mcp", "/%2e/mcp", "/mcp%23", "/MCP", "/mcpx", "/", "mcp"]
-    {
+    for bad in [
+        "/mcp/../x",
+        "//mcp",
+        "/mcp%2f..",
+        "/x/..;/mcp",
+        "/%2e/mcp",
+        "/mcp%23",
+        "/MCP",
+        "/mcpx",
+        "//",
+        "/",
+        "mcp",
+    ] {
         assert_eq!(at("mcp.example.com", bad).await, 403, "{bad}");
     }
     assert_eq!(at("MCP.example.com:443", "/mcp").await, 200, "the same origin");
@@ -289,6 +302,33 @@ async fn int_22_the_metadata_of_a_server_at_its_own_name() {
             assert_eq!(page.status, 200, "{host}{path}: {}", page.body);
             assert_eq!(page.json()["resource"], resource, "{host}{path}");
         }
+        let root = at(host, "/.well-known/oauth-protected-resource").await;
+        assert_eq!(root.json()["resource"], resource, "the only one there");
         assert_eq!(at(host, "/oauth/authorize").await.status, 421, "nothing else is there");
     }
+}
+
+/// SEC-156: a preflight is a request like others: a proxy that keeps the method would let a 204 pass.
+#[tokio::test]
+async fn sec_156_a_preflight_is_decided_about() {
+    let (broker, _, _) = signed_in().await;
+    let url = broker.url("/verify");
+    let mut request = Browser::new().http().request(reqwest::Method::OPTIONS, &url);
+    for (name, value) in NOTES {
+        request = request.header(name, value);
+    }
+    let page = Page::of(&url, request.send().await.expect("an answer")).await;
+    assert_eq!((page.status, page.header("x-auth-user")), (401, ""));
+    assert_eq!(page.header("access-control-allow-origin"), "*", "INT-69: the challenge may be read");
+}
+
+/// REL-18: what a key signed that leaked passes no more, also where it was seen before.
+#[tokio::test]
+async fn rel_18_a_leaked_key_ends_what_was_seen() {
+    let (broker, _, tokens) = signed_in().await;
+    assert_eq!(with_token(&broker, &tokens.access).await.status, 200);
+    assert!(broker.parts.keys.rotate(SigningAlgorithm::Es256, Haste::Leaked).await.expect("a rotation"));
+    broker.clock.advance(Duration::from_secs(30));
+    let page = with_token(&broker, &tokens.access).await;
+    assert_eq!(page.status, 401, "{}", page.body);
 }

@@ -40,7 +40,7 @@ impl Scene {
             let origin = format!("http://127.0.0.1:{port}");
             let resources = format!(
                 "  - url: {origin}/mcp\n    name: Notes\n    scopes: {{ mcp:read: Read, mcp:write: Write }}\n    \
-                 required_scopes: [mcp:read]\n"
+                 required_scopes: [mcp:read]\n  - url: http://wiki.example/mcp\n    name: Wiki\n    scopes: {{ mcp:write: Write }}\n"
             );
             let extra = "trusted_proxies: [127.0.0.1]\nforward_auth: true\n".to_owned();
             let access = "  default_scopes: [mcp:read, mcp:write]\n".to_owned();
@@ -101,6 +101,26 @@ async fn serve(seen: Seen) -> (SocketAddr, tokio::task::AbortHandle) {
     (address, tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle())
 }
 
+/// What is meant for another server, or for somebody else, arrives nowhere.
+async fn another_server(scene: &Scene, kind: Kind, client: &TestClient, bearer: &str) {
+    // SEC-157: a token for another server passes here under no Host.
+    let wiki = [("resource", "http://wiki.example/mcp"), ("scope", "mcp:write")];
+    let url = crate::harness::client::authorize_url(&scene.broker, &client.request_with(&wiki));
+    let code = client.sign_in_at(&scene.broker, &Browser::new(), &url).await["code"].clone();
+    let theirs = client.redeem_with(&scene.broker, &code, &[("resource", "http://wiki.example/mcp")]).await;
+    let theirs = format!("Bearer {}", theirs.json()["access_token"].as_str().unwrap());
+    scene.ask("POST", "/mcp", &[("authorization", &theirs), ("host", "wiki.example")]).await;
+    assert!(scene.arrived().is_empty(), "{kind:?}: another server's token has passed");
+    // SEC-152: what some servers take for our headers.
+    let disguised = [("authorization", bearer), ("x_auth_user", "root")];
+    let page = scene.ask("POST", "/mcp", &disguised).await;
+    let arrived = scene.arrived();
+    assert!(
+        page.status >= 400 || arrived.iter().all(|headers| !headers.contains_key("x_auth_user")),
+        "{kind:?}: {arrived:?}"
+    );
+}
+
 async fn goes_through(kind: Kind) {
     let Some(scene) = Scene::of(kind).await else { return };
     let client = TestClient::register(&scene.broker).await;
@@ -159,6 +179,8 @@ async fn goes_through(kind: Kind) {
     let page = scene.ask("POST", "/mcp", &[("authorization", &write)]).await;
     assert_eq!(page.status, 403, "{kind:?}");
     assert!(page.header("www-authenticate").contains("insufficient_scope"), "{kind:?}: {:?}", page.headers);
+
+    another_server(&scene, kind, &client, &bearer).await;
 
     // SEC-151 to SEC-153: nothing that the client says changes what is asked about.
     for (name, value) in

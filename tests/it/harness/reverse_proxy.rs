@@ -50,7 +50,8 @@ impl Kind {
             Self::Caddy => ("Caddyfile", "\nmcp.example.com {", format!("\nhttp://127.0.0.1:{port} {{")),
         };
         let text = std::fs::read_to_string(folder.join(file)).expect("a file of deploy/");
-        let mut filled = text;
+        let mut filled =
+            text.replace("set $public_host mcp.example.com;", &format!("set $public_host 127.0.0.1:{port};"));
         for (place, with) in
             [(public, here.as_str()), ("127.0.0.1:9400", broker), ("127.0.0.1:8000", &server.to_string())]
         {
