@@ -81,8 +81,8 @@ impl Broker {
         }
     }
 
-    /// The servers under this name.
-    fn on_host<'b>(&'b self, host: &'b str) -> impl Iterator<Item = &'b Resource> {
+    /// The servers under this name, as in a `Host` header.
+    pub fn on_host<'b>(&'b self, host: &'b str) -> impl Iterator<Item = &'b Resource> {
         self.resources.iter().filter(move |resource| resource.url.authority().eq_ignore_ascii_case(host))
     }
 

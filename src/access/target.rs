@@ -48,9 +48,12 @@ impl Target<'_> {
         let asked = asked.map_err(|_| BadTarget::NoUrl)?;
         let resource = resources.serving(&asked).ok_or(BadTarget::Unknown)?;
         // Some servers do not tell capitals from small letters.
-        let small = ResourceUri::parse(&asked.as_str().to_ascii_lowercase()).map_err(|_| BadTarget::NoUrl)?;
-        if resources.serving(&small).is_some_and(|other| other.url != resource.url) {
-            return Err(BadTarget::Ambiguous);
+        if path.bytes().any(|b| b.is_ascii_uppercase()) {
+            let small = ResourceUri::parse(&asked.as_str().to_ascii_lowercase());
+            let small = small.map_err(|_| BadTarget::NoUrl)?;
+            if resources.serving(&small).is_some_and(|other| other.url != resource.url) {
+                return Err(BadTarget::Ambiguous);
+            }
         }
         let spelt = if *resource.url.path() == *asked.path() { &asked } else { &resource.url };
         let guarded = Guarded { resource: spelt.clone(), everyday: resource.scope_set() };

@@ -14,6 +14,7 @@ use crate::outbound::documents::{Documents, Reach};
 use crate::protocol::client_document::ClientKeys;
 use crate::protocol::{ClientIdUrl, KeySet};
 
+use super::bounded;
 use super::document_fault::DocumentFault;
 use super::fetch_budget::{KeyBudget, Limit};
 use super::single_flight::SingleFlight;
@@ -181,13 +182,7 @@ impl KeyDirectory {
     }
 
     fn hold(&self, client: &ClientId, new: Held) {
-        self.held(|held| {
-            if held.len() >= MOST && !held.contains_key(client) {
-                let oldest = held.iter().min_by_key(|(_, held)| held.fetched_at).map(|(id, _)| id.clone());
-                oldest.and_then(|oldest| held.remove(&oldest));
-            }
-            held.insert(client.clone(), new);
-        });
+        self.held(|held| bounded::hold(held, MOST, (client, new), |held| held.fetched_at));
     }
 
     fn held<T>(&self, look: impl FnOnce(&mut HashMap<ClientId, Held>) -> T) -> T {

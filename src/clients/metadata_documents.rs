@@ -22,6 +22,7 @@ use crate::protocol::{ClientIdUrl, KeySet};
 use crate::store::{Store, StoreError};
 
 use super::FindClientError;
+use super::bounded;
 use super::client_keys::{KeyDirectory, KeyOwner};
 use super::document_fault::DocumentFault;
 use super::fetch_budget::{DocumentBudget, Limit};
@@ -342,14 +343,7 @@ impl MetadataDocuments {
     }
 
     fn hold(&self, id: &ClientId, new: Arc<Held>) {
-        let mut held = self.held();
-        if held.len() >= MOST && !held.contains_key(id) {
-            let oldest = held.iter().min_by_key(|(_, held)| held.fetched_at).map(|(id, _)| id.clone());
-            if let Some(oldest) = oldest {
-                held.remove(&oldest);
-            }
-        }
-        held.insert(id.clone(), new);
+        bounded::hold(&mut self.held(), MOST, (id, new), |held| held.fetched_at);
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<ClientId, Arc<Held>>> {

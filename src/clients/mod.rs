@@ -7,6 +7,7 @@
 //! - `metadata_documents`: clients whose identifier is the URL of their metadata.
 //! - `client_keys`: the keys of clients that sign; `document_fault`: why either cannot be had.
 //! - `fetch_budget`: how much strangers may make us fetch; `single_flight`: one fetch for all who ask.
+//! - `bounded`: how much of that is held.
 //! - `authentication`: credentials become an [`AuthenticatedClient`], the only input that a
 //!   grant takes; `assertion` is its `private_key_jwt`, `operator_secret` what clients by command
 //!   prove themselves with.
@@ -14,6 +15,7 @@
 mod admission;
 mod assertion;
 mod authentication;
+mod bounded;
 mod client_keys;
 mod directory;
 mod document_fault;

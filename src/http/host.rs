@@ -5,7 +5,6 @@ use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 
 use crate::broker::Broker;
-use crate::domain::Resource;
 use crate::protocol::Issuer;
 
 use super::router::{RESOURCE_METADATA, VERIFY};
@@ -35,8 +34,7 @@ pub(super) fn named(request: &Request) -> Option<&str> {
 
 /// Is it about a server that we stand in front of? Its proxy leaves its metadata to us (RFC 9728).
 fn is_guarded(broker: &Broker, host: &str, path: &str) -> bool {
-    let on_host = |resource: &Resource| resource.url.authority().eq_ignore_ascii_case(host);
-    broker.guard.is_some() && path.contains(RESOURCE_METADATA) && broker.resources.iter().any(on_host)
+    broker.guard.is_some() && path.contains(RESOURCE_METADATA) && broker.on_host(host).next().is_some()
 }
 
 fn is_ours(broker: &Broker, host: &str) -> bool {
