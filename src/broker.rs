@@ -34,8 +34,10 @@ pub struct Broker {
     pub tokens: TokenEndpoint,
     /// What protected servers are told of tokens.
     pub introspection: Introspection,
-    /// Decides about requests to protected servers for proxies, where these may ask.
-    pub guard: Option<Guard>,
+    /// Decides about requests to protected servers.
+    pub guard: Guard,
+    /// May proxies ask it?
+    pub forward_auth: bool,
     /// Dynamic registration.
     pub registration: Registration,
     /// For the readiness check.

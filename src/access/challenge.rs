@@ -2,7 +2,14 @@
 
 use crate::protocol::{ResourceUri, ScopeSet};
 
-use super::Guarded;
+/// A resource as a challenge names it.
+#[derive(Debug, Clone)]
+pub struct Guarded {
+    /// Its URL, in the spelling that the request used: the challenge repeats it (INT-23).
+    pub resource: ResourceUri,
+    /// What a client needs on an ordinary day: the first challenge asks for all of it (INT-24).
+    pub everyday: ScopeSet,
+}
 
 /// A status and the one `WWW-Authenticate` header that goes with it. Quoted values hold no comma,
 /// no escape and only ASCII, and there is no description to search in (INT-19, INT-20).

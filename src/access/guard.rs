@@ -1,133 +1,144 @@
-//! May this request pass? Asked for every request to a server that we stand in front of, so what a token
-//! said is kept for a while; whether it still counts is asked again every second.
+//! May this request pass? The one decision about requests to servers that we stand in front of: everything
+//! that guards one asks here.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use quick_cache::sync::Cache;
+use std::sync::Arc;
 
 use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
-use crate::domain::Grant;
-use crate::protocol::{Jws, ResourceUri, ScopeSet};
-use crate::secret::Digest;
-use crate::tokens::{Minter, VerifiedAccess};
+use crate::domain::{Accepted, Resource, UpstreamId};
+use crate::protocol::{ResourceUri, ScopeSet};
+use crate::store::StoreError;
 
-use super::{Challenge, Decision, Guarded, Liveness, bearer, require};
+use super::{AccessTokens, Caller, Challenge, Guarded, Presented, StaticToken};
 
-/// How long a grant is believed to stand: within this time every replica sees that one was ended.
-const OLDEST: Duration = Duration::from_secs(1);
+/// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
+#[derive(Debug, thiserror::Error)]
+pub enum CannotDecide {
+    /// Our own store.
+    #[error(transparent)]
+    Client(#[from] FindClientError),
+    /// Our own store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
-/// Tokens that are remembered; the least used make room.
-const MOST_KNOWN: usize = 10_000;
+/// A credential that the operator named in `credentials`.
+#[derive(Debug)]
+pub enum Named {
+    /// A token that stands in the configuration.
+    Static(StaticToken),
+}
 
-/// Decides about requests with our own access tokens.
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It may pass.
+    Allow(Arc<Caller>),
+    /// It may not, and this says how it could.
+    Challenge(Challenge),
+}
+
+/// A protected server, in the spelling that the request used: the challenge repeats it (INT-23).
+#[derive(Debug)]
+pub struct Addressed<'r> {
+    /// The server.
+    pub resource: &'r Resource,
+    /// Its URL as the request has it.
+    pub spelt: ResourceUri,
+}
+
+impl Addressed<'_> {
+    /// What a challenge says of it.
+    #[must_use]
+    pub fn guarded(&self) -> Guarded {
+        Guarded { resource: self.spelt.clone(), everyday: self.resource.scope_set() }
+    }
+}
+
+/// Decides about requests.
 pub struct Guard {
-    minter: Minter,
-    liveness: Liveness,
+    access_tokens: AccessTokens,
+    named: HashMap<UpstreamId, Named>,
     clock: Arc<dyn Clock>,
-    known: Cache<Name, Arc<Known>>,
-}
-
-/// What is known of one token at one server (SEC-157).
-type Name = (String, String);
-
-struct Known {
-    access: VerifiedAccess,
-    /// The key that signed it: one that leaked is published no longer.
-    kid: String,
-    standing: Mutex<Standing>,
-}
-
-/// The token's grant, and when it last stood.
-#[derive(Clone)]
-struct Standing {
-    grant: Arc<Grant>,
-    as_of: Timestamp,
 }
 
 impl Guard {
-    /// Knows no token yet.
+    /// A guard that knows these credentials.
     #[must_use]
-    pub fn new(minter: Minter, liveness: Liveness, clock: Arc<dyn Clock>) -> Self {
-        Self { minter, liveness, clock, known: Cache::new(MOST_KNOWN) }
+    pub fn new(
+        access_tokens: AccessTokens,
+        named: HashMap<UpstreamId, Named>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { access_tokens, named, clock }
     }
 
-    /// Decides about a request from its one `Authorization` header (SEC-145). What cannot be asked now is
-    /// a fault, and neither a pass nor the client's fault (SEC-156, PRIN-5).
+    /// Decides about a request with this credential to this server (SEC-145).
     pub async fn decide(
         &self,
-        credential: Option<&str>,
-        guarded: &Guarded,
+        presented: Presented<'_>,
+        addressed: &Addressed<'_>,
         needed: &ScopeSet,
-    ) -> Result<Decision, FindClientError> {
-        let Some(token) = bearer(credential) else {
-            return Ok(Decision::Challenge(Challenge::missing(guarded)));
+    ) -> Result<Decision, CannotDecide> {
+        if presented == Presented::Nothing {
+            return Ok(Decision::Challenge(Challenge::missing(&addressed.guarded())));
+        }
+        let Some(caller) = self.caller(presented, addressed.resource).await? else {
+            return Ok(Decision::Challenge(Challenge::invalid_token(&addressed.guarded())));
         };
-        let Some(access) = self.access(token, &guarded.resource).await? else {
-            return Ok(Decision::Challenge(Challenge::invalid_token(guarded)));
-        };
-        Ok(match require(&access, guarded, needed) {
-            Ok(()) => Decision::Allow(Box::new(access)),
+        Ok(match require(&caller, &addressed.guarded(), needed) {
+            Ok(()) => Decision::Allow(caller),
             Err(challenge) => Decision::Challenge(challenge),
         })
     }
 
-    /// What a token gives at a server, if it is good and still counts.
-    async fn access(
+    /// Who shows this credential, by the first of those that the server accepts which knows it.
+    async fn caller(
         &self,
-        token: &str,
-        resource: &ResourceUri,
-    ) -> Result<Option<VerifiedAccess>, FindClientError> {
+        presented: Presented<'_>,
+        resource: &Resource,
+    ) -> Result<Option<Arc<Caller>>, CannotDecide> {
         let now = self.clock.now();
-        let name = (Digest::of(token).as_str().to_owned(), resource.canonical().to_owned());
-        if let Some(known) = self.known.get(&name) {
-            let holds = known.access.claims().exp > now && self.minter.knows_key(&known.kid, now);
-            let stands = holds && self.still_stands(&known, now).await?;
-            if !stands {
-                self.known.remove(&name);
+        for accepted in &resource.accepts {
+            if let Some(caller) = self.known_to(accepted, presented, resource, now).await? {
+                return Ok(Some(caller));
             }
-            return Ok(stands.then(|| known.access.clone()));
         }
-        let access = match self.minter.verifier(now).verify(token, resource, now) {
-            Ok(access) => access,
-            Err(reason) => {
-                tracing::debug!(%reason, %resource, "an access token is refused");
-                return Ok(None);
-            }
-        };
-        let Some(grant) = self.liveness.grant_of(access.claims(), now).await? else {
-            tracing::debug!(%resource, "an access token of a grant that has ended is refused");
-            return Ok(None);
-        };
-        let standing = Mutex::new(Standing { grant: Arc::new(grant), as_of: now });
-        let kid = Jws::parse(token).ok().and_then(|jws| jws.header("kid").map(str::to_owned));
-        if let Some(kid) = kid {
-            self.known.insert(name, Arc::new(Known { access: access.clone(), kid, standing }));
-        }
-        Ok(Some(access))
+        Ok(None)
     }
 
-    /// Every second the store is asked again; in between, what this process knows of revocations.
-    async fn still_stands(&self, known: &Known, now: Timestamp) -> Result<bool, FindClientError> {
-        let standing = lock(&known.standing).clone();
-        if standing.as_of <= now && now.since(standing.as_of) < OLDEST {
-            return Ok(!self.liveness.is_revoked(&standing.grant, now).await?);
+    async fn known_to(
+        &self,
+        accepted: &Accepted,
+        presented: Presented<'_>,
+        resource: &Resource,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Caller>>, CannotDecide> {
+        match (accepted, presented) {
+            (Accepted::AccessToken, Presented::Bearer(token)) => {
+                Ok(self.access_tokens.caller(token, &resource.url, now).await?)
+            }
+            (Accepted::Named(id), presented) => match (self.named.get(id), presented) {
+                (Some(Named::Static(one)), Presented::Bearer(token)) => Ok(one.caller(token)),
+                _ => Ok(None),
+            },
+            (_, Presented::Nothing) => Ok(None),
         }
-        let Some(grant) = self.liveness.grant_of(known.access.claims(), now).await? else { return Ok(false) };
-        *lock(&known.standing) = Standing { grant: Arc::new(grant), as_of: now };
-        Ok(true)
     }
 }
 
-/// The guarded value is replaced whole: there is no half of one.
-fn lock(standing: &Mutex<Standing>) -> std::sync::MutexGuard<'_, Standing> {
-    standing.lock().unwrap_or_else(PoisonError::into_inner)
+/// Does what the caller may do include all that is needed?
+pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
+    if caller.scopes().includes(needed) {
+        return Ok(());
+    }
+    Err(Challenge::insufficient_scope(guarded, needed, caller.scopes()))
 }
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("known", &self.known.len()).finish_non_exhaustive()
+        f.debug_struct("Guard").field("named", &self.named.len()).finish_non_exhaustive()
     }
 }

@@ -12,15 +12,18 @@ use crate::tokens::AccessClaims;
 /// What knows whether grants still stand.
 #[derive(Debug, Clone)]
 pub struct Liveness {
-    /// Which clients may be used at all.
-    pub clients: Clients,
-    /// Where grants live.
-    pub store: Arc<dyn Store>,
-    /// What has been revoked.
-    pub revocations: Arc<Revocations>,
+    clients: Clients,
+    store: Arc<dyn Store>,
+    revocations: Arc<Revocations>,
 }
 
 impl Liveness {
+    /// Asks which clients may be used at all, where grants live, and what has been revoked.
+    #[must_use]
+    pub fn new(clients: Clients, store: Arc<dyn Store>, revocations: Arc<Revocations>) -> Self {
+        Self { clients, store, revocations }
+    }
+
     /// The grant that a token hangs on, if it still stands, its client may still be used, and nobody has
     /// revoked what it was issued to. Grant and client are asked for together, in one round trip; where
     /// clients wait for the operator's word, that is a second one.

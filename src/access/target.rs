@@ -3,10 +3,10 @@
 //! The proxy in front and the server behind may read a path differently. What has more than one reading is
 //! refused, and never brought into shape (SEC-153).
 
-use crate::domain::{Resource, Resources};
+use crate::domain::Resources;
 use crate::protocol::ResourceUri;
 
-use super::Guarded;
+use super::Addressed;
 
 /// Why a target cannot be decided about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub struct Target<'a> {
 
 impl Target<'_> {
     /// The protected server, and how the request spells it (INT-23).
-    pub fn find<'r>(&self, resources: &'r Resources) -> Result<(&'r Resource, Guarded), BadTarget> {
+    pub fn find<'r>(&self, resources: &'r Resources) -> Result<Addressed<'r>, BadTarget> {
         let path = self.path_and_query.split_once('?').map_or(self.path_and_query, |(path, _)| path);
         if !has_one_reading(path) {
             return Err(BadTarget::Ambiguous);
@@ -56,8 +56,7 @@ impl Target<'_> {
             }
         }
         let spelt = if *resource.url.path() == *asked.path() { &asked } else { &resource.url };
-        let guarded = Guarded { resource: spelt.clone(), everyday: resource.scope_set() };
-        Ok((resource, guarded))
+        Ok(Addressed { resource, spelt: spelt.clone() })
     }
 }
 

@@ -16,6 +16,7 @@ mod client_book;
 mod clients;
 mod command_store;
 mod explain;
+mod guarding;
 mod keys;
 mod revoke;
 mod serve;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::access::{Guard, Introspection, Liveness};
+use crate::access::{AccessTokens, Introspection, Liveness};
 use crate::broker::Broker;
 use crate::clients::{Registration, RegistrationParts};
 use crate::clock::Clock;
@@ -20,7 +20,7 @@ use crate::store::revocations::Revocations;
 use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
 use crate::upstream::{Upstream, Upstreams};
 
-use super::{StartError, State, clients, upstreams};
+use super::{StartError, State, clients, guarding, upstreams};
 
 fn login_rules(config: &Config) -> LoginRules {
     let BrowserSessionConfig { ends, remember_consent } = config.browser_sessions;
@@ -67,8 +67,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         clock: Arc::clone(&clock),
     };
     let authenticator = Arc::new(clients::authenticator(config, state, clients.clone(), Arc::clone(&clock)));
-    let (store_of, revocations_of) = (Arc::clone(&store), Arc::clone(&revocations));
-    let liveness = Liveness { clients: clients.clone(), store: store_of, revocations: revocations_of };
+    let liveness = Liveness::new(clients.clone(), Arc::clone(&store), Arc::clone(&revocations));
     let introspection = Introspection {
         authenticator: Arc::clone(&authenticator),
         servers: clients::introspecting(&config.clients),
@@ -76,7 +75,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         liveness: liveness.clone(),
         clock: Arc::clone(&clock),
     };
-    let guard = config.forward_auth.then(|| Guard::new(minter.clone(), liveness, Arc::clone(&clock)));
+    let guard = guarding::guard(config, AccessTokens::new(minter.clone(), liveness), &clock);
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
         authenticator,
@@ -117,6 +116,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         tokens,
         introspection,
         guard,
+        forward_auth: config.forward_auth,
         store,
         journal,
         keys,
@@ -151,6 +151,7 @@ pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
         name: resource.name.clone(),
         scopes: resource.scopes.clone(),
         required: resource.required_scopes.clone(),
+        accepts: resource.accepts.clone(),
     });
     let default = config.resources.iter().find(|resource| resource.default);
     let default = default.map(|resource| resource.url.clone());

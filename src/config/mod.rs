@@ -5,7 +5,7 @@
 //! | step | file | what happens there |
 //! |---|---|---|
 //! | 1 | `shape` | YAML is read; unknown keys and wrong kinds of values are found against the schema |
-//! | 2 | `raw`, `raw_access`, `raw_clients`, `text`, `list_or` | the same text becomes typed keys, every scalar with its line and column |
+//! | 2 | `raw`, `raw_access`, `raw_clients`, `raw_credentials`, `text`, `list_or` | the same text becomes typed keys, every scalar with its line and column |
 //! | 3 | `check`, `interpolate` | `${VAR}` and secret files are read, every value and every connection between values is checked |
 //! | 4 | [`settings`](Config) | what is left is the checked result |
 //!
@@ -22,9 +22,11 @@ mod list_or;
 mod raw;
 mod raw_access;
 mod raw_clients;
+mod raw_credentials;
 mod schema;
 mod settings;
 mod settings_clients;
+mod settings_credentials;
 mod shape;
 mod text;
 
@@ -41,6 +43,7 @@ pub use settings::{
 pub use settings_clients::{
     ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig, PinnedDocument, RegistrationConfig,
 };
+pub use settings_credentials::{CredentialConfig, CredentialKind};
 
 /// Reads and checks a configuration file.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Faults> {

@@ -4,7 +4,7 @@
 //! `shape` refuses every key that the schema does not have. Every field may be absent here, also
 //! those that the schema requires: `check` says better what is missing. (`serde(default)` stands
 //! where schemars does not see for itself that a field may be absent.) `access` is in
-//! `raw_access`, what is about clients in `raw_clients`.
+//! `raw_access`, what is about clients in `raw_clients`, `credentials` in `raw_credentials`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::defaults;
 use super::raw_access::RawAccess;
 use super::raw_clients::{RawClientDocuments, RawClients, RawRegistration};
+use super::raw_credentials::{ACCESS_TOKEN, RawCredential};
 use super::settings::{Preset, SigningAlgorithm};
 use super::text::{Located, Pairs, Text, TextOr, Texts};
 
@@ -55,6 +56,8 @@ pub(super) struct RawConfig {
     /// The MCP servers that tokens are for.
     #[schemars(required, length(min = 1))]
     pub(super) resources: Option<Vec<Located<RawResource>>>,
+    /// What requests to protected servers may carry beside our access tokens, where we decide about them.
+    pub(super) credentials: Option<Vec<Located<RawCredential>>>,
     /// Who may do what.
     #[schemars(required)]
     pub(super) access: Option<Located<RawAccess>>,
@@ -201,6 +204,10 @@ pub(super) struct RawResource {
     pub(super) scopes: Option<Located<Pairs>>,
     /// Which of its scopes every request needs, where proxies ask us (`forward_auth`).
     pub(super) required_scopes: Option<Texts>,
+    /// What requests may carry, where we decide about them: `access_token`, which is ours, and what
+    /// `credentials` names. They are tried in this order.
+    #[schemars(extend("default" = [ACCESS_TOKEN]))]
+    pub(super) accepts: Option<Texts>,
     /// Is this the server that a request without `resource` means? A single server always is.
     #[serde(default)]
     #[schemars(schema_with = "flag", extend("default" = false))]

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::{Account, DomainName, EmailAddress, Rule, UpstreamId};
+use crate::domain::{Accepted, Account, DomainName, EmailAddress, Rule, UpstreamId};
 pub use crate::protocol::SigningAlgorithm;
 use crate::protocol::{Issuer, ResourceUri, Scope, ScopeSet};
 use crate::secret::{MasterSecret, Secret};
 
 use super::settings_clients::{ClientConfig, ClientDocumentsConfig, ClientPolicyConfig, RegistrationConfig};
+use super::settings_credentials::CredentialConfig;
 
 /// The longest `refresh_absolute` that is accepted, and so the longest life of any grant.
 pub const LONGEST_GRANT: Duration = Duration::from_secs(3650 * 24 * 3600);
@@ -39,6 +40,8 @@ pub struct Config {
     pub upstreams: Vec<UpstreamConfig>,
     /// The protected servers; at least one, all different (SEC-143).
     pub resources: Vec<ResourceConfig>,
+    /// What requests to them may carry beside our access tokens.
+    pub credentials: Vec<CredentialConfig>,
     /// Who may do what.
     pub access: AccessConfig,
     /// How long things live.
@@ -244,6 +247,8 @@ pub struct ResourceConfig {
     pub scopes: Vec<(Scope, String)>,
     /// Which of them every request needs.
     pub required_scopes: ScopeSet,
+    /// What requests may carry, in the order in which it is tried; at least one.
+    pub accepts: Vec<Accepted>,
     /// Is it meant by a request that names no resource?
     pub default: bool,
 }

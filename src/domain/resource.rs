@@ -2,6 +2,17 @@
 
 use crate::protocol::{ResourceUri, Scope, ScopeSet};
 
+use super::UpstreamId;
+
+/// What a request to a protected server may carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// Our own access token.
+    AccessToken,
+    /// What the operator named in `credentials`.
+    Named(UpstreamId),
+}
+
 /// A protected MCP server: the only possible audience of a token.
 #[derive(Debug, Clone)]
 pub struct Resource {
@@ -13,6 +24,8 @@ pub struct Resource {
     pub scopes: Vec<(Scope, String)>,
     /// What every request needs that we decide about.
     pub required: ScopeSet,
+    /// What requests may carry, in the order in which it is tried; never empty.
+    pub accepts: Vec<Accepted>,
 }
 
 impl Resource {

@@ -18,7 +18,7 @@ pub(super) fn may_ask(broker: &Broker, request: &Request) -> bool {
     named(request).is_some_and(|host| is_ours(broker, host) || is_guarded(broker, host, path))
         || FOR_ANYBODY.contains(&path)
         // Proxies ask by address; who they are is looked at there.
-        || (broker.guard.is_some() && is_question(path))
+        || (broker.forward_auth && is_question(path))
 }
 
 /// Does a proxy ask about somebody else's request?
@@ -34,7 +34,7 @@ pub(super) fn named(request: &Request) -> Option<&str> {
 
 /// Is it about a server that we stand in front of? Its proxy leaves its metadata to us (RFC 9728).
 fn is_guarded(broker: &Broker, host: &str, path: &str) -> bool {
-    broker.guard.is_some() && path.contains(RESOURCE_METADATA) && broker.on_host(host).next().is_some()
+    broker.forward_auth && path.contains(RESOURCE_METADATA) && broker.on_host(host).next().is_some()
 }
 
 fn is_ours(broker: &Broker, host: &str) -> bool {

@@ -87,7 +87,7 @@ fn caller(broker: &Broker, parts: &Parts) -> Caller {
     let credential = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     Caller {
         address: address::of(parts, &broker.trusted_proxies),
-        token: bearer(credential).map(|token| Secret::new(token.to_owned())),
+        token: credential.and_then(bearer).map(|token| Secret::new(token.to_owned())),
     }
 }
 

@@ -47,7 +47,7 @@ fn endpoints(broker: &Broker) -> Router<Arc<Broker>> {
 /// here, since a 204 would let it pass.
 fn proxy_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
     // What is not configured is not there (SEC-137).
-    if broker.guard.is_none() {
+    if !broker.forward_auth {
         return Router::new();
     }
     Router::new()

@@ -12,15 +12,13 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use serde_json::json;
 
-use crate::access::{Challenge, Decision, Target, presented};
+use crate::access::{Addressed, Caller, CannotDecide, Challenge, Decision, Presented, Target};
 use crate::broker::Broker;
-use crate::clients::FindClientError;
-use crate::tokens::VerifiedAccess;
 
 use super::router::VERIFY;
 use super::{address, answer, cors};
@@ -53,7 +51,9 @@ pub(super) async fn verify(State(broker): State<Arc<Broker>>, request: Request) 
 }
 
 async fn decide(broker: &Broker, request: Request) -> Response {
-    let Some(guard) = &broker.guard else { return refuse(StatusCode::NOT_FOUND, "forward_auth is off") };
+    if !broker.forward_auth {
+        return refuse(StatusCode::NOT_FOUND, "forward_auth is off");
+    }
     let (parts, _) = request.into_parts();
     if !address::is_from_a_proxy(&parts, &broker.trusted_proxies) {
         let text = "only proxies in trusted_proxies may ask here";
@@ -63,7 +63,7 @@ async fn decide(broker: &Broker, request: Request) -> Response {
         Ok(target) => target,
         Err(text) => return refuse(StatusCode::BAD_REQUEST, text),
     };
-    let (resource, guarded) = match target.find(&broker.resources) {
+    let addressed = match target.find(&broker.resources) {
         Ok(found) => found,
         Err(fault) => {
             tracing::info!(%fault, "forward-auth was asked about something else");
@@ -71,15 +71,23 @@ async fn decide(broker: &Broker, request: Request) -> Response {
         }
     };
     let query = target.path_and_query.split_once('?').map(|(_, query)| query);
-    let credentials = parts.headers.get_all(AUTHORIZATION);
-    let Ok(credential) = presented(credentials.iter().map(HeaderValue::as_bytes), query) else {
-        return challenged(&Challenge::two_methods(&guarded));
-    };
-    match guard.decide(credential, &guarded, &resource.required).await {
-        Ok(Decision::Allow(access)) => allowed(&access),
+    match passes(broker, &parts, query, &addressed).await {
+        Ok(Decision::Allow(caller)) => allowed(&caller),
         Ok(Decision::Challenge(challenge)) => challenged(&challenge),
         Err(fault) => unavailable(&fault),
     }
+}
+
+async fn passes(
+    broker: &Broker,
+    parts: &Parts,
+    query: Option<&str>,
+    addressed: &Addressed<'_>,
+) -> Result<Decision, CannotDecide> {
+    let Ok(presented) = Presented::read(&parts.headers, query) else {
+        return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
+    };
+    broker.guard.decide(presented, addressed, &addressed.resource.required).await
 }
 
 /// What the proxy was asked for, said once and in one way.
@@ -116,13 +124,12 @@ fn is_disguised(name: &str) -> bool {
     name.contains('_') && OURS.iter().any(|prefix| meant.starts_with(prefix))
 }
 
-fn allowed(access: &VerifiedAccess) -> Response {
-    let claims = access.claims();
-    let scopes = access.scopes().to_string();
+fn allowed(caller: &Caller) -> Response {
+    let scopes = caller.scopes().to_string();
     let named = [
-        (USER, Some(claims.sub.as_str())),
-        (EMAIL, claims.email.as_deref()),
-        (CLIENT, Some(claims.client_id.as_str())),
+        (USER, Some(caller.subject())),
+        (EMAIL, caller.email()),
+        (CLIENT, caller.client()),
         (SCOPES, Some(scopes.as_str())),
     ];
     let mut response = StatusCode::OK.into_response();
@@ -148,7 +155,7 @@ fn challenged(challenge: &Challenge) -> Response {
 }
 
 /// The store is our fault: clients throw their tokens away on a 401 (PRIN-5).
-fn unavailable(fault: &FindClientError) -> Response {
+fn unavailable(fault: &CannotDecide) -> Response {
     tracing::error!(%fault, "forward-auth cannot decide");
     let mut response =
         refusal(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again in a moment");

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::domain::{ClientId, Conditions, Effect, EmailAddress, Identity, Resource, Rule, UpstreamId};
+use crate::domain::{
+    Accepted, ClientId, Conditions, Effect, EmailAddress, Identity, Resource, Rule, UpstreamId,
+};
 use crate::protocol::{ResourceUri, ScopeSet};
 
 const ISSUER: &str = "https://acme.okta.example";
@@ -23,6 +25,7 @@ fn resource() -> Resource {
         name: "Tools".into(),
         scopes: all.map(|scope| (scope.parse().unwrap(), String::new())).into(),
         required: ScopeSet::default(),
+        accepts: vec![Accepted::AccessToken],
     }
 }
 

@@ -89,6 +89,12 @@ impl VerifiedAccess {
     pub fn scopes(&self) -> &ScopeSet {
         &self.scopes
     }
+
+    /// Both.
+    #[must_use]
+    pub fn into_parts(self) -> (AccessClaims, ScopeSet) {
+        (self.claims, self.scopes)
+    }
 }
 
 /// Why a token is refused. For the log: the client learns only `invalid_token`.

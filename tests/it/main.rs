@@ -25,6 +25,7 @@ mod clock_skew;
 mod config;
 mod connections;
 mod consent;
+mod credentials;
 mod demo_mcp;
 mod demo_provider;
 mod docs;

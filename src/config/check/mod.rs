@@ -12,6 +12,7 @@
 //! | [`sign_ins`] | how many sign-ins may be begun |
 //! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
+//! | [`credentials`] | what requests to them may carry |
 //! | [`access`], [`rules`], [`conditions`], [`hierarchy`] | who may do what, and whether anyone ever can |
 //! | [`clients`], [`client_proof`], [`client_policy`] | clients that are known beforehand, and which others there may be |
 //!
@@ -24,6 +25,7 @@ mod client_policy;
 mod client_proof;
 mod clients;
 mod conditions;
+mod credentials;
 mod hierarchy;
 mod products;
 mod registration;
@@ -69,7 +71,9 @@ impl Checker<'_> {
         let secret = self.operator_secret(raw, store.as_ref().ok());
         let previous_secrets = self.previous_secrets(raw, secret.as_ref().ok());
         let upstreams = self.upstreams(raw.upstreams.as_deref());
-        let resources = self.resources(raw.resources.as_deref());
+        let credentials = self.credentials(raw.credentials.as_deref(), &upstreams);
+        let resources = self.resources(raw.resources.as_deref(), &credentials);
+        let accepted = self.accepted_somewhere(raw.credentials.as_deref(), &resources);
         let tokens = self.tokens(&raw.tokens);
         let browser_sessions = self.browser_sessions(&raw.browser_sessions);
         let sign_ins = self.sign_ins(&raw.sign_ins);
@@ -104,6 +108,7 @@ impl Checker<'_> {
             store: store?,
             upstreams: upstreams.whole()?,
             resources: resources.whole()?,
+            credentials: accepted.and(credentials.whole())?,
             access: access?,
             tokens: tokens?,
             browser_sessions: browser_sessions?,

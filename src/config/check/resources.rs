@@ -3,6 +3,7 @@
 use super::super::fault::Place;
 use super::super::raw::RawResource;
 use super::super::settings::ResourceConfig;
+use super::super::settings_credentials::CredentialConfig;
 use super::super::text::{Located, Pairs, Texts};
 use super::values::{Checker, Value};
 use super::{Checked, Partly};
@@ -12,7 +13,11 @@ use crate::protocol::{ResourceUri, Scope, ScopeSet};
 const RESERVED: [&str; 2] = ["openid", "offline_access"];
 
 impl Checker<'_> {
-    pub(super) fn resources(&mut self, raw: Option<&[Located<RawResource>]>) -> Partly<ResourceConfig> {
+    pub(super) fn resources(
+        &mut self,
+        raw: Option<&[Located<RawResource>]>,
+        credentials: &Partly<CredentialConfig>,
+    ) -> Partly<ResourceConfig> {
         let list = Place::root().key("resources", Place::root().spot);
         let raw = raw.unwrap_or_default();
         let mut resources: Vec<ResourceConfig> = Vec::new();
@@ -25,7 +30,7 @@ impl Checker<'_> {
         for (i, raw) in raw.iter().enumerate() {
             let place = list.item(i, raw.spot);
             let at = |key: &str, spot| place.key(key, spot);
-            let Ok(resource) = self.resource(&raw.inner, &place) else {
+            let Ok(resource) = self.resource(&raw.inner, &place, credentials) else {
                 complete = false;
                 continue;
             };
@@ -44,7 +49,12 @@ impl Checker<'_> {
         Partly { good: resources, complete }
     }
 
-    fn resource(&mut self, raw: &RawResource, place: &Place) -> Checked<ResourceConfig> {
+    fn resource(
+        &mut self,
+        raw: &RawResource,
+        place: &Place,
+        credentials: &Partly<CredentialConfig>,
+    ) -> Checked<ResourceConfig> {
         let instead = "write the MCP server's URL as people type it, such as https://mcp.example.com/mcp";
         let url = self.required(place, "url", raw.url.as_ref(), instead);
         let url = url.and_then(|value| self.resource_uri(&value));
@@ -55,11 +65,13 @@ impl Checker<'_> {
             .and_then(|value| self.flag(&value));
         let scopes = self.resource_scopes(place, raw.scopes.as_ref());
         let required = self.required_scopes(place, raw.required_scopes.as_ref(), scopes.as_deref().ok());
+        let accepts = self.accepted(place, raw.accepts.as_ref(), credentials);
         Ok(ResourceConfig {
             url: url?,
             name: name?.text,
             scopes: scopes?,
             required_scopes: required?,
+            accepts: accepts?,
             default: default?,
         })
     }

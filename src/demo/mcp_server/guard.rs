@@ -8,8 +8,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::access::{Challenge, Decision, Guarded, bearer, decide, presented, require};
-use crate::protocol::ScopeSet;
+use crate::access::{Caller, Challenge, Guarded, Presented, require};
 
 use super::{McpServer, json_answer, needs};
 
@@ -21,27 +20,28 @@ impl McpServer {
     /// (SEC-147), with what the token said.
     pub(super) async fn guard(&self, guarded: &Guarded, request: Request) -> Response {
         let (mut parts, body) = request.into_parts();
-        let headers = parts.headers.get_all(AUTHORIZATION);
-        let Ok(credential) = presented(headers.iter().map(HeaderValue::as_bytes), parts.uri.query()) else {
-            return challenged(&Challenge::two_methods(guarded));
-        };
-        let Some(token) = bearer(credential) else {
-            return challenged(&Challenge::missing(guarded));
+        let token = match Presented::read(&parts.headers, parts.uri.query()) {
+            Ok(Presented::Bearer(token)) => token,
+            Ok(Presented::Nothing) => return challenged(&Challenge::missing(guarded)),
+            Err(_) => return challenged(&Challenge::two_methods(guarded)),
         };
         let Ok(verifier) = self.inner.keys.verifier_for(token).await else {
             return unavailable();
         };
         let now = self.inner.clock.now();
-        let access = match decide(credential, guarded, &ScopeSet::default(), &verifier, now) {
-            Decision::Allow(access) => *access,
-            Decision::Challenge(challenge) => return challenged(&challenge),
+        let caller = match verifier.verify(token, &guarded.resource, now) {
+            Ok(access) => Caller::from(access),
+            Err(reason) => {
+                tracing::debug!(%reason, resource = %guarded.resource, "an access token is refused");
+                return challenged(&Challenge::invalid_token(guarded));
+            }
         };
         let body = if parts.method == Method::POST {
             let Ok(bytes) = to_bytes(body, LONGEST_BODY).await else {
                 let body = json!({"error": "the body is too long, or broke off"});
                 return json_answer(StatusCode::PAYLOAD_TOO_LARGE, &body);
             };
-            if let Err(challenge) = require(&access, guarded, &needs::of_body(&bytes)) {
+            if let Err(challenge) = require(&caller, guarded, &needs::of_body(&bytes)) {
                 return challenged(&challenge);
             }
             Body::from(bytes)
@@ -49,7 +49,8 @@ impl McpServer {
             body
         };
         parts.headers.remove(AUTHORIZATION);
-        parts.extensions.insert(access);
+        parts.extensions.insert(caller);
+        parts.extensions.insert(guarded.resource.clone());
         self.inner.service.handle(Request::from_parts(parts, body)).await.map(Body::new)
     }
 }

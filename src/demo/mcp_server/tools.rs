@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::tokens::VerifiedAccess;
+use crate::access::Caller;
+use crate::protocol::ResourceUri;
 
 use super::needs;
 
@@ -103,12 +104,13 @@ impl NoteTools {
         annotations(read_only_hint = true)
     )]
     async fn whoami(&self, context: RequestContext<RoleServer>) -> Result<CallToolResult, ErrorData> {
-        let access = permitted(&context, "whoami")?;
-        let claims = access.claims();
-        let scopes: Vec<&str> = access.scopes().iter().map(crate::protocol::Scope::as_str).collect();
+        let caller = permitted(&context, "whoami")?;
+        let parts = context.extensions.get::<http::request::Parts>();
+        let audience = parts.and_then(|parts| parts.extensions.get::<ResourceUri>());
+        let scopes: Vec<&str> = caller.scopes().iter().map(crate::protocol::Scope::as_str).collect();
         Ok(CallToolResult::structured(json!({
-            "subject": claims.sub, "email": claims.email, "name": claims.name,
-            "client": claims.client_id, "scopes": scopes, "audience": claims.aud
+            "subject": caller.subject(), "email": caller.email(), "name": caller.name(),
+            "client": caller.client(), "scopes": scopes, "audience": audience.map(ResourceUri::as_str)
         })))
     }
 
@@ -128,14 +130,11 @@ impl ServerHandler for NoteTools {
 
 /// The guard in front has checked this already, on its own reading of the body. A body that two
 /// parsers read in two ways must not slip through between them.
-fn permitted<'a>(
-    context: &'a RequestContext<RoleServer>,
-    tool: &str,
-) -> Result<&'a VerifiedAccess, ErrorData> {
+fn permitted<'a>(context: &'a RequestContext<RoleServer>, tool: &str) -> Result<&'a Caller, ErrorData> {
     let parts = context.extensions.get::<http::request::Parts>();
-    let access = parts.and_then(|parts| parts.extensions.get::<VerifiedAccess>());
-    access
-        .filter(|access| access.scopes().includes(&needs::of_tool(tool)))
+    let caller = parts.and_then(|parts| parts.extensions.get::<Caller>());
+    caller
+        .filter(|caller| caller.scopes().includes(&needs::of_tool(tool)))
         .ok_or_else(|| ErrorData::invalid_request("the access token does not allow this tool", None))
 }
 

@@ -14,13 +14,7 @@ use gatelodge::store::revocations::Revocations;
 use crate::harness::broker::{RESOURCE, Setup, TestBroker};
 use crate::harness::browser::{Browser, Page};
 use crate::harness::client::{TestClient, Tokens};
-
-/// What a proxy of ours sends about a request to the notes.
-const NOTES: [(&str, &str); 3] =
-    [("x-forwarded-proto", "https"), ("x-forwarded-host", "mcp.example.com"), ("x-forwarded-uri", "/mcp")];
-
-/// What names a person to the server behind.
-const IDENTITY: [&str; 4] = ["x-auth-user", "x-auth-email", "x-auth-client", "x-auth-scopes"];
+use crate::harness::question::{NOTES, ask as ask_about, ask_with as ask};
 
 fn setup() -> Setup {
     let usual = Setup::default();
@@ -39,27 +33,9 @@ async fn signed_in() -> (TestBroker, TestClient, Tokens) {
     (broker, client, tokens)
 }
 
-/// Asks as a proxy does, with these headers.
-async fn ask(broker: &TestBroker, headers: &[(&str, &str)]) -> Page {
-    let url = broker.url("/verify");
-    let browser = Browser::new();
-    let mut request = browser.http().get(&url);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let page = Page::of(&url, request.send().await.expect("an answer")).await;
-    for name in IDENTITY {
-        let given = page.headers.get_all(name).iter().count();
-        assert_eq!(given, 1, "SEC-154: {name} at {}: {}", page.status, page.body);
-        assert!(page.status == 200 || page.header(name).is_empty(), "SEC-154: {name} at {}", page.status);
-    }
-    page
-}
-
-/// The same for the notes, with this token.
+/// Asks about a request to the notes with this token.
 async fn with_token(broker: &TestBroker, token: &str) -> Page {
-    let bearer = format!("Bearer {token}");
-    ask(broker, &[&NOTES[..], &[("authorization", &bearer)]].concat()).await
+    ask_about(broker, &NOTES, &format!("Bearer {token}")).await
 }
 
 /// SEC-145, SEC-154: who may pass is named to the server behind; what the client says about itself is not.

@@ -40,6 +40,7 @@ pub(crate) mod keys;
 pub(crate) mod memory;
 pub(crate) mod program;
 pub(crate) mod provider;
+pub(crate) mod question;
 pub(crate) mod recorder;
 pub(crate) mod redis_cluster;
 pub(crate) mod redis_sentinel;

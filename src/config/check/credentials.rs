@@ -1,0 +1,131 @@
+//! What requests to protected servers may carry.
+
+use super::super::fault::Place;
+use super::super::raw_credentials::{ACCESS_TOKEN, CREDENTIAL_TYPES, RawCredential};
+use super::super::settings::{ResourceConfig, UpstreamConfig};
+use super::super::settings_credentials::{CredentialConfig, CredentialKind};
+use super::super::text::{Located, Texts};
+use super::values::Checker;
+use super::{Checked, Partly};
+use crate::domain::{Accepted, UpstreamId};
+use crate::secret::{Digest, MasterSecret};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Static,
+}
+
+impl Checker<'_> {
+    pub(super) fn credentials(
+        &mut self,
+        raw: Option<&[Located<RawCredential>]>,
+        upstreams: &Partly<UpstreamConfig>,
+    ) -> Partly<CredentialConfig> {
+        let list = Place::root().key("credentials", Place::root().spot);
+        let mut credentials: Vec<CredentialConfig> = Vec::new();
+        let mut complete = true;
+        for (i, raw) in raw.unwrap_or_default().iter().enumerate() {
+            let place = list.item(i, raw.spot);
+            let Ok(credential) = self.credential(&raw.inner, &place) else {
+                complete = false;
+                continue;
+            };
+            let has_its_id = |other: &UpstreamId| *other == credential.id;
+            if credentials.iter().any(|other| has_its_id(&other.id))
+                || upstreams.good.iter().any(|upstream| has_its_id(&upstream.id))
+            {
+                let spot = raw.inner.id.as_ref().map_or(raw.spot, |id| id.spot);
+                let problem = format!("another credential or upstream is called {}", credential.id);
+                self.report(&place.key("id", spot), problem, "give each a name of its own");
+                complete = false;
+            }
+            credentials.push(credential);
+        }
+        Partly { good: credentials, complete }
+    }
+
+    fn credential(&mut self, raw: &RawCredential, place: &Place) -> Checked<CredentialConfig> {
+        let id = self.required(place, "id", raw.id.as_ref(), "give it a name, such as ci");
+        let id = id.and_then(|value| {
+            let instead = "use 1 to 40 of a-z, 0-9 and -";
+            UpstreamId::parse(&value.text).filter(|_| value.text != ACCESS_TOKEN).ok_or_else(|| {
+                self.report(&value.place, format!("{} is no such name", value.quoted()), instead)
+            })
+        });
+        let instead = "write what it is, such as static";
+        let kind = self.required(place, "type", raw.r#type.as_ref(), instead);
+        let [word] = CREDENTIAL_TYPES;
+        let kind = kind.and_then(|value| self.word(&value, &[(word, Type::Static)]));
+        let kind = match kind? {
+            Type::Static => self.static_token(raw, place),
+        };
+        Ok(CredentialConfig { id: id?, kind: kind? })
+    }
+
+    /// Whoever guesses it is in: it has to be as strong as the operator's own secret (SEC-168).
+    fn static_token(&mut self, raw: &RawCredential, place: &Place) -> Checked<CredentialKind> {
+        let token = self.secret(place, "token", raw.token.as_ref(), raw.token_file.as_ref());
+        let token = token.and_then(|token| {
+            let Some((token, at)) = token else {
+                return Err(self.report(place, "there is no token", "add `token` or `token_file`"));
+            };
+            let digest = Digest::of(token.expose());
+            MasterSecret::new(token).map(|_| digest).map_err(|weak| self.report(&at, weak.to_string(), ""))
+        });
+        let instead = "write whom it stands for, such as nightly-report";
+        let subject = self.required(place, "subject", raw.subject.as_ref(), instead);
+        let scopes = self.distinct(place, "scopes", raw.scopes.as_ref(), Self::scope);
+        let scopes = match scopes {
+            Ok(scopes) if scopes.is_empty() => Err(self.report(place, "it allows nothing", "add `scopes`")),
+            scopes => scopes.map(|scopes| scopes.into_iter().collect()),
+        };
+        Ok(CredentialKind::Static { token: token?, subject: subject?.text, scopes: scopes? })
+    }
+
+    /// What a server accepts: our tokens, and credentials that there are.
+    pub(super) fn accepted(
+        &mut self,
+        place: &Place,
+        raw: Option<&Texts>,
+        credentials: &Partly<CredentialConfig>,
+    ) -> Checked<Vec<Accepted>> {
+        if raw.is_none() {
+            return Ok(vec![Accepted::AccessToken]);
+        }
+        self.distinct(place, "accepts", raw, |checker, value| {
+            if value.text == ACCESS_TOKEN {
+                return Ok(Accepted::AccessToken);
+            }
+            let named = |id: &UpstreamId| credentials.good.iter().any(|credential| credential.id == *id);
+            // While one has a fault of its own, it may be the one that is meant.
+            let id = UpstreamId::parse(&value.text).filter(|id| !credentials.complete || named(id));
+            id.map(Accepted::Named).ok_or_else(|| {
+                let problem = format!("{} names no credential", value.quoted());
+                checker.report(&value.place, problem, "write access_token, or the id of one of `credentials`")
+            })
+        })
+    }
+
+    /// A credential that no server accepts has no effect.
+    pub(super) fn accepted_somewhere(
+        &mut self,
+        raw: Option<&[Located<RawCredential>]>,
+        resources: &Partly<ResourceConfig>,
+    ) -> Checked<()> {
+        let accepts = |text: &str| {
+            let is = |one: &Accepted| matches!(one, Accepted::Named(id) if id.as_str() == text);
+            resources.good.iter().any(|resource| resource.accepts.iter().any(is))
+        };
+        let list = Place::root().key("credentials", Place::root().spot);
+        let mut checked = Ok(());
+        for (i, raw) in raw.unwrap_or_default().iter().enumerate() {
+            let id = raw.inner.id.as_ref().map_or("", |id| id.written.as_str());
+            if resources.complete && !id.contains('$') && !accepts(id) {
+                let problem = "no resource accepts it";
+                let instead = "name it under `accepts` of a resource, or remove it";
+                checked = Err(self.report(&list.item(i, raw.spot), problem, instead));
+            }
+        }
+        checked
+    }
+}

@@ -1,0 +1,4 @@
+//! What a request to a protected server may carry, one file per kind: good, expired, for another server,
+//! revoked and malformed.
+
+mod static_tokens;
