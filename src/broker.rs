@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::access::{Guard, Introspection};
+use crate::access::{ApiKeyBook, Guard, Introspection};
 use crate::clients::Registration;
 use crate::domain::{Resource, Resources};
 use crate::grants::TokenEndpoint;
@@ -36,6 +36,8 @@ pub struct Broker {
     pub introspection: Introspection,
     /// Decides about requests to protected servers.
     pub guard: Guard,
+    /// People's API keys.
+    pub api_keys: ApiKeyBook,
     /// May proxies ask it?
     pub forward_auth: bool,
     /// Dynamic registration.

@@ -8,10 +8,15 @@ use std::sync::Arc;
 use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Accepted, Resource, UpstreamId};
+use crate::people::NotCurrent;
 use crate::protocol::{ResourceUri, ScopeSet};
 use crate::store::StoreError;
+use crate::tokens::ShownApiKey;
 
-use super::{AccessTokens, Caller, Challenge, Guarded, Presented, StaticToken};
+use super::{
+    AccessTokens, ApiKeyForms, ApiKeys, Caller, Challenge, Guarded, Presented, StaticToken, TwoMethods,
+};
+use http::HeaderMap;
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +27,9 @@ pub enum CannotDecide {
     /// Our own store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The identity provider of a key's owner.
+    #[error(transparent)]
+    Owner(#[from] NotCurrent),
 }
 
 /// A credential that the operator named in `credentials`.
@@ -60,6 +68,7 @@ impl Addressed<'_> {
 /// Decides about requests.
 pub struct Guard {
     access_tokens: AccessTokens,
+    api_keys: (ApiKeys, ApiKeyForms),
     named: HashMap<UpstreamId, Named>,
     clock: Arc<dyn Clock>,
 }
@@ -69,10 +78,23 @@ impl Guard {
     #[must_use]
     pub fn new(
         access_tokens: AccessTokens,
+        api_keys: (ApiKeys, ApiKeyForms),
         named: HashMap<UpstreamId, Named>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { access_tokens, named, clock }
+        Self { access_tokens, api_keys, named, clock }
+    }
+
+    /// The credential of a request to this server.
+    pub fn presented<'h>(
+        &self,
+        headers: &'h HeaderMap,
+        query: Option<&str>,
+        resource: &Resource,
+    ) -> Result<Presented<'h>, TwoMethods> {
+        let (_, forms) = &self.api_keys;
+        let takes_keys = resource.accepts.contains(&Accepted::ApiKey);
+        Presented::read(headers, query, Some(forms).filter(|_| takes_keys))
     }
 
     /// Decides about a request with this credential to this server (SEC-145).
@@ -120,12 +142,29 @@ impl Guard {
             (Accepted::AccessToken, Presented::Bearer(token)) => {
                 Ok(self.access_tokens.caller(token, &resource.url, now).await?)
             }
+            (Accepted::ApiKey, Presented::Bearer(text) | Presented::ApiKey(text)) => {
+                self.of_key(ShownApiKey::read(text), resource, now).await
+            }
+            (Accepted::ApiKey, Presented::ApiKeyPair { id, secret }) => {
+                self.of_key(ShownApiKey::of_pair(id, secret), resource, now).await
+            }
             (Accepted::Named(id), presented) => match (self.named.get(id), presented) {
                 (Some(Named::Static(one)), Presented::Bearer(token)) => Ok(one.caller(token)),
                 _ => Ok(None),
             },
-            (_, Presented::Nothing) => Ok(None),
+            (_, Presented::Nothing)
+            | (Accepted::AccessToken, Presented::ApiKey(_) | Presented::ApiKeyPair { .. }) => Ok(None),
         }
+    }
+
+    async fn of_key(
+        &self,
+        shown: Option<ShownApiKey>,
+        resource: &Resource,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Caller>>, CannotDecide> {
+        let Some(shown) = shown else { return Ok(None) };
+        self.api_keys.0.caller(&shown, resource, now).await
     }
 }
 

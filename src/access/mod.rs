@@ -5,26 +5,34 @@
 //! - [`Target`]: which server it goes to.
 //! - [`Caller`]: who may pass, whatever was shown; [`require`]: and is it enough?
 //! - [`Challenge`]: the answer to a request that may not pass.
-//! - What a server can accept: [`AccessTokens`] (ours), [`StaticToken`].
+//! - What a server can accept: [`AccessTokens`] (ours), [`ApiKeys`], [`StaticToken`].
+//! - [`ApiKeyBook`]: making, listing and revoking API keys.
+//! - [`Owners`]: what the person behind an API key may do.
 //! - [`Introspection`]: what a protected server is told of a token.
 //! - [`Liveness`]: does a token that verified still count?
 
 mod access_tokens;
+mod api_key_book;
+mod api_keys;
 mod caller;
 mod challenge;
 mod guard;
 mod introspection;
 mod liveness;
+mod owners;
 mod presented;
 mod static_tokens;
 mod target;
 
 pub use access_tokens::AccessTokens;
+pub use api_key_book::{ApiKeyBook, ApiKeyError, ChangedBy, WantedApiKey};
+pub use api_keys::ApiKeys;
 pub use caller::Caller;
 pub use challenge::{Challenge, Guarded, metadata_url};
 pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, require};
 pub use introspection::{Introspected, Introspection};
 pub use liveness::Liveness;
-pub use presented::{Presented, TwoMethods, bearer};
+pub use owners::Owners;
+pub use presented::{ApiKeyForms, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer};
 pub use static_tokens::StaticToken;
 pub use target::{BadTarget, Target};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::access::{AccessTokens, Introspection, Liveness};
+use crate::access::{AccessTokens, ApiKeyBook, Introspection, Liveness, Owners};
 use crate::broker::Broker;
 use crate::clients::{Registration, RegistrationParts};
 use crate::clock::Clock;
@@ -17,7 +17,7 @@ use crate::policy::{Hierarchy, Policy};
 use crate::protocol::ScopeSet;
 use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
-use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
+use crate::tokens::{ApiKeySecrets, AuthorizationCodes, Minter, RefreshTokens};
 use crate::upstream::{Upstream, Upstreams};
 
 use super::{StartError, State, clients, guarding, upstreams};
@@ -75,7 +75,21 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         liveness: liveness.clone(),
         clock: Arc::clone(&clock),
     };
-    let guard = guarding::guard(config, AccessTokens::new(minter.clone(), liveness), &clock);
+    let owners = Owners {
+        store: Arc::clone(&store),
+        people: people.clone(),
+        policy: Arc::clone(&policy),
+        revocations: Arc::clone(&revocations),
+    };
+    let access_tokens = AccessTokens::new(minter.clone(), liveness);
+    let guard = guarding::guard(config, access_tokens, (&state.secret, owners.clone()), &clock);
+    let api_keys = ApiKeyBook {
+        secrets: ApiKeySecrets::new(&state.secret),
+        owners,
+        resources: Arc::clone(&resources),
+        journal: journal.clone(),
+        clock: Arc::clone(&clock),
+    };
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
         authenticator,
@@ -116,6 +130,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         tokens,
         introspection,
         guard,
+        api_keys,
         forward_auth: config.forward_auth,
         store,
         journal,

@@ -9,6 +9,8 @@ use super::UpstreamId;
 pub enum Accepted {
     /// Our own access token.
     AccessToken,
+    /// An API key of ours.
+    ApiKey,
     /// What the operator named in `credentials`.
     Named(UpstreamId),
 }

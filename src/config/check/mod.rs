@@ -73,6 +73,7 @@ impl Checker<'_> {
         let upstreams = self.upstreams(raw.upstreams.as_deref());
         let credentials = self.credentials(raw.credentials.as_deref(), &upstreams);
         let resources = self.resources(raw.resources.as_deref(), &credentials);
+        let api_key_scheme = self.api_key_scheme(&raw.api_keys, &resources);
         let accepted = self.accepted_somewhere(raw.credentials.as_deref(), &resources);
         let tokens = self.tokens(&raw.tokens);
         let browser_sessions = self.browser_sessions(&raw.browser_sessions);
@@ -109,6 +110,7 @@ impl Checker<'_> {
             upstreams: upstreams.whole()?,
             resources: resources.whole()?,
             credentials: accepted.and(credentials.whole())?,
+            api_key_scheme: api_key_scheme?,
             access: access?,
             tokens: tokens?,
             browser_sessions: browser_sessions?,

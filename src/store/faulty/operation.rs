@@ -55,4 +55,9 @@ pub enum Operation {
     Decide,
     Decision,
     Decisions,
+    AddApiKey,
+    ApiKey,
+    ApiKeysOf,
+    RevokeApiKey,
+    NoteApiKeyUse,
 }
