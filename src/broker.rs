@@ -11,7 +11,7 @@ use crate::grants::TokenEndpoint;
 use crate::keyring::KeyKeeper;
 use crate::login::Login;
 use crate::protocol::metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata};
-use crate::protocol::{Issuer, KeySet};
+use crate::protocol::{Issuer, KeySet, ResourceUri};
 use crate::store::Store;
 use crate::store::audit::Journal;
 
@@ -38,6 +38,8 @@ pub struct Broker {
     pub guard: Guard,
     /// People's API keys.
     pub api_keys: ApiKeyBook,
+    /// Where they are managed over HTTP, if anywhere.
+    pub admin_api: Option<ResourceUri>,
     /// May proxies ask it?
     pub forward_auth: bool,
     /// Dynamic registration.

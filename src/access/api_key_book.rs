@@ -55,6 +55,12 @@ pub enum ApiKeyError {
         /// What else was asked for.
         beyond: ScopeSet,
     },
+    /// Somebody else's keys are not the caller's matter.
+    #[error("only your own keys are yours to manage")]
+    NotYours,
+    /// There is none of this name, as far as the caller may know.
+    #[error("there is no such key")]
+    NoSuchKey,
     /// Nothing is known of the owner.
     #[error("nobody is known by this name: the person must sign in once first")]
     UnknownOwner,

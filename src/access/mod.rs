@@ -6,12 +6,13 @@
 //! - [`Caller`]: who may pass, whatever was shown; [`require`]: and is it enough?
 //! - [`Challenge`]: the answer to a request that may not pass.
 //! - What a server can accept: [`AccessTokens`] (ours), [`ApiKeys`], [`StaticToken`].
-//! - [`ApiKeyBook`]: making, listing and revoking API keys.
+//! - [`ApiKeyBook`]: making, listing and revoking API keys; [`admin_api`]: the same over HTTP.
 //! - [`Owners`]: what the person behind an API key may do.
 //! - [`Introspection`]: what a protected server is told of a token.
 //! - [`Liveness`]: does a token that verified still count?
 
 mod access_tokens;
+pub mod admin_api;
 mod api_key_book;
 mod api_keys;
 mod caller;

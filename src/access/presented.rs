@@ -1,7 +1,7 @@
 //! Which credential a request carries (RFC 6750 section 2).
 
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use http::{HeaderMap, header};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderName};
 use url::form_urlencoded;
 
 /// Where an API key may stand alone.
@@ -49,8 +49,8 @@ impl<'a> Presented<'a> {
         query: Option<&str>,
         forms: Option<&ApiKeyForms>,
     ) -> Result<Self, TwoMethods> {
-        let authorization = only(headers.get_all(AUTHORIZATION))?;
-        let key = forms.map(|_| only(headers.get_all(X_API_KEY))).transpose()?.flatten();
+        let authorization = only(headers, &AUTHORIZATION)?;
+        let key = forms.map(|_| only(headers, &X_API_KEY)).transpose()?.flatten();
         let in_query =
             |query: &str| form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token");
         let is_in_query = query.is_some_and(in_query);
@@ -58,7 +58,7 @@ impl<'a> Presented<'a> {
             (None, None) => Ok(Self::Nothing),
             (Some(_), Some(_)) => Err(TwoMethods),
             _ if is_in_query => Err(TwoMethods),
-            (None, Some(key)) => Ok(match only(headers.get_all(X_API_SECRET))? {
+            (None, Some(key)) => Ok(match only(headers, &X_API_SECRET)? {
                 Some(secret) => Self::ApiKeyPair { id: key, secret },
                 None => Self::ApiKey(key),
             }),
@@ -72,8 +72,8 @@ impl<'a> Presented<'a> {
 }
 
 /// The one value, without space around it; what is not UTF-8 is nothing that we know.
-fn only(all: header::GetAll<'_, HeaderValue>) -> Result<Option<&str>, TwoMethods> {
-    let mut all = all.iter();
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, TwoMethods> {
+    let mut all = headers.get_all(name).iter();
     let first = all.next().map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim());
     if all.next().is_some() { Err(TwoMethods) } else { Ok(first) }
 }
@@ -110,6 +110,8 @@ impl std::fmt::Debug for Presented<'_> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn headers(named: &[(HeaderName, &str)]) -> HeaderMap {

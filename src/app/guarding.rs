@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::access::{AccessTokens, ApiKeyForms, ApiKeys, Guard, Named, Owners, StaticToken};
+use crate::access::{AccessTokens, ApiKeyBook, ApiKeyForms, ApiKeys, Guard, Named, Owners, StaticToken};
 use crate::clock::Clock;
 use crate::config::{Config, CredentialKind};
+use crate::domain::Resources;
+use crate::people::People;
+use crate::policy::Policy;
 use crate::secret::MasterSecret;
+use crate::store::audit::Journal;
+use crate::store::revocations::Revocations;
 use crate::tokens::ApiKeySecrets;
 
 /// What decides about requests to protected servers.
@@ -29,4 +34,31 @@ pub(super) fn guard(
     let forms = ApiKeyForms { scheme: config.api_key_scheme.clone() };
     let api_keys = ApiKeys::new(ApiKeySecrets::new(secret), owners);
     Guard::new(access_tokens, (api_keys, forms), named.collect(), Arc::clone(clock))
+}
+
+/// What the owners of API keys may do.
+pub(super) fn owners(people: &People, policy: &Arc<Policy>, revocations: &Arc<Revocations>) -> Owners {
+    Owners {
+        store: Arc::clone(&people.store),
+        people: people.clone(),
+        policy: Arc::clone(policy),
+        revocations: Arc::clone(revocations),
+    }
+}
+
+/// Where people's API keys are made and revoked.
+pub(super) fn key_book(
+    secret: &MasterSecret,
+    owners: Owners,
+    resources: &Arc<Resources>,
+    journal: &Journal,
+    clock: &Arc<dyn Clock>,
+) -> ApiKeyBook {
+    ApiKeyBook {
+        secrets: ApiKeySecrets::new(secret),
+        owners,
+        resources: Arc::clone(resources),
+        journal: journal.clone(),
+        clock: Arc::clone(clock),
+    }
 }

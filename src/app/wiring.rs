@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::access::{AccessTokens, ApiKeyBook, Introspection, Liveness, Owners};
+use crate::access::{AccessTokens, Introspection, Liveness};
 use crate::broker::Broker;
-use crate::clients::{Registration, RegistrationParts};
+use crate::clients::{Authenticator, Registration, RegistrationParts};
 use crate::clock::Clock;
 use crate::config::{AccessConfig, BrowserSessionConfig, Config, SignInConfig, SigningConfig};
 use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
@@ -17,7 +17,7 @@ use crate::policy::{Hierarchy, Policy};
 use crate::protocol::ScopeSet;
 use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
-use crate::tokens::{ApiKeySecrets, AuthorizationCodes, Minter, RefreshTokens};
+use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
 use crate::upstream::{Upstream, Upstreams};
 
 use super::{StartError, State, clients, guarding, upstreams};
@@ -30,6 +30,29 @@ fn login_rules(config: &Config) -> LoginRules {
         grant: config.tokens.refresh_absolute,
         session: ends.map(|(idle, absolute)| SessionRules { idle, absolute }),
         remember_consent,
+    }
+}
+
+fn grant_rules(config: &Config) -> GrantRules {
+    GrantRules {
+        rotation: RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle },
+        keep_client: clients::kept_for(config),
+    }
+}
+
+fn introspection(
+    config: &Config,
+    authenticator: &Arc<Authenticator>,
+    minter: &Minter,
+    liveness: &Liveness,
+    clock: &Arc<dyn Clock>,
+) -> Introspection {
+    Introspection {
+        authenticator: Arc::clone(authenticator),
+        servers: clients::introspecting(&config.clients),
+        minter: minter.clone(),
+        liveness: liveness.clone(),
+        clock: Arc::clone(clock),
     }
 }
 
@@ -68,28 +91,11 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     };
     let authenticator = Arc::new(clients::authenticator(config, state, clients.clone(), Arc::clone(&clock)));
     let liveness = Liveness::new(clients.clone(), Arc::clone(&store), Arc::clone(&revocations));
-    let introspection = Introspection {
-        authenticator: Arc::clone(&authenticator),
-        servers: clients::introspecting(&config.clients),
-        minter: minter.clone(),
-        liveness: liveness.clone(),
-        clock: Arc::clone(&clock),
-    };
-    let owners = Owners {
-        store: Arc::clone(&store),
-        people: people.clone(),
-        policy: Arc::clone(&policy),
-        revocations: Arc::clone(&revocations),
-    };
+    let introspection = introspection(config, &authenticator, &minter, &liveness, &clock);
+    let owners = guarding::owners(&people, &policy, &revocations);
     let access_tokens = AccessTokens::new(minter.clone(), liveness);
     let guard = guarding::guard(config, access_tokens, (&state.secret, owners.clone()), &clock);
-    let api_keys = ApiKeyBook {
-        secrets: ApiKeySecrets::new(&state.secret),
-        owners,
-        resources: Arc::clone(&resources),
-        journal: journal.clone(),
-        clock: Arc::clone(&clock),
-    };
+    let book = guarding::key_book(&state.secret, owners, &resources, &journal, &clock);
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
         authenticator,
@@ -103,10 +109,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         minter,
         codes: AuthorizationCodes::new(&state.secret),
         refresh_tokens: RefreshTokens::new(&state.secret),
-        rules: GrantRules {
-            rotation: RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle },
-            keep_client: clients::kept_for(config),
-        },
+        rules: grant_rules(config),
         clock: Arc::clone(&clock),
     };
     let keys = keeper(config, state, journal.clone(), Arc::clone(&clock));
@@ -130,7 +133,8 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         tokens,
         introspection,
         guard,
-        api_keys,
+        api_keys: book,
+        admin_api: config.admin_api.clone(),
         forward_auth: config.forward_auth,
         store,
         journal,
@@ -139,7 +143,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
 }
 
 /// The identity providers.
-fn providers(config: &Config, policy: &Policy) -> Result<Upstreams, StartError> {
+pub(super) fn providers(config: &Config, policy: &Policy) -> Result<Upstreams, StartError> {
     let outbound = Outbound::new()?;
     let provider =
         |upstream| Upstream::new(upstreams::settings(upstream, &config.issuer, policy), outbound.clone());

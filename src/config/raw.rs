@@ -61,6 +61,11 @@ pub(super) struct RawConfig {
     /// How API keys may come, at servers that accept them.
     #[serde(default)]
     pub(super) api_keys: RawApiKeys,
+    /// Is there an HTTP API for API keys, at `{issuer}/admin/api`? Who may use it, the scopes
+    /// `gatelodge:keys` and `gatelodge:admin` say.
+    #[serde(default)]
+    #[schemars(schema_with = "flag", extend("default" = false))]
+    pub(super) admin_api: Option<Text>,
     /// Who may do what.
     #[schemars(required)]
     pub(super) access: Option<Located<RawAccess>>,

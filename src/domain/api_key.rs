@@ -16,7 +16,7 @@ use super::{Identity, PersonId, PersonTag, Resource};
 pub const MOST_API_KEYS: usize = 100;
 
 /// Most keys of one person at all: beyond, the oldest that counts no longer is forgotten.
-pub const MOST_API_KEYS_KEPT: usize = 1000;
+pub const MOST_API_KEYS_KEPT: usize = 500;
 
 /// How fine it is told when a key was last used: a use costs a write at most so often.
 pub const USE_NOTED_EVERY: Duration = Duration::from_secs(60);

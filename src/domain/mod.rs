@@ -60,7 +60,7 @@ pub use key_ring::{
 };
 pub use known_clients::KnownClient;
 pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin, ShownTo};
-pub use resource::{Accepted, Resource, Resources};
+pub use resource::{ADMIN_API_PATH, ADMIN_SCOPE, Accepted, KEYS_SCOPE, Resource, Resources};
 pub use revocation::{NotBefore, Revoked};
 pub use rule::{Conditions, Effect, Rule};
 pub use upstream_grant::{Standing, UpstreamCredential, UpstreamGrant, UpstreamToken};

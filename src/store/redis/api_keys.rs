@@ -74,9 +74,10 @@ impl ApiKeyStore for RedisStore {
         let Some(kept) = self.kept_api_key(&record, id).await? else { return Ok(()) };
         let (key, is_stale) = self.opened_api_key(&record, id, &kept)?;
         let body = kept.body.into_vec();
-        let anew = match is_stale {
-            true => codec::seal_over(&self.sealer, &sealed_as(&record, id), &key, &body)?,
-            false => body.clone(),
+        let anew = if is_stale {
+            codec::seal_over(&self.sealer, &sealed_as(&record, id), &key, &body)?
+        } else {
+            body.clone()
         };
         let mut script = self.scripts.use_api_key.call(record);
         script.arg(date(now)).arg(USE_NOTED_EVERY.as_secs()).arg(id.to_string());
