@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::request::Parts;
 use serde::Serialize;
+use url::form_urlencoded;
 
 use crate::access::admin_api::{Administrator, Described, NewApiKey, openapi};
 use crate::access::{Addressed, ApiKeyError, Challenge, Decision};
@@ -15,7 +16,7 @@ use crate::broker::Broker;
 use crate::protocol::{ErrorCode, OAuthError};
 
 use super::answer::{self, Failure};
-use super::params::{QueryParams, check_type, read};
+use super::params::{check_type, read};
 use super::token::no_store;
 
 /// What the API is: no secret, and the same for everybody.
@@ -25,15 +26,17 @@ pub(super) async fn description(State(broker): State<Arc<Broker>>) -> Response {
     Json(openapi(described)).into_response()
 }
 
-pub(super) async fn list(
-    State(broker): State<Arc<Broker>>,
-    QueryParams(query): QueryParams,
-    request: Request,
-) -> Response {
+pub(super) async fn list(State(broker): State<Arc<Broker>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let work = async |who: Administrator| {
-        let owner = query.one("owner").map_err(|repeated| ApiKeyError::Invalid(repeated.to_string()))?;
-        who.list(&broker.api_keys, owner).await
+        // An empty value names nobody, which is not the same as not naming anybody.
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let owners: Vec<_> = query.filter(|(name, _)| name == "owner").map(|(_, value)| value).collect();
+        match owners.as_slice() {
+            [] => who.list(&broker.api_keys, None).await,
+            [owner] => who.list(&broker.api_keys, Some(owner)).await,
+            _ => Err(ApiKeyError::Invalid("owner is there more than once".into())),
+        }
     };
     answered(&broker, &parts, StatusCode::OK, work).await
 }

@@ -103,10 +103,10 @@ fn schemas(resources: &Resources) -> Value {
     set(&mut all, &of_new("resources/items"), json!({ "type": "string", "enum": urls }));
     set(&mut all, &of_new("scopes/items"), json!({ "type": "string", "enum": words }));
     let name = all.pointer_mut(&of_new("name")).and_then(Value::as_object_mut);
-    name.into_iter().for_each(|name| drop(name.insert("pattern".into(), NAME.into())));
+    name.map(|name| name.insert("pattern".into(), NAME.into()));
     let error = json!({ "type": "object", "required": ["error", "error_description"], "properties": {
         "error": { "type": "string" }, "error_description": { "type": "string" } } });
-    all.as_object_mut().into_iter().for_each(|all| drop(all.insert("Error".into(), error.clone())));
+    all.as_object_mut().map(|all| all.insert("Error".into(), error));
     all
 }
 

@@ -1,7 +1,7 @@
 //! API keys in JSON.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
 use crate::domain::ApiKey;
@@ -25,9 +25,14 @@ pub struct NewApiKey {
     #[schemars(extend("enum" = ["never", "7d", "30d", "90d", "1y"]))]
     pub expires: String,
     /// Whose key it is, by the `sub` of their tokens; left out: the caller's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "some_text")]
     #[schemars(with = "String", regex(pattern = "^p_[A-Za-z0-9_-]{43}$"))]
     pub owner: Option<String>,
+}
+
+/// Left out is not the same as null.
+fn some_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(from).map(Some)
 }
 
 fn usual() -> String {
