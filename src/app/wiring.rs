@@ -75,7 +75,8 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         liveness: liveness.clone(),
         clock: Arc::clone(&clock),
     };
-    let guard = guarding::guard(config, AccessTokens::new(minter.clone(), liveness), &clock);
+    let guard =
+        guarding::guard(config, AccessTokens::new(minter.clone(), liveness), (&store, &journal), &clock);
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
         authenticator,
@@ -152,6 +153,7 @@ pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
         scopes: resource.scopes.clone(),
         required: resource.required_scopes.clone(),
         accepts: resource.accepts.clone(),
+        limits: resource.limits,
     });
     let default = config.resources.iter().find(|resource| resource.default);
     let default = default.map(|resource| resource.url.clone());
