@@ -1,6 +1,7 @@
 //! May this request pass? The one decision about requests to servers that we stand in front of: everything
 //! that guards one asks here.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -59,14 +60,14 @@ pub struct Addressed<'r> {
     /// The server.
     pub resource: &'r Resource,
     /// Its URL as the request has it.
-    pub spelt: ResourceUri,
+    pub spelt: Cow<'r, ResourceUri>,
 }
 
 impl Addressed<'_> {
     /// What a challenge says of it.
     #[must_use]
     pub fn guarded(&self) -> Guarded {
-        Guarded { resource: self.spelt.clone(), everyday: self.resource.scope_set() }
+        Guarded { resource: self.spelt.clone().into_owned(), everyday: self.resource.scope_set() }
     }
 }
 

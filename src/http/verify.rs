@@ -122,8 +122,10 @@ fn target(parts: &Parts) -> Result<Target<'_>, &'static str> {
 
 /// Some servers take an underscore for a hyphen, where proxies do not.
 fn is_disguised(name: &str) -> bool {
-    let meant = name.replace('_', "-");
-    name.contains('_') && OURS.iter().any(|prefix| meant.starts_with(prefix))
+    name.contains('_') && {
+        let meant = name.replace('_', "-");
+        OURS.iter().any(|prefix| meant.starts_with(prefix))
+    }
 }
 
 fn allowed(caller: &Caller) -> Response {
