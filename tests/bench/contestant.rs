@@ -11,7 +11,7 @@ use crate::process::{Memory, Process, free_port};
 use crate::provider::Provider;
 use crate::redis::Redis;
 use crate::work::Endpoints;
-use crate::{Fault, broker, peer};
+use crate::{Fault, bare, broker, peer};
 
 /// How long a server may take to answer for the first time.
 const LONGEST_START: Duration = Duration::from_secs(20);
@@ -23,6 +23,8 @@ pub(crate) enum Product {
     Gatelodge { binary: PathBuf, label: &'static str },
     /// The peer.
     OidcProvider,
+    /// A server that does nothing.
+    Axum,
 }
 
 /// Where it keeps its state.
@@ -51,6 +53,7 @@ impl Contestant {
         let (product, local) = match &self.product {
             Product::Gatelodge { label, .. } => (*label, "file"),
             Product::OidcProvider => ("oidc-provider", "memory"),
+            Product::Axum => ("axum", "nothing"),
         };
         let store = if self.store == Store::Redis { "Redis" } else { local };
         format!("{product}, {store}")
@@ -79,6 +82,11 @@ impl Contestant {
                 endpoints = Endpoints::of_the_peer(&origin);
                 begun = Instant::now();
                 server = peer::start(port, folder.path(), url)?;
+            }
+            Product::Axum => {
+                endpoints = Endpoints::of_nothing(&origin);
+                begun = Instant::now();
+                server = bare::start(port, folder.path())?;
             }
         }
         let answered = first_answer(&origin, &mut server).await;

@@ -8,7 +8,7 @@
 //!
 //! - `options`: the command line.
 //! - `contestant`: who is measured: a build of the broker, or a peer, on a store.
-//! - [`broker`], [`peer`], [`redis`], [`provider`]: how each of them is started.
+//! - [`broker`], [`peer`], [`bare`], [`redis`], [`provider`]: how each of them is started.
 //! - [`process`]: a server process: its CPU time and its memory.
 //! - [`work`]: the kinds of request. [`flow`]: a browser that signs in.
 //! - [`load`]: the closed loop.
@@ -19,6 +19,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod bare;
 mod broker;
 mod calibration;
 mod contestant;
@@ -61,6 +62,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<String, Fault> {
+    if let Some(port) = options.bare() {
+        return bare::serve(port).await;
+    }
     if let Some(sessions) = options.sessions() {
         return sessions::measure(sessions).await;
     }

@@ -56,14 +56,28 @@ pub(crate) struct Endpoints {
     registration: String,
     authorization: String,
     token: String,
-    /// Where a proxy asks, if one can.
-    verify: Option<String>,
+    verify: String,
+    /// What is there at all.
+    offered: &'static [Work],
 }
 
 impl Endpoints {
     /// Is this kind of work there at all?
     pub(crate) fn offer(&self, work: Work) -> bool {
-        work != Work::ForwardAuth || self.verify.is_some()
+        self.offered.contains(&work)
+    }
+
+    /// A server that does nothing answers anything.
+    pub(crate) fn of_nothing(origin: &str) -> Self {
+        let all = || format!("{origin}/");
+        Self {
+            metadata: all(),
+            registration: all(),
+            authorization: all(),
+            token: all(),
+            verify: all(),
+            offered: &[Work::Metadata],
+        }
     }
 
     pub(crate) fn of_the_broker(origin: &str) -> Self {
@@ -72,7 +86,8 @@ impl Endpoints {
             registration: format!("{origin}/oauth/register"),
             authorization: format!("{origin}/oauth/authorize"),
             token: format!("{origin}/oauth/token"),
-            verify: Some(format!("{origin}/verify")),
+            verify: format!("{origin}/verify"),
+            offered: &Work::ALL,
         }
     }
 
@@ -82,7 +97,8 @@ impl Endpoints {
             registration: format!("{origin}/reg"),
             authorization: format!("{origin}/auth"),
             token: format!("{origin}/token"),
-            verify: None,
+            verify: String::new(),
+            offered: &[Work::Refresh, Work::CodeFlow, Work::Metadata, Work::Registration],
         }
     }
 }
@@ -102,8 +118,10 @@ impl Caller {
     pub(crate) async fn new(at: Arc<Endpoints>, outbound: Outbound) -> Result<Self, Fault> {
         let (client_id, refresh_token, access_token) = Default::default();
         let mut caller = Self { at, outbound, client_id, refresh_token, access_token };
-        caller.client_id = caller.register().await?;
-        (caller.refresh_token, caller.access_token) = caller.sign_in().await?;
+        if caller.at.offer(Work::CodeFlow) {
+            caller.client_id = caller.register().await?;
+            (caller.refresh_token, caller.access_token) = caller.sign_in().await?;
+        }
         Ok(caller)
     }
 
@@ -154,9 +172,8 @@ impl Caller {
     }
 
     async fn verify(&self) -> Result<(), Fault> {
-        let url = self.at.verify.as_ref().ok_or("there is no forward-auth")?;
         let (origin, path) = RESOURCE.split_at(RESOURCE.len() - "/mcp".len());
-        let request = Request::get(url)
+        let request = Request::get(&self.at.verify)
             .header("x-forwarded-proto", "http")
             .header("x-forwarded-host", origin.trim_start_matches("http://"))
             .header("x-forwarded-uri", path)
