@@ -11,7 +11,7 @@ use crate::process::{Memory, Process, free_port};
 use crate::provider::Provider;
 use crate::redis::Redis;
 use crate::work::Endpoints;
-use crate::{Fault, bare, broker, peer};
+use crate::{Fault, bare, broker, mint, peer};
 
 /// How long a server may take to answer for the first time.
 const LONGEST_START: Duration = Duration::from_secs(20);
@@ -74,9 +74,10 @@ impl Contestant {
         let (endpoints, begun, mut server);
         match &self.product {
             Product::Gatelodge { binary, .. } => {
-                endpoints = Endpoints::of_the_broker(&origin);
+                let signing_key = mint::new_key()?;
+                endpoints = Endpoints::of_the_broker(&origin, &signing_key);
                 begun = Instant::now();
-                server = broker::start(binary, &origin, folder.path(), (&provider, url))?;
+                server = broker::start(binary, &origin, folder.path(), (&provider, url), &signing_key)?;
             }
             Product::OidcProvider => {
                 endpoints = Endpoints::of_the_peer(&origin);

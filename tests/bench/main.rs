@@ -11,6 +11,7 @@
 //! - [`broker`], [`peer`], [`bare`], [`redis`], [`provider`]: how each of them is started.
 //! - [`process`]: a server process: its CPU time and its memory.
 //! - [`work`]: the kinds of request. [`flow`]: a browser that signs in.
+//! - [`mint`]: tokens that nobody has seen before.
 //! - [`load`]: the closed loop.
 //! - [`calibration`]: how fast this machine is.
 //! - [`rounds`]: the interleaved rounds, and their medians.
@@ -25,6 +26,7 @@ mod calibration;
 mod contestant;
 mod flow;
 mod load;
+mod mint;
 mod options;
 mod peer;
 mod process;

@@ -9,6 +9,7 @@ use gatelodge::secret::random;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
+use crate::mint::Mint;
 use crate::{Fault, flow};
 
 /// The protected server that tokens are for; nothing listens there.
@@ -30,11 +31,19 @@ pub(crate) enum Work {
     Registration,
     /// One question of a proxy about a request, with a token that was seen before.
     ForwardAuth,
+    /// The same with a token that nobody has seen before.
+    ForwardAuthCold,
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Refresh, Self::CodeFlow, Self::Metadata, Self::Registration, Self::ForwardAuth];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Refresh,
+        Self::CodeFlow,
+        Self::Metadata,
+        Self::Registration,
+        Self::ForwardAuth,
+        Self::ForwardAuthCold,
+    ];
 }
 
 impl fmt::Display for Work {
@@ -45,6 +54,7 @@ impl fmt::Display for Work {
             Self::Metadata => "metadata",
             Self::Registration => "dynamic registration",
             Self::ForwardAuth => "forward-auth, token known",
+            Self::ForwardAuthCold => "forward-auth, token new",
         })
     }
 }
@@ -57,6 +67,8 @@ pub(crate) struct Endpoints {
     authorization: String,
     token: String,
     verify: String,
+    /// What it signs with, if that is known.
+    signing_key: String,
     /// What is there at all.
     offered: &'static [Work],
 }
@@ -76,17 +88,19 @@ impl Endpoints {
             authorization: all(),
             token: all(),
             verify: all(),
+            signing_key: String::new(),
             offered: &[Work::Metadata],
         }
     }
 
-    pub(crate) fn of_the_broker(origin: &str) -> Self {
+    pub(crate) fn of_the_broker(origin: &str, signing_key: &str) -> Self {
         Self {
             metadata: format!("{origin}/.well-known/oauth-authorization-server"),
             registration: format!("{origin}/oauth/register"),
             authorization: format!("{origin}/oauth/authorize"),
             token: format!("{origin}/oauth/token"),
             verify: format!("{origin}/verify"),
+            signing_key: signing_key.to_owned(),
             offered: &Work::ALL,
         }
     }
@@ -98,6 +112,7 @@ impl Endpoints {
             authorization: format!("{origin}/auth"),
             token: format!("{origin}/token"),
             verify: String::new(),
+            signing_key: String::new(),
             offered: &[Work::Refresh, Work::CodeFlow, Work::Metadata, Work::Registration],
         }
     }
@@ -111,16 +126,20 @@ pub(crate) struct Caller {
     client_id: String,
     refresh_token: String,
     access_token: String,
+    mint: Option<Mint>,
 }
 
 impl Caller {
     /// Registers and signs in.
     pub(crate) async fn new(at: Arc<Endpoints>, outbound: Outbound) -> Result<Self, Fault> {
         let (client_id, refresh_token, access_token) = Default::default();
-        let mut caller = Self { at, outbound, client_id, refresh_token, access_token };
+        let mut caller = Self { at, outbound, client_id, refresh_token, access_token, mint: None };
         if caller.at.offer(Work::CodeFlow) {
             caller.client_id = caller.register().await?;
             (caller.refresh_token, caller.access_token) = caller.sign_in().await?;
+        }
+        if caller.at.offer(Work::ForwardAuthCold) {
+            caller.mint = Some(Mint::like(&caller.access_token, &caller.at.signing_key)?);
         }
         Ok(caller)
     }
@@ -132,7 +151,11 @@ impl Caller {
             Work::CodeFlow => self.sign_in().await.map(drop),
             Work::Metadata => Ok(self.outbound.get(&self.at.metadata).await.map(drop)?),
             Work::Registration => self.register().await.map(drop),
-            Work::ForwardAuth => self.verify().await,
+            Work::ForwardAuth => self.verify(&self.access_token).await,
+            Work::ForwardAuthCold => {
+                let token = self.mint.as_mut().ok_or("there is no key")?.next()?;
+                self.verify(&token).await
+            }
         }
     }
 
@@ -171,13 +194,13 @@ impl Caller {
         Ok((text(&answer, "refresh_token")?, text(&answer, "access_token")?))
     }
 
-    async fn verify(&self) -> Result<(), Fault> {
+    async fn verify(&self, token: &str) -> Result<(), Fault> {
         let (origin, path) = RESOURCE.split_at(RESOURCE.len() - "/mcp".len());
         let request = Request::get(&self.at.verify)
             .header("x-forwarded-proto", "http")
             .header("x-forwarded-host", origin.trim_start_matches("http://"))
             .header("x-forwarded-uri", path)
-            .header("authorization", format!("Bearer {}", self.access_token));
+            .header("authorization", format!("Bearer {token}"));
         let answer = self.outbound.send(request.body(Vec::new())?).await?;
         match answer.status() {
             StatusCode::OK if !answer.headers()["x-auth-user"].is_empty() => Ok(()),
