@@ -9,6 +9,7 @@
 //! - [`ApiKeyBook`]: making, listing and revoking API keys; [`admin_api`]: the same over HTTP.
 //! - [`Owners`]: what the person behind an API key may do.
 //! - [`Introspection`]: what a protected server is told of a token.
+//! - [`Limits`]: how many requests may come; [`LimitStates`]: how that stands, in headers.
 //! - [`Liveness`]: does a token that verified still count?
 
 mod access_tokens;
@@ -19,6 +20,7 @@ mod caller;
 mod challenge;
 mod guard;
 mod introspection;
+mod limits;
 mod liveness;
 mod owners;
 mod presented;
@@ -30,8 +32,9 @@ pub use api_key_book::{ApiKeyBook, ApiKeyError, ChangedBy, WantedApiKey};
 pub use api_keys::ApiKeys;
 pub use caller::Caller;
 pub use challenge::{Challenge, Guarded, metadata_url};
-pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, require};
+pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, Passage, require};
 pub use introspection::{Introspected, Introspection};
+pub use limits::{Limit, LimitState, LimitStates, Limits};
 pub use liveness::Liveness;
 pub use owners::Owners;
 pub use presented::{ApiKeyForms, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer};

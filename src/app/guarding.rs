@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::access::{AccessTokens, ApiKeyBook, ApiKeyForms, ApiKeys, Guard, Named, Owners, StaticToken};
+use crate::access::{
+    AccessTokens, ApiKeyBook, ApiKeyForms, ApiKeys, Guard, Limits, Named, Owners, StaticToken,
+};
 use crate::clock::Clock;
 use crate::config::{Config, CredentialKind};
 use crate::domain::Resources;
@@ -18,6 +20,7 @@ pub(super) fn guard(
     config: &Config,
     access_tokens: AccessTokens,
     (secret, owners): (&MasterSecret, Owners),
+    journal: &Journal,
     clock: &Arc<dyn Clock>,
 ) -> Guard {
     let named = config.credentials.iter().map(|credential| {
@@ -32,8 +35,10 @@ pub(super) fn guard(
         (credential.id.clone(), named)
     });
     let forms = ApiKeyForms { scheme: config.api_key_scheme.clone() };
+    let store = Arc::clone(&owners.store);
     let api_keys = ApiKeys::new(ApiKeySecrets::new(secret), owners);
-    Guard::new(access_tokens, (api_keys, forms), named.collect(), Arc::clone(clock))
+    let limits = Limits::new(store, journal.clone(), Arc::clone(clock));
+    Guard::new(access_tokens, (api_keys, forms), named.collect(), limits, Arc::clone(clock))
 }
 
 /// What the owners of API keys may do.

@@ -34,10 +34,8 @@ fn login_rules(config: &Config) -> LoginRules {
 }
 
 fn grant_rules(config: &Config) -> GrantRules {
-    GrantRules {
-        rotation: RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle },
-        keep_client: clients::kept_for(config),
-    }
+    let rotation = RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle };
+    GrantRules { rotation, keep_client: clients::kept_for(config) }
 }
 
 fn introspection(
@@ -94,7 +92,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let introspection = introspection(config, &authenticator, &minter, &liveness, &clock);
     let owners = guarding::owners(&people, &policy, &revocations);
     let access_tokens = AccessTokens::new(minter.clone(), liveness);
-    let guard = guarding::guard(config, access_tokens, (&state.secret, owners.clone()), &clock);
+    let guard = guarding::guard(config, access_tokens, (&state.secret, owners.clone()), &journal, &clock);
     let book = guarding::key_book(&state.secret, owners, &resources, &journal, &clock);
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
@@ -171,6 +169,7 @@ pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
         scopes: resource.scopes.clone(),
         required: resource.required_scopes.clone(),
         accepts: resource.accepts.clone(),
+        limits: resource.limits,
     });
     let default = config.resources.iter().find(|resource| resource.default);
     let default = default.map(|resource| resource.url.clone());

@@ -251,7 +251,7 @@ pub fn scopes_meant(word: &str, resource: &Resource) -> ScopeSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Accepted;
+    use crate::domain::{Accepted, RequestLimits};
 
     #[test]
     fn sec_148_an_id_is_short_and_has_one_spelling() {
@@ -286,6 +286,7 @@ mod tests {
             scopes: scopes.iter().map(|scope| (scope.parse().unwrap(), String::new())).collect(),
             required: ScopeSet::default(),
             accepts: vec![Accepted::ApiKey],
+            limits: RequestLimits::default(),
         };
         let meant = |word: &str| scopes_meant(word, &resource).to_string();
         assert_eq!(meant("read"), "notes:read read");

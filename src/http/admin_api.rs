@@ -1,5 +1,6 @@
 //! `{issuer}/admin/api`: API keys over HTTP, for whoever holds an access token for it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,10 +12,11 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::access::admin_api::{Administrator, Described, NewApiKey, openapi};
-use crate::access::{Addressed, ApiKeyError, Challenge, Decision};
+use crate::access::{Addressed, ApiKeyError, Challenge, Decision, Passage};
 use crate::broker::Broker;
 use crate::protocol::{ErrorCode, OAuthError};
 
+use super::address;
 use super::answer::{self, Failure};
 use super::params::{check_type, read};
 use super::token::no_store;
@@ -98,17 +100,22 @@ async fn answered<T: Serialize, F: Future<Output = Result<T, ApiKeyError>>>(
 async fn admitted(broker: &Broker, parts: &Parts) -> Result<Administrator, Response> {
     let resource = broker.admin_api.as_ref().and_then(|url| broker.resources.find(url));
     let Some(resource) = resource else { return Err(answer::nothing_here()) };
-    let addressed = Addressed { resource, spelt: resource.url.clone() };
+    let addressed = Addressed { resource, spelt: Cow::Borrowed(&resource.url) };
     let guarded = addressed.guarded();
     let Ok(presented) = broker.guard.presented(&parts.headers, parts.uri.query(), resource) else {
         return Err(answer::challenged(&Challenge::two_methods(&guarded)));
     };
-    let decided = broker.guard.decide(presented, &addressed, &resource.required).await;
+    let from = address::of(parts, &broker.trusted_proxies);
+    let decided = broker.guard.decide((from, presented), &addressed, &resource.required).await;
     match decided.map_err(|fault| told::<()>(StatusCode::OK, Err(fault.into())))? {
-        Decision::Allow(caller) => Administrator::of(&caller).ok_or_else(|| {
+        Decision::Allow(Passage { caller, .. }) => Administrator::of(&caller).ok_or_else(|| {
             let needed = Administrator::needed();
             answer::challenged(&Challenge::insufficient_scope(&guarded, &needed, caller.scopes()))
         }),
+        Decision::TooMany(_) => {
+            let error = OAuthError::new(ErrorCode::SlowDown, "too many requests: come again in a minute");
+            Err(Failure::from(error).into_response())
+        }
         Decision::Challenge(challenge) => Err(answer::challenged(&challenge)),
     }
 }

@@ -20,6 +20,7 @@ use super::{ClientBook, Store, StoreError};
 
 mod api_keys;
 mod operation;
+mod rate_windows;
 
 pub use operation::Operation;
 

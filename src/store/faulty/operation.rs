@@ -60,4 +60,5 @@ pub enum Operation {
     ApiKeysOf,
     RevokeApiKey,
     NoteApiKeyUse,
+    TakeOfWindow,
 }
