@@ -11,7 +11,7 @@ use crate::domain::{Accepted, Resource, UpstreamId};
 use crate::protocol::{ResourceUri, ScopeSet};
 use crate::store::StoreError;
 
-use super::{AccessTokens, Caller, Challenge, Guarded, Presented, StaticToken};
+use super::{AccessTokens, Caller, Challenge, Guarded, Presented, StaticToken, require};
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
 #[derive(Debug, thiserror::Error)]
@@ -127,14 +127,6 @@ impl Guard {
             (_, Presented::Nothing) => Ok(None),
         }
     }
-}
-
-/// Does what the caller may do include all that is needed?
-pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
-    if caller.scopes().includes(needed) {
-        return Ok(());
-    }
-    Err(Challenge::insufficient_scope(guarded, needed, caller.scopes()))
 }
 
 impl fmt::Debug for Guard {

@@ -1,30 +1,24 @@
 //! The resource half: a credential and a resource go in, a decision comes out.
 //!
 //! - [`Guard`]: the decision about a request to a server that we stand in front of.
-//! - [`Presented`]: which credential the request carries, if it carries one.
 //! - [`Target`]: which server it goes to.
-//! - [`Caller`]: who may pass, whatever was shown; [`require`]: and is it enough?
-//! - [`Challenge`]: the answer to a request that may not pass.
 //! - What a server can accept: [`AccessTokens`] (ours), [`StaticToken`].
 //! - [`Introspection`]: what a protected server is told of a token.
 //! - [`Liveness`]: does a token that verified still count?
+//!
+//! What goes in and comes out is in [`bearer`](mod@crate::bearer).
 
 mod access_tokens;
-mod caller;
-mod challenge;
 mod guard;
 mod introspection;
 mod liveness;
-mod presented;
 mod static_tokens;
 mod target;
 
+pub use crate::bearer::{Caller, Challenge, Guarded, Presented, TwoMethods, bearer, metadata_url, require};
 pub use access_tokens::AccessTokens;
-pub use caller::Caller;
-pub use challenge::{Challenge, Guarded, metadata_url};
-pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, require};
+pub use guard::{Addressed, CannotDecide, Decision, Guard, Named};
 pub use introspection::{Introspected, Introspection};
 pub use liveness::Liveness;
-pub use presented::{Presented, TwoMethods, bearer};
 pub use static_tokens::StaticToken;
 pub use target::{BadTarget, Target};
