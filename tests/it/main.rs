@@ -54,6 +54,7 @@ mod replay;
 mod replicas;
 mod rolling_restart;
 mod secret_rotation;
+mod servers;
 mod sign_in;
 mod sign_in_limits;
 mod sign_out;
