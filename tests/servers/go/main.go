@@ -56,6 +56,7 @@ func discover(issuer string) (keyfunc.Keyfunc, error) {
 	startWithoutKeys := false
 	return keyfunc.NewDefaultOverrideCtx(context.Background(), []string{metadata.JWKSURI}, keyfunc.Override{
 		HTTPTimeout:               10 * time.Second,
+		RateLimitWaitMax:          time.Second,
 		RefreshInterval:           5 * time.Minute,
 		NoErrorReturnFirstHTTPReq: &startWithoutKeys,
 	})
