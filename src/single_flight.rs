@@ -24,6 +24,7 @@ impl<V> Drop for Landing<V> {
 
 impl<V: Clone + Send + Sync + 'static> SingleFlight<V> {
     /// How many are under way.
+    #[must_use]
     pub fn under_way(&self) -> usize {
         lock(&self.0).len()
     }

@@ -99,15 +99,15 @@ fn layer(published: &Arc<Published>, clock: &Arc<TestClock>) -> ResourceServerLa
     server.keys(published.loader()).clock(clock.clone()).layer().expect("a layer")
 }
 
-fn keys(keys: &[&TestKey]) -> Option<Value> {
-    Some(json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()}))
+fn keys(keys: &[&TestKey]) -> Value {
+    json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()})
 }
 
 /// SEC-147: who calls reaches the service, the token does not; INT-25: a handler can ask for more.
 #[tokio::test]
 async fn sec_147_the_service_sees_the_caller_and_no_token() {
     let (clock, key, published) = (TestClock::new(), TestKey::es256("k"), Arc::new(Published::default()));
-    published.set(keys(&[&key]));
+    published.set(Some(keys(&[&key])));
     let layer = layer(&published, &clock);
     let answer = ask(&layer, with(&token(&key, &clock, "mcp:read"))).await;
     let told: Value = serde_json::from_str(&answer.text).expect("JSON");
@@ -180,7 +180,7 @@ async fn prin_5_no_key_yet_is_503_and_one_request_asks() {
     published.set(Some(json!({"keys": []})));
     clock.advance(Duration::from_secs(1));
     assert_eq!(ask(&layer, with(&good)).await.status, 503);
-    published.set(keys(&[&key]));
+    published.set(Some(keys(&[&key])));
     clock.advance(Duration::from_secs(1));
     assert!(
         join_all((0..20).map(|_| ask(&layer, with(&good)))).await.iter().all(|answer| answer.status == 200)
@@ -194,7 +194,7 @@ async fn prin_5_no_key_yet_is_503_and_one_request_asks() {
 async fn keys_are_renewed_and_outlast_an_outage() {
     let (clock, published) = (TestClock::new(), Arc::new(Published::default()));
     let (old, new) = (TestKey::es256("old"), TestKey::es256("new"));
-    published.set(keys(&[&old]));
+    published.set(Some(keys(&[&old])));
     let layer = layer(&published, &clock);
     let status = async |key: &TestKey| ask(&layer, with(&token(key, &clock, ""))).await.status;
     assert_eq!((status(&old).await, published.asked()), (200, 1));
@@ -214,12 +214,12 @@ async fn keys_are_renewed_and_outlast_an_outage() {
         assert_eq!(status(&old).await, 200);
     }
     // It is back, without the old key.
-    published.set(keys(&[&new]));
+    published.set(Some(keys(&[&new])));
     clock.advance(Duration::from_secs(60));
     assert_eq!(status(&new).await, 200);
     assert_eq!(status(&old).await, 401);
     // Withdrawn while nobody asked: the first request does not use what was known.
-    published.set(keys(&[&old]));
+    published.set(Some(keys(&[&old])));
     clock.advance(Duration::from_secs(3600));
     assert_eq!(status(&new).await, 401);
 }
