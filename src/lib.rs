@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cors;
 pub mod outbound;
 pub mod protocol;
+#[cfg(feature = "resource-server")]
 pub mod resource_server;
 pub mod secret;
 pub mod single_flight;

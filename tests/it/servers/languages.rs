@@ -7,39 +7,81 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use gatelodge::clock::{Clock as _, SystemClock};
+use serde_json::json;
+use tokio::net::TcpListener;
+
 use crate::harness::broker::RESOURCE;
+use crate::harness::keys::{TestKey, object};
 use crate::harness::program::Started;
 
-use super::stand::Stand;
+use super::stand::{Stand, whoami};
 
 /// Longest wait for a server to say where it listens.
 const START: Duration = Duration::from_secs(60);
 
+/// How a server is started, and what is there once `./dev test` has prepared it.
+type Server = (&'static [&'static str], &'static str);
+
+const TYPESCRIPT: Server = (&["node", "typescript/build/server.js"], "typescript/build/server.js");
+const PYTHON: Server = (&["python/.venv/bin/python", "-u", "python/server.py"], "python/.venv/.installed");
+const FASTMCP: Server =
+    (&["python/.venv/bin/python", "-u", "python/fastmcp_server.py"], "python/.venv/.installed");
+const GO: Server = (&["go/build/notes"], "go/build/notes");
+
 /// SEC-140, SEC-141, SEC-143, SEC-145 in TypeScript.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_141_the_server_in_typescript() {
-    holds(&["node", "typescript/build/server.js"], "typescript/build/server.js").await;
+    holds(TYPESCRIPT).await;
 }
 
 /// The same in Python, with the official SDK.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_141_the_server_in_python() {
-    holds(&["python/.venv/bin/python", "-u", "python/server.py"], "python/.venv/.installed").await;
+    holds(PYTHON).await;
 }
 
 /// The same with `FastMCP`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_141_the_server_with_fastmcp() {
-    holds(&["python/.venv/bin/python", "-u", "python/fastmcp_server.py"], "python/.venv/.installed").await;
+    holds(FASTMCP).await;
 }
 
 /// The same in Go.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_141_the_server_in_go() {
-    holds(&["go/build/notes"], "go/build/notes").await;
+    holds(GO).await;
 }
 
-async fn holds(words: &[&str], built: &str) {
+/// PRIN-5: keys that cannot be had are no fault of the token; clients throw theirs away on a 401.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prin_5_without_keys_the_servers_answer_500() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let issuer = format!("http://{}", listener.local_addr().expect("an address"));
+    let metadata = json!({"issuer": issuer, "jwks_uri": format!("{issuer}/keys"),
+        "authorization_endpoint": format!("{issuer}/authorize"), "token_endpoint": format!("{issuer}/token"),
+        "response_types_supported": ["code"]});
+    let router = Router::new()
+        .route("/.well-known/oauth-authorization-server", get(|| async move { Json(metadata) }))
+        .fallback(|| async { StatusCode::INTERNAL_SERVER_ERROR });
+    tokio::spawn(axum::serve(listener, router).into_future());
+    let (key, now) = (TestKey::es256("k"), SystemClock.now().as_unix());
+    let claims = json!({"iss": issuer, "sub": "p", "aud": RESOURCE, "iat": now, "exp": now + 600, "jti": "j",
+        "client_id": "c", "scope": "mcp:read"});
+    let token = key.sign(&key.header("at+jwt"), &object(claims));
+    for (words, built) in [TYPESCRIPT, PYTHON] {
+        if is_built(&folder().join(built)) {
+            let (_server, origin) = start(words, &issuer);
+            let answer = whoami(&format!("{origin}/mcp"), Some(&token)).await;
+            assert_eq!(answer.status, 500, "{words:?}: {}", answer.body);
+        }
+    }
+}
+
+async fn holds((words, built): Server) {
     if !is_built(&folder().join(built)) {
         return;
     }

@@ -19,12 +19,13 @@ const oauthMetadata = await found.json();
 if (oauthMetadata.issuer !== issuer) throw new Error(`the metadata is of ${oauthMetadata.issuer}`);
 const keys = createRemoteJWKSet(new URL(oauthMetadata.jwks_uri), { cacheMaxAge: 300_000 });
 
+const ofTheKeys = ['ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID', 'ERR_JWKS_TIMEOUT'];
 const verifier: OAuthTokenVerifier = {
   async verifyAccessToken(token) {
     const checks = { issuer, audience: resource, typ: 'at+jwt', requiredClaims: ['exp', 'sub', 'client_id'] };
     const { payload } = await jwtVerify(token, keys, checks).catch(error => {
       // When the keys cannot be had, that is no fault of the token.
-      const faulty = error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout);
+      const faulty = error instanceof errors.JOSEError && !ofTheKeys.includes(error.code);
       throw faulty ? new OAuthError(OAuthErrorCode.InvalidToken, 'the access token is not valid') : error;
     });
     return {
