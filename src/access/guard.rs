@@ -5,13 +5,17 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use http::header::AUTHORIZATION;
+
 use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Accepted, Resource, UpstreamId};
 use crate::protocol::{ResourceUri, ScopeSet};
 use crate::store::StoreError;
 
-use super::{AccessTokens, Caller, Challenge, Guarded, Presented, StaticToken};
+use super::{
+    AccessTokens, Caller, Carried, Challenge, Foreign, Guarded, Nobody, Presented, StaticToken, TwoMethods,
+};
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +26,14 @@ pub enum CannotDecide {
     /// Our own store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Whoever vouches for a credential.
+    #[error("the credential {credential} cannot be checked: {cause}")]
+    Foreign {
+        /// Its name.
+        credential: String,
+        /// What happened.
+        cause: String,
+    },
 }
 
 /// A credential that the operator named in `credentials`.
@@ -29,6 +41,20 @@ pub enum CannotDecide {
 pub enum Named {
     /// A token that stands in the configuration.
     Static(StaticToken),
+    /// What somebody else vouches for.
+    Foreign(Box<Foreign>),
+    /// Nothing, in development.
+    Nobody(Nobody),
+}
+
+impl Named {
+    /// Would it be shown to somebody?
+    fn asks_elsewhere(&self) -> bool {
+        match self {
+            Self::Foreign(one) => one.asks_elsewhere(),
+            Self::Static(_) | Self::Nobody(_) => false,
+        }
+    }
 }
 
 /// What becomes of a request.
@@ -75,6 +101,35 @@ impl Guard {
         Self { access_tokens, named, clock }
     }
 
+    /// The one credential of a request to this server. Without a header that holds one it may be in a cookie,
+    /// or be none at all, where the server accepts that and no other site's page is behind the request.
+    pub fn presented<'a>(
+        &self,
+        carried: &Carried<'a>,
+        addressed: &Addressed<'_>,
+    ) -> Result<Presented<'a>, TwoMethods> {
+        let presented = Presented::read(carried.headers, carried.query)?;
+        let says_something = presented != Presented::Nothing || carried.headers.contains_key(AUTHORIZATION);
+        if says_something || carried.is_of_another_site(&addressed.spelt) {
+            return Ok(presented);
+        }
+        let accepts = |is: fn(&Named) -> bool| self.named_of(addressed.resource).any(is);
+        let in_a_cookie = |one: &Named| matches!(one, Named::Foreign(one) if one.in_a_cookie());
+        if let Some(session) = carried.session().filter(|_| accepts(in_a_cookie)) {
+            return Ok(Presented::Session(session));
+        }
+        let is_nobody = carried.is_local && accepts(|one| matches!(one, Named::Nobody(_)));
+        Ok(if is_nobody { Presented::Local } else { Presented::Nothing })
+    }
+
+    fn named_of<'g>(&'g self, resource: &'g Resource) -> impl Iterator<Item = &'g Named> {
+        let ids = resource.accepts.iter().filter_map(|accepted| match accepted {
+            Accepted::Named(id) => Some(id),
+            Accepted::AccessToken => None,
+        });
+        ids.filter_map(|id| self.named.get(id))
+    }
+
     /// Decides about a request with this credential to this server (SEC-145).
     pub async fn decide(
         &self,
@@ -94,19 +149,29 @@ impl Guard {
         })
     }
 
-    /// Who shows this credential, by the first of those that the server accepts which knows it.
+    /// Who shows this credential, by the first of those that the server accepts which knows it. What can be
+    /// told here is tried before anything is sent to somebody else; and that one kind cannot be told right
+    /// now hides nobody whom another knows, and refuses nobody.
     async fn caller(
         &self,
         presented: Presented<'_>,
         resource: &Resource,
     ) -> Result<Option<Arc<Caller>>, CannotDecide> {
         let now = self.clock.now();
-        for accepted in &resource.accepts {
-            if let Some(caller) = self.known_to(accepted, presented, resource, now).await? {
-                return Ok(Some(caller));
+        let elsewhere = |accepted: &&Accepted| matches!(accepted, Accepted::Named(id) if self.named.get(id).is_some_and(Named::asks_elsewhere));
+        let here = resource.accepts.iter().filter(|accepted| !elsewhere(accepted));
+        let mut fault = None;
+        for accepted in here.chain(resource.accepts.iter().filter(elsewhere)) {
+            match self.known_to(accepted, presented, resource, now).await {
+                Ok(Some(caller)) => return Ok(Some(caller)),
+                Ok(None) => {}
+                Err(one) => {
+                    tracing::warn!(fault = %one, resource = %resource.url, "a credential cannot be checked");
+                    fault = fault.or(Some(one));
+                }
             }
         }
-        Ok(None)
+        fault.map_or(Ok(None), Err)
     }
 
     async fn known_to(
@@ -122,15 +187,27 @@ impl Guard {
             }
             (Accepted::Named(id), presented) => match (self.named.get(id), presented) {
                 (Some(Named::Static(one)), Presented::Bearer(token)) => Ok(one.caller(token)),
+                (Some(Named::Foreign(one)), Presented::Bearer(token)) => {
+                    one.caller(token, resource, now).await
+                }
+                (Some(Named::Foreign(one)), Presented::Session(token)) if one.in_a_cookie() => {
+                    one.caller(token, resource, now).await
+                }
+                (Some(Named::Nobody(one)), Presented::Local) => Ok(Some(one.caller())),
                 _ => Ok(None),
             },
-            (_, Presented::Nothing) => Ok(None),
+            (Accepted::AccessToken, _) => Ok(None),
         }
     }
 }
 
-/// Does what the caller may do include all that is needed?
+/// Does what the caller may do include all that is needed? Whoever may do nothing does not pass, also where
+/// nothing is needed: they are genuine, and policy gives them nothing here.
 pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
+    if caller.scopes().is_empty() {
+        let missing = if needed.is_empty() { &guarded.everyday } else { needed };
+        return Err(Challenge::insufficient_scope(guarded, missing, caller.scopes()));
+    }
     if caller.scopes().includes(needed) {
         return Ok(());
     }

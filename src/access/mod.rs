@@ -5,16 +5,19 @@
 //! - [`Target`]: which server it goes to.
 //! - [`Caller`]: who may pass, whatever was shown; [`require`]: and is it enough?
 //! - [`Challenge`]: the answer to a request that may not pass.
-//! - What a server can accept: [`AccessTokens`] (ours), [`StaticToken`].
+//! - What a server can accept: [`AccessTokens`] (ours), [`StaticToken`], [`Foreign`] (what others vouch for),
+//!   [`Nobody`] (nothing, in development).
 //! - [`Introspection`]: what a protected server is told of a token.
 //! - [`Liveness`]: does a token that verified still count?
 
 mod access_tokens;
 mod caller;
 mod challenge;
+pub mod foreign;
 mod guard;
 mod introspection;
 mod liveness;
+mod nobody;
 mod presented;
 mod static_tokens;
 mod target;
@@ -22,9 +25,11 @@ mod target;
 pub use access_tokens::AccessTokens;
 pub use caller::Caller;
 pub use challenge::{Challenge, Guarded, metadata_url};
+pub use foreign::Foreign;
 pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, require};
 pub use introspection::{Introspected, Introspection};
 pub use liveness::Liveness;
-pub use presented::{Presented, TwoMethods, bearer};
+pub use nobody::Nobody;
+pub use presented::{Carried, Presented, TwoMethods, bearer};
 pub use static_tokens::StaticToken;
 pub use target::{BadTarget, Target};

@@ -20,6 +20,7 @@ use crate::store::revocations::Revocations;
 use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
 use crate::upstream::{Upstream, Upstreams};
 
+use super::guarding::Judges;
 use super::{StartError, State, clients, guarding, upstreams};
 
 fn login_rules(config: &Config) -> LoginRules {
@@ -75,7 +76,8 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         liveness: liveness.clone(),
         clock: Arc::clone(&clock),
     };
-    let guard = guarding::guard(config, AccessTokens::new(minter.clone(), liveness), &clock);
+    let judges = Judges { policy: Arc::clone(&policy), revocations: Arc::clone(&revocations) };
+    let guard = guarding::guard(config, AccessTokens::new(minter.clone(), liveness), &judges, &clock)?;
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
         authenticator,
@@ -178,7 +180,8 @@ pub(super) fn policy(config: &Config) -> Policy {
         rules.push(short("access.admin_users by account", when, admin_scopes));
     }
     rules.extend(config.access.rules.iter().cloned());
-    let admissions = config.upstreams.iter().map(upstreams::admission);
+    let credentials = config.credentials.iter().filter_map(guarding::admission);
+    let admissions = config.upstreams.iter().map(upstreams::admission).chain(credentials);
     let hierarchy = Hierarchy::new(config.access.scope_hierarchy.iter().cloned());
     Policy::new(admissions.collect(), rules, hierarchy)
 }

@@ -14,6 +14,9 @@ use crate::broker::Broker;
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// What else a proxy says of what it passes on.
+const PASSED_ON: [&str; 4] = ["forwarded", "via", "x-real-ip", "x-forwarded-host"];
+
 /// A deployment that was not told of its own proxy is worth one line.
 static TOLD: Once = Once::new();
 
@@ -34,7 +37,24 @@ pub(super) fn is_from_a_proxy(parts: &Parts, trusted: &[IpNet]) -> bool {
     peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)))
 }
 
-/// The same, from the parts of a request. Where there is no connection, everybody is one.
+/// Does the request begin and stay on this machine? Of what a proxy passes on only if it says so.
+pub(super) fn is_local(parts: &Parts, trusted: &[IpNet]) -> bool {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
+    if !peer.is_some_and(|peer| peer.is_loopback()) {
+        return false;
+    }
+    let mut passed_on = parts.headers.get_all(FORWARDED).iter().peekable();
+    match (is_from_a_proxy(parts, trusted), passed_on.peek().is_some()) {
+        (true, true) => passed_on.all(|header| {
+            let hops = String::from_utf8_lossy(header.as_bytes());
+            hops.split(',').all(|hop| read(hop.trim()).is_some_and(|hop| hop.is_loopback()))
+        }),
+        (false, false) => !PASSED_ON.iter().any(|name| parts.headers.contains_key(*name)),
+        (true, false) | (false, true) => false,
+    }
+}
+
+/// Where a request comes from, by its parts. Where there is no connection, everybody is one.
 pub(super) fn of(parts: &Parts, trusted: &[IpNet]) -> IpAddr {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip().to_canonical());

@@ -17,7 +17,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use serde_json::json;
 
-use crate::access::{Addressed, Caller, CannotDecide, Challenge, Decision, Presented, Target};
+use crate::access::{Addressed, Caller, CannotDecide, Carried, Challenge, Decision, Target};
 use crate::broker::Broker;
 
 use super::router::VERIFY;
@@ -84,7 +84,9 @@ async fn passes(
     query: Option<&str>,
     addressed: &Addressed<'_>,
 ) -> Result<Decision, CannotDecide> {
-    let Ok(presented) = Presented::read(&parts.headers, query) else {
+    let is_local = address::is_local(parts, &broker.trusted_proxies);
+    let carried = Carried { headers: &parts.headers, query, is_local };
+    let Ok(presented) = broker.guard.presented(&carried, addressed) else {
         return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
     };
     broker.guard.decide(presented, addressed, &addressed.resource.required).await

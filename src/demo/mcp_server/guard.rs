@@ -22,7 +22,9 @@ impl McpServer {
         let (mut parts, body) = request.into_parts();
         let token = match Presented::read(&parts.headers, parts.uri.query()) {
             Ok(Presented::Bearer(token)) => token,
-            Ok(Presented::Nothing) => return challenged(&Challenge::missing(guarded)),
+            Ok(Presented::Nothing | Presented::Session(_) | Presented::Local) => {
+                return challenged(&Challenge::missing(guarded));
+            }
             Err(_) => return challenged(&Challenge::two_methods(guarded)),
         };
         let Ok(verifier) = self.inner.keys.verifier_for(token).await else {
