@@ -131,7 +131,7 @@ impl IntrospectionRules {
         }
         vouched::is_unbound(&claims)?;
         vouched::audience(&claims, &self.audience)?;
-        let until = self.times.until(&claims, now)?;
+        let until = self.times.until_asked_again(&claims, now)?;
         let began = vouched::time(&claims, "iat")?;
         let subject = vouched::subject(&claims, subject_claim)?;
         let scopes = vouched::scopes(&claims);

@@ -64,7 +64,7 @@ impl RemoteRules {
         now: Timestamp,
     ) -> Result<Vouched, Refused> {
         vouched::is_unbound(&claims)?;
-        let until = self.times.until(&claims, now)?;
+        let until = self.times.until_asked_again(&claims, now)?;
         let began = vouched::time(&claims, "iat")?;
         Ok(Vouched { subject, scopes: scopes.into_iter().collect(), began, until, claims })
     }

@@ -88,6 +88,18 @@ pub(super) fn time(claims: &Members, name: &'static str) -> Result<Option<Timest
     value.as_u64().map(|seconds| Some(Timestamp::from_unix(seconds))).ok_or(Refused::Claim(name))
 }
 
+impl Times {
+    /// The same for what somebody else called good just now: beyond the token's own end they are asked again.
+    pub(super) fn until_asked_again(
+        &self,
+        claims: &Members,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Refused> {
+        let end = self.until(claims, now)?;
+        Ok([end, time(claims, "exp")?].into_iter().flatten().min())
+    }
+}
+
 /// Is it made out to one of these (SEC-143)?
 pub(super) fn audience(claims: &Members, accepted: &[String]) -> Result<(), Refused> {
     let is_ours = |aud: &Value| accepted.iter().any(|own| aud == own);

@@ -12,7 +12,7 @@ const APP: &str = "https://app.example.com";
 
 const CLERK: &str = "  - id: clerk\n    type: clerk\n    issuer: ISSUER\n    \
                      authorized_parties: [https://app.example.com, 'http://localhost:3000']\n    \
-                     roles_claim: o.rol\n    groups_claim: o.id\n";
+                     jwks_refresh: 1m\n    roles_claim: o.rol\n    groups_claim: o.id\n";
 
 const ACCESS: &str = "  default_scopes: [mcp:read]\n  rules:\n    \
                       - { upstreams: [clerk], groups: [org_1], roles: [admin], scopes: [mcp:write] }\n";
@@ -121,6 +121,7 @@ async fn what_is_no_session_of_ours_is_refused() {
     assert_invalid(&with_cookie(&scene, "__session=nonsense", &[]).await, "malformed");
     let good = token(&scene, json!({}));
     scene.other.rotate_keys();
+    scene.broker.clock.advance(std::time::Duration::from_secs(60));
     assert_invalid(
         &with_cookie(&scene, &format!("__session={good}"), &[]).await,
         "signed with a key that is gone",

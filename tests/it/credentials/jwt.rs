@@ -213,7 +213,11 @@ async fn no_token_takes_an_admin_s_address() {
     let page = scene.shows(&scene.other.access_token(with("mallory"))).await;
     assert_eq!(page.status, 403, "by address");
     let page = scene.shows(&scene.other.access_token(with("root"))).await;
-    assert_eq!((page.status, page.header("x-auth-scopes")), (200, "mcp:admin mcp:read"), "by account");
+    assert_eq!(
+        (page.status, page.header("x-auth-scopes")),
+        (200, "mcp:admin mcp:read mcp:write"),
+        "by account"
+    );
     let address = "alice@example.com".parse().unwrap();
     let store = &scene.broker.store;
     assert_eq!(store.admin_pin(&address).await.unwrap(), None);

@@ -20,7 +20,7 @@ async fn scene(more: &str) -> (Scene, Oracle) {
     );
     let access = "  default_scopes: [mcp:read]\n  rules:\n    \
                   - { upstreams: [partner], groups: [platform], scopes: [mcp:write] }\n    \
-                  - { upstreams: [partner], claims: { banned: true }, deny: true }\n";
+                  - { upstreams: [partner], claims: { banned: 'true' }, deny: true }\n";
     (Scene::with("partner, access_token", &partner, access).await, oracle)
 }
 
