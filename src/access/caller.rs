@@ -47,6 +47,13 @@ impl Caller {
         &self.scopes
     }
 
+    /// May they do all that is needed? Whoever may do nothing does not pass, also where nothing is needed: they
+    /// are genuine, and policy gives them nothing here.
+    #[must_use]
+    pub fn may(&self, needed: &ScopeSet) -> bool {
+        !self.scopes.is_empty() && self.scopes.includes(needed)
+    }
+
     /// What was shown, for logs and limits: its kind and, where it has one, its public name. Never a secret.
     #[must_use]
     pub fn credential(&self) -> &str {

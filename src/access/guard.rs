@@ -1,8 +1,10 @@
 //! May this request pass? The one decision about requests to servers that we stand in front of: everything
 //! that guards one asks here.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
@@ -11,10 +13,12 @@ use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Accepted, Resource, UpstreamId};
 use crate::protocol::{ResourceUri, ScopeSet};
+use crate::rate::network;
 use crate::store::StoreError;
 
 use super::{
-    AccessTokens, Caller, Carried, Challenge, Foreign, Guarded, Nobody, Presented, StaticToken, TwoMethods,
+    AccessTokens, Caller, Carried, Challenge, Foreign, Guarded, Limit, LimitStates, Limits, Nobody,
+    Presented, StaticToken, TwoMethods,
 };
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
@@ -61,9 +65,20 @@ impl Named {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// It may pass.
-    Allow(Arc<Caller>),
+    Allow(Passage),
+    /// It would be one too many.
+    TooMany(LimitStates),
     /// It may not, and this says how it could.
     Challenge(Challenge),
+}
+
+/// A request that may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Who asks.
+    pub caller: Arc<Caller>,
+    /// How the limits stand that it was counted by.
+    pub limits: LimitStates,
 }
 
 /// A protected server, in the spelling that the request used: the challenge repeats it (INT-23).
@@ -72,14 +87,14 @@ pub struct Addressed<'r> {
     /// The server.
     pub resource: &'r Resource,
     /// Its URL as the request has it.
-    pub spelt: ResourceUri,
+    pub spelt: Cow<'r, ResourceUri>,
 }
 
 impl Addressed<'_> {
     /// What a challenge says of it.
     #[must_use]
     pub fn guarded(&self) -> Guarded {
-        Guarded { resource: self.spelt.clone(), everyday: self.resource.scope_set() }
+        Guarded { resource: self.spelt.clone().into_owned(), everyday: self.resource.scope_set() }
     }
 }
 
@@ -87,6 +102,7 @@ impl Addressed<'_> {
 pub struct Guard {
     access_tokens: AccessTokens,
     named: HashMap<UpstreamId, Named>,
+    limits: Limits,
     clock: Arc<dyn Clock>,
 }
 
@@ -96,9 +112,10 @@ impl Guard {
     pub fn new(
         access_tokens: AccessTokens,
         named: HashMap<UpstreamId, Named>,
+        limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { access_tokens, named, clock }
+        Self { access_tokens, named, limits, clock }
     }
 
     /// The one credential of a request to this server. Without a header that holds one it may be in a cookie,
@@ -130,23 +147,38 @@ impl Guard {
         ids.filter_map(|id| self.named.get(id))
     }
 
-    /// Decides about a request with this credential to this server (SEC-145).
+    /// Decides about a request from this address with this credential to this server (SEC-145). The address
+    /// is counted first, so that nobody can try credentials without end.
     pub async fn decide(
         &self,
-        presented: Presented<'_>,
+        (from, presented): (IpAddr, Presented<'_>),
         addressed: &Addressed<'_>,
         needed: &ScopeSet,
     ) -> Result<Decision, CannotDecide> {
+        let (resource, now) = (addressed.resource, self.clock.now());
+        let mut limits = LimitStates::default();
+        if let Some(most) = resource.limits.per_address {
+            let address = network(from).to_string();
+            if !limits.add(self.limits.count(Limit::Address, &address, (resource, most), now).await?) {
+                return Ok(Decision::TooMany(limits));
+            }
+        }
         if presented == Presented::Nothing {
             return Ok(Decision::Challenge(Challenge::missing(&addressed.guarded())));
         }
-        let Some(caller) = self.caller(presented, addressed.resource).await? else {
+        let Some(caller) = self.caller(presented, resource, now).await? else {
             return Ok(Decision::Challenge(Challenge::invalid_token(&addressed.guarded())));
         };
-        Ok(match require(&caller, &addressed.guarded(), needed) {
-            Ok(()) => Decision::Allow(caller),
-            Err(challenge) => Decision::Challenge(challenge),
-        })
+        if let Some(most) = resource.limits.per_credential {
+            let who = caller.credential();
+            if !limits.add(self.limits.count(Limit::Credential, who, (resource, most), now).await?) {
+                return Ok(Decision::TooMany(limits));
+            }
+        }
+        if caller.may(needed) {
+            return Ok(Decision::Allow(Passage { caller, limits }));
+        }
+        Ok(Decision::Challenge(lacking(&caller, &addressed.guarded(), needed)))
     }
 
     /// Who shows this credential, by the first of those that the server accepts which knows it. What can be
@@ -156,8 +188,8 @@ impl Guard {
         &self,
         presented: Presented<'_>,
         resource: &Resource,
+        now: Timestamp,
     ) -> Result<Option<Arc<Caller>>, CannotDecide> {
-        let now = self.clock.now();
         let elsewhere = |accepted: &&Accepted| matches!(accepted, Accepted::Named(id) if self.named.get(id).is_some_and(Named::asks_elsewhere));
         let here = resource.accepts.iter().filter(|accepted| !elsewhere(accepted));
         let mut fault = None;
@@ -201,17 +233,15 @@ impl Guard {
     }
 }
 
-/// Does what the caller may do include all that is needed? Whoever may do nothing does not pass, also where
-/// nothing is needed: they are genuine, and policy gives them nothing here.
+/// Does what the caller may do include all that is needed?
 pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
-    if caller.scopes().is_empty() {
-        let missing = if needed.is_empty() { &guarded.everyday } else { needed };
-        return Err(Challenge::insufficient_scope(guarded, missing, caller.scopes()));
-    }
-    if caller.scopes().includes(needed) {
-        return Ok(());
-    }
-    Err(Challenge::insufficient_scope(guarded, needed, caller.scopes()))
+    if caller.may(needed) { Ok(()) } else { Err(lacking(caller, guarded, needed)) }
+}
+
+fn lacking(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Challenge {
+    // Whoever may do nothing lacks something, also where nothing is needed.
+    let missing = if needed.is_empty() { &guarded.everyday } else { needed };
+    Challenge::insufficient_scope(guarded, missing, caller.scopes())
 }
 
 impl fmt::Debug for Guard {

@@ -8,6 +8,7 @@
 //! - What a server can accept: [`AccessTokens`] (ours), [`StaticToken`], [`Foreign`] (what others vouch for),
 //!   [`Nobody`] (nothing, in development).
 //! - [`Introspection`]: what a protected server is told of a token.
+//! - [`Limits`]: how many requests may come; [`LimitStates`]: how that stands, in headers.
 //! - [`Liveness`]: does a token that verified still count?
 
 mod access_tokens;
@@ -16,6 +17,7 @@ mod challenge;
 pub mod foreign;
 mod guard;
 mod introspection;
+mod limits;
 mod liveness;
 mod nobody;
 mod presented;
@@ -26,8 +28,9 @@ pub use access_tokens::AccessTokens;
 pub use caller::Caller;
 pub use challenge::{Challenge, Guarded, metadata_url};
 pub use foreign::Foreign;
-pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, require};
+pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, Passage, require};
 pub use introspection::{Introspected, Introspection};
+pub use limits::{Limit, LimitState, LimitStates, Limits};
 pub use liveness::Liveness;
 pub use nobody::Nobody;
 pub use presented::{Carried, Presented, TwoMethods, bearer};

@@ -7,12 +7,14 @@ use crate::access::foreign::{
     AskRules, ForeignParts, ForeignSettings, IntrospectionRules, JwtRules, KeysAt, RemoteRules, Times, Way,
     Whom,
 };
-use crate::access::{AccessTokens, Foreign, Guard, Named, Nobody, StaticToken};
+use crate::access::{AccessTokens, Foreign, Guard, Limits, Named, Nobody, StaticToken};
 use crate::clock::Clock;
 use crate::config::{AskingConfig, Config, CredentialConfig, CredentialKind, ForeignConfig, ForeignWay};
 use crate::domain::UpstreamId;
-use crate::outbound::{Limits, Outbound};
+use crate::outbound::{self, Outbound};
 use crate::policy::{Admission, Policy};
+use crate::store::Store;
+use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
 
 use super::StartError;
@@ -34,6 +36,7 @@ pub(super) fn guard(
     config: &Config,
     access_tokens: AccessTokens,
     judges: &Judges,
+    (store, journal): (&Arc<dyn Store>, &Journal),
     clock: &Arc<dyn Clock>,
 ) -> Result<Guard, StartError> {
     let named = config.credentials.iter().map(|credential| {
@@ -44,7 +47,7 @@ pub(super) fn guard(
             }
             CredentialKind::Nobody { scopes } => Named::Nobody(Nobody::new(id, scopes.clone())),
             CredentialKind::Foreign(foreign) => {
-                let limits = Limits {
+                let limits = outbound::Limits {
                     connect: foreign.timeout.min(CONNECT),
                     total: foreign.timeout,
                     largest_body: LARGEST_ANSWER,
@@ -63,7 +66,8 @@ pub(super) fn guard(
         Ok((id.clone(), named))
     });
     let named = named.collect::<Result<_, StartError>>()?;
-    Ok(Guard::new(access_tokens, named, Arc::clone(clock)))
+    let limits = Limits::new(Arc::clone(store), journal.clone(), Arc::clone(clock));
+    Ok(Guard::new(access_tokens, named, limits, Arc::clone(clock)))
 }
 
 /// Whom a credential may bring, if somebody else vouches for it.

@@ -12,12 +12,12 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HOST, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use serde_json::json;
 
-use crate::access::{Addressed, Caller, CannotDecide, Carried, Challenge, Decision, Target};
+use crate::access::{Addressed, Caller, CannotDecide, Carried, Challenge, Decision, LimitStates, Target};
 use crate::broker::Broker;
 
 use super::router::VERIFY;
@@ -72,7 +72,8 @@ async fn decide(broker: &Broker, request: Request) -> Response {
     };
     let query = target.path_and_query.split_once('?').map(|(_, query)| query);
     match passes(broker, &parts, query, &addressed).await {
-        Ok(Decision::Allow(caller)) => allowed(&caller),
+        Ok(Decision::Allow(passage)) => with_limits(allowed(&passage.caller), &passage.limits),
+        Ok(Decision::TooMany(limits)) => too_many(&limits),
         Ok(Decision::Challenge(challenge)) => challenged(&challenge),
         Err(fault) => unavailable(&fault),
     }
@@ -89,7 +90,8 @@ async fn passes(
     let Ok(presented) = broker.guard.presented(&carried, addressed) else {
         return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
     };
-    broker.guard.decide(presented, addressed, &addressed.resource.required).await
+    let from = address::of(parts, &broker.trusted_proxies);
+    broker.guard.decide((from, presented), addressed, &addressed.resource.required).await
 }
 
 /// What the proxy was asked for, said once and in one way.
@@ -122,8 +124,10 @@ fn target(parts: &Parts) -> Result<Target<'_>, &'static str> {
 
 /// Some servers take an underscore for a hyphen, where proxies do not.
 fn is_disguised(name: &str) -> bool {
-    let meant = name.replace('_', "-");
-    name.contains('_') && OURS.iter().any(|prefix| meant.starts_with(prefix))
+    name.contains('_') && {
+        let meant = name.replace('_', "-");
+        OURS.iter().any(|prefix| meant.starts_with(prefix))
+    }
 }
 
 fn allowed(caller: &Caller) -> Response {
@@ -162,6 +166,23 @@ fn unavailable(fault: &CannotDecide) -> Response {
     let mut response =
         refusal(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again in a moment");
     answer::retry_later(&mut response);
+    response
+}
+
+/// More came than may (RFC 6585 section 4).
+fn too_many(limits: &LimitStates) -> Response {
+    let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, "slow_down", "too many requests");
+    response.headers_mut().insert(RETRY_AFTER, limits.retry_after().into());
+    with_limits(response, limits)
+}
+
+/// Tells how much is left.
+fn with_limits(mut response: Response, limits: &LimitStates) -> Response {
+    for (name, value) in limits.headers().into_iter().flatten() {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
     response
 }
 

@@ -27,7 +27,7 @@ use crate::domain::{DomainName, EmailAddress, Identity, PersonId, Resource, Upst
 use crate::outbound::Outbound;
 use crate::policy::{Asked, Policy};
 use crate::protocol::{Jws, ScopeSet, claims};
-use crate::secret::Digest;
+use crate::secret::{Digest, Fingerprint};
 use crate::store::revocations::Revocations;
 
 use super::{Caller, CannotDecide};
@@ -105,7 +105,8 @@ pub struct Foreign {
     settings: ForeignSettings,
     checked: Checked,
     parts: ForeignParts,
-    known: Cache<Name, Arc<Known>>,
+    /// What is known of a token at a server (SEC-157).
+    known: Cache<Fingerprint, Arc<Known>>,
 }
 
 #[derive(Debug)]
@@ -113,9 +114,6 @@ enum Checked {
     Here(Box<JwtIssuer>),
     There(Elsewhere),
 }
-
-/// What is known of one token at one server (SEC-157).
-type Name = (String, String);
 
 struct Known {
     caller: Arc<Caller>,
@@ -165,7 +163,7 @@ impl Foreign {
         if self.is_of_another(token) {
             return Ok(None);
         }
-        let name = (Digest::of(token).as_str().to_owned(), resource.url.canonical().to_owned());
+        let name = Fingerprint::of(resource.url.canonical(), token);
         let known = self.known.get(&name);
         let believed = match &known {
             Some(known) => self.is_believed(known, now).await?,
