@@ -198,7 +198,7 @@ impl Guard {
                 Ok(Some(caller)) => return Ok(Some(caller)),
                 Ok(None) => {}
                 Err(one) => {
-                    tracing::warn!(fault = %one, resource = %resource.url, "a credential cannot be checked");
+                    tracing::debug!(fault = %one, resource = %resource.url, "another kind may still tell");
                     fault = fault.or(Some(one));
                 }
             }

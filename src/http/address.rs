@@ -123,4 +123,31 @@ mod tests {
             assert_eq!(seen("10.0.0.1:1", &[unreadable]), "10.0.0.1", "{unreadable}");
         }
     }
+    /// A request without a credential counts only where it cannot come from anywhere else.
+    #[test]
+    fn what_begins_and_stays_on_this_machine() {
+        let local = |peer: &str, trusted: &[&str], headers: &[(&'static str, &str)]| {
+            let trusted: Vec<IpNet> = trusted.iter().map(|network| network.parse().unwrap()).collect();
+            let peer: SocketAddr = peer.parse().unwrap();
+            let mut request = Request::builder().extension(ConnectInfo(peer));
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            is_local(&request.body(()).unwrap().into_parts().0, &trusted)
+        };
+        let proxy = ["127.0.0.1/32"];
+        for peer in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(local(peer, &[], &[]), "{peer}");
+        }
+        assert!(local("127.0.0.1:1", &proxy, &[("x-forwarded-for", "127.0.0.1, ::1")]));
+        assert!(!local("192.0.2.7:1", &[], &[]));
+        assert!(!local("127.0.0.1:1", &proxy, &[]), "a proxy that does not say");
+        for name in ["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host"] {
+            assert!(!local("127.0.0.1:1", &[], &[(name, "127.0.0.1")]), "a proxy that nobody knows: {name}");
+        }
+        for hops in ["192.0.2.7", "127.0.0.1, 192.0.2.7", "192.0.2.7, 127.0.0.1", "unknown", "", "127.0.0.1,"]
+        {
+            assert!(!local("127.0.0.1:1", &proxy, &[("x-forwarded-for", hops)]), "{hops}");
+        }
+    }
 }

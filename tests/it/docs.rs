@@ -121,7 +121,8 @@ fn the_credentials_load() {
     assert_eq!(blocks.len(), 1);
     let env = |name: &str| Some(format!("{name}-a-value-for-the-test"));
     let text = format!("{rest}{}", blocks[0]);
-    let loaded = config::parse(&text, "docs/credentials.md", &env).unwrap_or_else(|faults| panic!("{faults}"));
+    let loaded =
+        config::parse(&text, "docs/credentials.md", &env).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(loaded.credentials.len(), 4);
     let schema: serde_json::Value = serde_json::from_str(&config::schema()).expect("JSON");
     let credential = &schema["properties"]["credentials"]["items"]["properties"];

@@ -135,6 +135,6 @@ impl IntrospectionRules {
         let began = vouched::time(&claims, "iat")?;
         let subject = vouched::subject(&claims, subject_claim)?;
         let scopes = vouched::scopes(&claims);
-        Ok(Vouched { subject, scopes, began, until, claims })
+        Ok(Vouched { subject, claims, scopes, began, until })
     }
 }

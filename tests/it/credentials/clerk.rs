@@ -60,9 +60,9 @@ async fn a_session_counts_in_the_header_and_in_the_cookie() {
     }
 }
 
-/// Browsers send cookies for the pages of others: then it is as if there were none. And a header goes first.
+/// SEC-161: browsers send cookies for the pages of others: then it is as if there were none. And a header goes first.
 #[tokio::test]
-async fn a_cookie_of_another_site_s_request_is_none() {
+async fn sec_161_a_cookie_of_another_site_s_request_is_none() {
     let scene = scene().await;
     let token = token(&scene, json!({}));
     let cookie = format!("__session={token}");

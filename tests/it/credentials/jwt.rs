@@ -172,10 +172,10 @@ async fn sec_157_a_good_token_is_good_at_its_server_and_until_its_end() {
     assert_invalid(&scene.shows(&token).await, "expired");
 }
 
-/// Addresses decide only where the token says that they are verified, and the operator that the issuer has a
+/// SEC-053: addresses decide only where the token says that they are verified, and the operator that the issuer has a
 /// say over their domain.
 #[tokio::test]
-async fn an_address_that_nobody_vouches_for_decides_nothing() {
+async fn sec_053_an_address_that_nobody_vouches_for_decides_nothing() {
     let scene = scene().await;
     for patch in
         [json!({"email_verified": false}), json!({"email_verified": "true"}), json!({"email_verified": null})]

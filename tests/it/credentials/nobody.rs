@@ -30,10 +30,10 @@ async fn on_this_machine_nothing_has_to_be_shown() {
     assert_eq!(wiki.status, 401, "not where it is not accepted");
 }
 
-/// What comes from elsewhere, may come from elsewhere, or from another site's page, gets the usual challenge;
+/// SEC-161: what comes from elsewhere, may come from elsewhere, or from another site's page, gets the usual challenge;
 /// and who shows something is judged by it.
 #[tokio::test]
-async fn from_elsewhere_everything_is_as_usual() {
+async fn sec_161_from_elsewhere_everything_is_as_usual() {
     let scene = scene().await;
     for headers in [
         &[][..],
