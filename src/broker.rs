@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::access::{Guard, Introspection};
+use crate::access::{ApiKeyBook, Guard, Introspection};
 use crate::clients::Registration;
 use crate::domain::{Resource, Resources};
 use crate::grants::TokenEndpoint;
 use crate::keyring::KeyKeeper;
 use crate::login::Login;
 use crate::protocol::metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata};
-use crate::protocol::{Issuer, KeySet};
+use crate::protocol::{Issuer, KeySet, ResourceUri};
 use crate::store::Store;
 use crate::store::audit::Journal;
 
@@ -36,6 +36,10 @@ pub struct Broker {
     pub introspection: Introspection,
     /// Decides about requests to protected servers.
     pub guard: Guard,
+    /// People's API keys.
+    pub api_keys: ApiKeyBook,
+    /// Where they are managed over HTTP, if anywhere.
+    pub admin_api: Option<ResourceUri>,
     /// May proxies ask it?
     pub forward_auth: bool,
     /// Dynamic registration.

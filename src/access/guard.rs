@@ -7,18 +7,21 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Accepted, Resource, UpstreamId};
+use crate::people::NotCurrent;
 use crate::protocol::{ResourceUri, ScopeSet};
 use crate::rate::network;
 use crate::store::StoreError;
+use crate::tokens::ShownApiKey;
 
 use super::{
-    AccessTokens, Caller, Carried, Challenge, Foreign, Guarded, Limit, LimitStates, Limits, Nobody,
-    Presented, StaticToken, TwoMethods,
+    AccessTokens, ApiKeyForms, ApiKeys, Caller, Carried, Challenge, Foreign, Guarded, Limit, LimitStates,
+    Limits, Nobody, Presented, StaticToken, TwoMethods, X_API_KEY,
 };
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
@@ -38,6 +41,9 @@ pub enum CannotDecide {
         /// What happened.
         cause: String,
     },
+    /// The identity provider of a key's owner.
+    #[error(transparent)]
+    Owner(#[from] NotCurrent),
 }
 
 /// A credential that the operator named in `credentials`.
@@ -101,6 +107,7 @@ impl Addressed<'_> {
 /// Decides about requests.
 pub struct Guard {
     access_tokens: AccessTokens,
+    api_keys: (ApiKeys, ApiKeyForms),
     named: HashMap<UpstreamId, Named>,
     limits: Limits,
     clock: Arc<dyn Clock>,
@@ -111,23 +118,36 @@ impl Guard {
     #[must_use]
     pub fn new(
         access_tokens: AccessTokens,
+        api_keys: (ApiKeys, ApiKeyForms),
         named: HashMap<UpstreamId, Named>,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { access_tokens, named, limits, clock }
+        Self { access_tokens, api_keys, named, limits, clock }
     }
 
-    /// The one credential of a request to this server. Without a header that holds one it may be in a cookie,
-    /// or be none at all, where the server accepts that and no other site's page is behind the request.
-    pub fn presented<'a>(
+    /// The credential of a request to this server.
+    pub fn presented<'h>(
         &self,
-        carried: &Carried<'a>,
+        headers: &'h HeaderMap,
+        query: Option<&str>,
+        resource: &Resource,
+    ) -> Result<Presented<'h>, TwoMethods> {
+        let (_, forms) = &self.api_keys;
+        let takes_keys = resource.accepts.contains(&Accepted::ApiKey);
+        Presented::read(headers, query, Some(forms).filter(|_| takes_keys))
+    }
+
+    /// The same of a request that may come from a browser. Without a header that holds one, the credential may be
+    /// in a cookie, or be none at all, where the server accepts that and no other site's page is behind it.
+    pub fn carried<'h>(
+        &self,
+        carried: &Carried<'h>,
         addressed: &Addressed<'_>,
-    ) -> Result<Presented<'a>, TwoMethods> {
-        let presented = Presented::read(carried.headers, carried.query)?;
-        let says_something = presented != Presented::Nothing || carried.headers.contains_key(AUTHORIZATION);
-        if says_something || carried.is_of_another_site(&addressed.spelt) {
+    ) -> Result<Presented<'h>, TwoMethods> {
+        let presented = self.presented(carried.headers, carried.query, addressed.resource)?;
+        let in_a_header = [AUTHORIZATION, X_API_KEY].iter().any(|name| carried.headers.contains_key(name));
+        if in_a_header || presented != Presented::Nothing || carried.is_of_another_site(&addressed.spelt) {
             return Ok(presented);
         }
         let accepts = |is: fn(&Named) -> bool| self.named_of(addressed.resource).any(is);
@@ -142,7 +162,7 @@ impl Guard {
     fn named_of<'g>(&'g self, resource: &'g Resource) -> impl Iterator<Item = &'g Named> {
         let ids = resource.accepts.iter().filter_map(|accepted| match accepted {
             Accepted::Named(id) => Some(id),
-            Accepted::AccessToken => None,
+            Accepted::AccessToken | Accepted::ApiKey => None,
         });
         ids.filter_map(|id| self.named.get(id))
     }
@@ -217,6 +237,12 @@ impl Guard {
             (Accepted::AccessToken, Presented::Bearer(token)) => {
                 Ok(self.access_tokens.caller(token, &resource.url, now).await?)
             }
+            (Accepted::ApiKey, Presented::Bearer(text) | Presented::ApiKey(text)) => {
+                self.of_key(ShownApiKey::read(text), resource, now).await
+            }
+            (Accepted::ApiKey, Presented::ApiKeyPair { id, secret }) => {
+                self.of_key(ShownApiKey::of_pair(id, secret), resource, now).await
+            }
             (Accepted::Named(id), presented) => match (self.named.get(id), presented) {
                 (Some(Named::Static(one)), Presented::Bearer(token)) => Ok(one.caller(token)),
                 (Some(Named::Foreign(one)), Presented::Bearer(token)) => {
@@ -228,8 +254,18 @@ impl Guard {
                 (Some(Named::Nobody(one)), Presented::Local) => Ok(Some(one.caller())),
                 _ => Ok(None),
             },
-            (Accepted::AccessToken, _) => Ok(None),
+            (Accepted::AccessToken | Accepted::ApiKey, _) => Ok(None),
         }
+    }
+
+    async fn of_key(
+        &self,
+        shown: Option<ShownApiKey>,
+        resource: &Resource,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Caller>>, CannotDecide> {
+        let Some(shown) = shown else { return Ok(None) };
+        self.api_keys.0.caller(&shown, resource, now).await
     }
 }
 

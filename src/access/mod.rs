@@ -5,13 +5,18 @@
 //! - [`Target`]: which server it goes to.
 //! - [`Caller`]: who may pass, whatever was shown; [`require`]: and is it enough?
 //! - [`Challenge`]: the answer to a request that may not pass.
-//! - What a server can accept: [`AccessTokens`] (ours), [`StaticToken`], [`Foreign`] (what others vouch for),
-//!   [`Nobody`] (nothing, in development).
+//! - What a server can accept: [`AccessTokens`] (ours), [`ApiKeys`], [`StaticToken`], [`Foreign`] (what others
+//!   vouch for), [`Nobody`] (nothing, in development).
+//! - [`ApiKeyBook`]: making, listing and revoking API keys; [`admin_api`]: the same over HTTP.
+//! - [`Owners`]: what the person behind an API key may do.
 //! - [`Introspection`]: what a protected server is told of a token.
 //! - [`Limits`]: how many requests may come; [`LimitStates`]: how that stands, in headers.
 //! - [`Liveness`]: does a token that verified still count?
 
 mod access_tokens;
+pub mod admin_api;
+mod api_key_book;
+mod api_keys;
 mod caller;
 mod challenge;
 pub mod foreign;
@@ -20,11 +25,14 @@ mod introspection;
 mod limits;
 mod liveness;
 mod nobody;
+mod owners;
 mod presented;
 mod static_tokens;
 mod target;
 
 pub use access_tokens::AccessTokens;
+pub use api_key_book::{ApiKeyBook, ApiKeyError, ChangedBy, WantedApiKey};
+pub use api_keys::ApiKeys;
 pub use caller::Caller;
 pub use challenge::{Challenge, Guarded, metadata_url};
 pub use foreign::Foreign;
@@ -33,6 +41,7 @@ pub use introspection::{Introspected, Introspection};
 pub use limits::{Limit, LimitState, LimitStates, Limits};
 pub use liveness::Liveness;
 pub use nobody::Nobody;
-pub use presented::{Carried, Presented, TwoMethods, bearer};
+pub use owners::Owners;
+pub use presented::{ApiKeyForms, Carried, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer};
 pub use static_tokens::StaticToken;
 pub use target::{BadTarget, Target};

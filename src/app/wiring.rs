@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::access::{AccessTokens, Introspection, Liveness};
 use crate::broker::Broker;
-use crate::clients::{Registration, RegistrationParts};
+use crate::clients::{Authenticator, Registration, RegistrationParts};
 use crate::clock::Clock;
 use crate::config::{AccessConfig, BrowserSessionConfig, Config, SignInConfig, SigningConfig};
 use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
@@ -20,8 +20,7 @@ use crate::store::revocations::Revocations;
 use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
 use crate::upstream::{Upstream, Upstreams};
 
-use super::guarding::Judges;
-use super::{StartError, State, clients, guarding, upstreams};
+use super::{StartError, State, clients, foreign, guarding, upstreams};
 
 fn login_rules(config: &Config) -> LoginRules {
     let BrowserSessionConfig { ends, remember_consent } = config.browser_sessions;
@@ -37,6 +36,22 @@ fn login_rules(config: &Config) -> LoginRules {
 fn grant_rules(config: &Config) -> GrantRules {
     let rotation = RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle };
     GrantRules { rotation, keep_client: clients::kept_for(config) }
+}
+
+fn introspection(
+    config: &Config,
+    authenticator: &Arc<Authenticator>,
+    minter: &Minter,
+    liveness: &Liveness,
+    clock: &Arc<dyn Clock>,
+) -> Introspection {
+    Introspection {
+        authenticator: Arc::clone(authenticator),
+        servers: clients::introspecting(&config.clients),
+        minter: minter.clone(),
+        liveness: liveness.clone(),
+        clock: Arc::clone(clock),
+    }
 }
 
 fn sign_in_counter(config: &Config, clock: &Arc<dyn Clock>) -> SignInCounter {
@@ -74,16 +89,11 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     };
     let authenticator = Arc::new(clients::authenticator(config, state, clients.clone(), Arc::clone(&clock)));
     let liveness = Liveness::new(clients.clone(), Arc::clone(&store), Arc::clone(&revocations));
-    let introspection = Introspection {
-        authenticator: Arc::clone(&authenticator),
-        servers: clients::introspecting(&config.clients),
-        minter: minter.clone(),
-        liveness: liveness.clone(),
-        clock: Arc::clone(&clock),
-    };
-    let judges = Judges { policy: Arc::clone(&policy), revocations: Arc::clone(&revocations) };
+    let introspection = introspection(config, &authenticator, &minter, &liveness, &clock);
+    let owners = guarding::owners(&people, &policy, &revocations);
     let access_tokens = AccessTokens::new(minter.clone(), liveness);
-    let guard = guarding::guard(config, access_tokens, &judges, (&store, &journal), &clock)?;
+    let guard = guarding::guard(config, access_tokens, (&state.secret, owners.clone()), &journal, &clock)?;
+    let book = guarding::key_book(&state.secret, owners, &resources, &journal, &clock);
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
         authenticator,
@@ -121,6 +131,8 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         tokens,
         introspection,
         guard,
+        api_keys: book,
+        admin_api: config.admin_api.clone(),
         forward_auth: config.forward_auth,
         store,
         journal,
@@ -129,7 +141,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
 }
 
 /// The identity providers.
-fn providers(config: &Config, policy: &Policy) -> Result<Upstreams, StartError> {
+pub(super) fn providers(config: &Config, policy: &Policy) -> Result<Upstreams, StartError> {
     let outbound = Outbound::new()?;
     let provider =
         |upstream| Upstream::new(upstreams::settings(upstream, &config.issuer, policy), outbound.clone());
@@ -184,7 +196,7 @@ pub(super) fn policy(config: &Config) -> Policy {
         rules.push(short("access.admin_users by account", when, admin_scopes));
     }
     rules.extend(config.access.rules.iter().cloned());
-    let credentials = config.credentials.iter().filter_map(guarding::admission);
+    let credentials = config.credentials.iter().filter_map(foreign::admission);
     let admissions = config.upstreams.iter().map(upstreams::admission).chain(credentials);
     let hierarchy = Hierarchy::new(config.access.scope_hierarchy.iter().cloned());
     Policy::new(admissions.collect(), rules, hierarchy)

@@ -10,6 +10,9 @@ use super::text::{Text, Texts};
 /// The word for our own access tokens.
 pub(super) const ACCESS_TOKEN: &str = "access_token";
 
+/// The word for API keys.
+pub(super) const API_KEY: &str = "api_key";
+
 /// The words that `type` takes.
 pub(super) const CREDENTIAL_TYPES: [&str; 6] = ["static", "jwt", "introspection", "remote", "clerk", "none"];
 
@@ -18,6 +21,14 @@ pub(super) const INTROSPECTION_AUTHS: [&str; 2] = ["client_secret_basic", "clien
 
 /// The words that `scopes_from` takes.
 pub(super) const SCOPE_SOURCES: [&str; 2] = ["policy", "token"];
+
+/// How API keys may come.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawApiKeys {
+    /// A scheme for `Authorization: {scheme} {id}:{secret}`, beside `Bearer` and `X-API-Key`; left out: none.
+    pub(super) scheme: Option<Text>,
+}
 
 /// What requests to protected servers may carry. Which keys belong to which type is told in
 /// docs/credentials.md.

@@ -13,6 +13,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
+use crate::access::Challenge;
 use crate::broker::Broker;
 use crate::clients::DocumentFault;
 use crate::login::{ClientReturn, PageError};
@@ -218,6 +219,21 @@ pub(super) async fn not_found(State(broker): State<Arc<Broker>>, request: Reques
         return page(StatusCode::NOT_FOUND, csp::PLAIN, html);
     }
     plain_json(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+}
+
+/// The same for programs alone.
+pub(super) fn nothing_here() -> Response {
+    plain_json(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+}
+
+/// The answer to a request that may not pass, at a server of our own.
+pub(super) fn challenged(challenge: &Challenge) -> Response {
+    let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+    let mut response =
+        plain_json(status, challenge.error().unwrap_or("unauthorized"), "see WWW-Authenticate");
+    let value = HeaderValue::from_str(challenge.www_authenticate());
+    response.headers_mut().extend(value.ok().map(|value| (WWW_AUTHENTICATE, value)));
+    response
 }
 
 /// A method that this address does not have (SEC-034, SEC-062).

@@ -87,7 +87,7 @@ async fn passes(
 ) -> Result<Decision, CannotDecide> {
     let is_local = address::is_local(parts, &broker.trusted_proxies);
     let carried = Carried { headers: &parts.headers, query, is_local };
-    let Ok(presented) = broker.guard.presented(&carried, addressed) else {
+    let Ok(presented) = broker.guard.carried(&carried, addressed) else {
         return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
     };
     let from = address::of(parts, &broker.trusted_proxies);

@@ -15,6 +15,7 @@ const PRESETS: [&str; 8] = ["google", "okta", "keycloak", "clerk", "entra", "aut
 
 const PAGES: [&str; 19] = [
     "README.md",
+    "docs/api-keys.md",
     "docs/architecture.md",
     "docs/clients.md",
     "docs/configuration.md",
@@ -177,6 +178,9 @@ fn the_commands_exist() {
         &["explain", "--help"],
         &["admins", "list", "--help"],
         &["admins", "unpin", "--help"],
+        &["api-keys", "create", "--help"],
+        &["api-keys", "list", "--help"],
+        &["api-keys", "revoke", "--help"],
         &["clients", "add", "--help"],
         &["clients", "list", "--help"],
         &["clients", "rotate-secret", "--help"],

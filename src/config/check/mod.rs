@@ -80,7 +80,9 @@ impl Checker<'_> {
             listen: listen.as_ref().ok().copied(),
         };
         let credentials = self.credentials(raw.credentials.as_deref(), around);
-        let resources = self.resources(raw.resources.as_deref(), &credentials);
+        let mut resources = self.resources(raw.resources.as_deref(), &credentials);
+        let admin_api = self.admin_api(raw.admin_api.as_ref(), issuer.as_ref().ok(), &mut resources);
+        let api_key_scheme = self.api_key_scheme(&raw.api_keys, &resources);
         let accepted = self.accepted_somewhere(raw.credentials.as_deref(), &resources);
         let tokens = self.tokens(&raw.tokens);
         let browser_sessions = self.browser_sessions(&raw.browser_sessions);
@@ -118,6 +120,8 @@ impl Checker<'_> {
             upstreams: upstreams.whole()?,
             resources: resources.whole()?,
             credentials: accepted.and(credentials.whole())?,
+            api_key_scheme: api_key_scheme?,
+            admin_api: admin_api?,
             access: access?,
             tokens: tokens?,
             browser_sessions: browser_sessions?,
