@@ -26,9 +26,10 @@ use crate::clock::{Clock, Timestamp};
 use crate::domain::{DomainName, EmailAddress, Identity, PersonId, Resource, UpstreamId};
 use crate::outbound::Outbound;
 use crate::policy::{Asked, Policy};
-use crate::protocol::{Jws, ScopeSet, claims};
+use crate::protocol::{Jws, Members, ScopeSet, claims};
 use crate::secret::{Digest, Fingerprint};
 use crate::store::revocations::Revocations;
+use crate::tokens::API_KEY_PREFIX;
 
 use super::{Caller, CannotDecide};
 
@@ -45,9 +46,6 @@ pub use vouched::Times;
 
 /// Tokens that are remembered, of one credential; the least used make room.
 const MOST_KNOWN: usize = 10_000;
-
-/// What our own API keys begin with: they are nobody else's business.
-const OUR_KEYS: &str = "glk_";
 
 /// What the operator says of a credential that somebody else vouches for.
 #[derive(Debug, Clone)]
@@ -195,7 +193,7 @@ impl Foreign {
     /// ever keeps a token from being looked at.
     fn is_of_another(&self, token: &str) -> bool {
         let Checked::There(whom) = &self.checked else { return false };
-        if token.starts_with(OUR_KEYS) {
+        if token.starts_with(API_KEY_PREFIX) {
             return true;
         }
         let issuer = Jws::parse(token).ok().and_then(|jws| jws.unverified_issuer());
@@ -266,7 +264,7 @@ impl Foreign {
         let asked = self.settings.claim_paths.iter();
         let asked = asked.filter_map(|path| Some((path.clone(), at(path).map(claims::texts)?)));
         let name = vouched.claims.get("name").and_then(Value::as_str);
-        Identity {
+        let mut identity = Identity {
             upstream: id.clone(),
             issuer: issuer.clone(),
             subject: vouched.subject.clone(),
@@ -278,7 +276,21 @@ impl Foreign {
             name: name.map(|name| name.chars().take(200).collect()),
             session: None,
             authenticated_at: now,
+        };
+        if self.tells_fewer_groups(&vouched.claims) {
+            identity.mark_groups_incomplete();
         }
+        identity
+    }
+
+    /// Does it only say that there are too many groups, as Entra does, or more than are read? Then the absence
+    /// of one says nothing, and a rule that denies by groups holds.
+    fn tells_fewer_groups(&self, claims: &Members) -> bool {
+        let path = &self.settings.groups_claim;
+        let elsewhere = claims.get("_claim_names").is_some_and(|names| names.get(path).is_some());
+        let flagged = claims.get("hasgroups").is_some_and(|flag| *flag != Value::Bool(false));
+        let listed = claims::at(claims, path).and_then(Value::as_array).map_or(0, Vec::len);
+        elsewhere || flagged || listed > claims::MOST
     }
 
     /// What policy gives. No address is pinned by a token: whoever is an admin by address signs in here once.

@@ -236,6 +236,22 @@ async fn whoever_gets_nothing_does_not_pass() {
     );
 }
 
+/// A list of groups that is not whole hides nobody from a rule that denies by groups.
+#[tokio::test]
+async fn idp_entra_too_many_groups_are_never_none() {
+    let access = "  default_scopes: [mcp:read]\n  rules:\n    - { upstreams: [partner], groups: [banned], deny: true }\n";
+    let scene = Scene::with("partner", PARTNER, access).await;
+    for (patch, status) in [
+        (json!({"groups": ["staff"]}), 200),
+        (json!({"groups": ["banned"]}), 403),
+        (json!({"_claim_names": {"groups": "src1"}}), 403),
+        (json!({"hasgroups": true}), 403),
+        (json!({"hasgroups": false}), 200),
+    ] {
+        assert_eq!(scene.shows(&scene.dave(patch.clone())).await.status, status, "{patch}");
+    }
+}
+
 /// `scopes_from: token`: of what policy gives, only what the token names itself.
 #[tokio::test]
 async fn a_token_may_bound_its_own_scopes() {
