@@ -2,7 +2,8 @@
 //!
 //! - [`Guard`]: the decision about a request to a server that we stand in front of.
 //! - [`Target`]: which server it goes to.
-//! - What a server can accept: [`AccessTokens`] (ours), [`ApiKeys`], [`StaticToken`].
+//! - What a server can accept: [`AccessTokens`] (ours), [`ApiKeys`], [`StaticToken`], [`Foreign`] (what others
+//!   vouch for), [`Nobody`] (nothing, in development).
 //! - [`ApiKeyBook`]: making, listing and revoking API keys; [`admin_api`]: the same over HTTP.
 //! - [`Owners`]: what the person behind an API key may do.
 //! - [`Introspection`]: what a protected server is told of a token.
@@ -15,25 +16,29 @@ mod access_tokens;
 pub mod admin_api;
 mod api_key_book;
 mod api_keys;
+pub mod foreign;
 mod guard;
 mod introspection;
 mod limits;
 mod liveness;
+mod nobody;
 mod owners;
 mod static_tokens;
 mod target;
 
 pub use crate::bearer::{
-    ApiKeyForms, Caller, Challenge, Guarded, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer,
-    metadata_url, require,
+    ApiKeyForms, Caller, Carried, Challenge, Guarded, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer,
+    lacking, metadata_url, require,
 };
 pub use access_tokens::AccessTokens;
 pub use api_key_book::{ApiKeyBook, ApiKeyError, ChangedBy, WantedApiKey};
 pub use api_keys::ApiKeys;
+pub use foreign::Foreign;
 pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, Passage};
 pub use introspection::{Introspected, Introspection};
 pub use limits::{Limit, LimitState, LimitStates, Limits};
 pub use liveness::Liveness;
+pub use nobody::Nobody;
 pub use owners::Owners;
 pub use static_tokens::StaticToken;
 pub use target::{BadTarget, Target};

@@ -48,6 +48,13 @@ impl Caller {
         &self.scopes
     }
 
+    /// May they do all that is needed? Whoever may do nothing does not pass, also where nothing is needed: they
+    /// are genuine, and policy gives them nothing here.
+    #[must_use]
+    pub fn may(&self, needed: &ScopeSet) -> bool {
+        !self.scopes.is_empty() && self.scopes.includes(needed)
+    }
+
     /// What was shown, for logs and limits: its kind and, where it has one, its public name. Never a secret.
     #[must_use]
     pub fn credential(&self) -> &str {
@@ -57,10 +64,15 @@ impl Caller {
 
 /// Does what the caller may do include all that is needed?
 pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
-    if caller.scopes().includes(needed) {
-        return Ok(());
-    }
-    Err(Challenge::insufficient_scope(guarded, needed, caller.scopes()))
+    if caller.may(needed) { Ok(()) } else { Err(lacking(caller, guarded, needed)) }
+}
+
+/// What to answer a caller who may not do all that is needed.
+#[must_use]
+pub fn lacking(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Challenge {
+    // Whoever may do nothing lacks something, also where nothing is needed.
+    let missing = if needed.is_empty() { &guarded.everyday } else { needed };
+    Challenge::insufficient_scope(guarded, missing, caller.scopes())
 }
 
 impl From<VerifiedAccess> for Caller {

@@ -1,8 +1,16 @@
 //! Which credential a request carries (RFC 6750 section 2).
 
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, HeaderName};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN};
 use url::form_urlencoded;
+
+use crate::protocol::ResourceUri;
+
+/// The cookie that Clerk's session tokens come in.
+const SESSION: &str = "__session";
+
+/// What a browser says of the page behind a request (Fetch Metadata).
+const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Where an API key may stand alone.
 pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -29,6 +37,10 @@ pub enum Presented<'a> {
     Nothing,
     /// `Authorization: Bearer`.
     Bearer(&'a str),
+    /// The session cookie of the application that the request belongs to.
+    Session(&'a str),
+    /// None, and the request begins and stays on this machine.
+    Local,
     /// A whole API key in `X-API-Key`.
     ApiKey(&'a str),
     /// An API key whose name and secret come apart.
@@ -38,6 +50,43 @@ pub enum Presented<'a> {
         /// Its secret.
         secret: &'a str,
     },
+}
+
+/// Where a request may carry its credential.
+#[derive(Debug, Clone, Copy)]
+pub struct Carried<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// The query of its target.
+    pub query: Option<&'a str>,
+    /// Does it begin and stay on this machine?
+    pub is_local: bool,
+}
+
+impl<'a> Carried<'a> {
+    /// Browsers add cookies, and reach this machine, for the pages of others, too. So what says nothing else
+    /// for itself must come from no other site: by `Sec-Fetch-Site`, or where that is missing by `Origin`.
+    pub(crate) fn is_of_another_site(&self, resource: &ResourceUri) -> bool {
+        let only = |name: &str| {
+            let mut all = self.headers.get_all(name).iter();
+            let first = all.next().map(|value| value.to_str().unwrap_or_default());
+            if all.next().is_some() { Some("") } else { first }
+        };
+        match (only(FETCH_SITE), only(ORIGIN.as_str())) {
+            (Some(site), _) => !["same-origin", "same-site", "none"].contains(&site),
+            (None, Some(origin)) => origin != resource.origin(),
+            (None, None) => false,
+        }
+    }
+
+    /// The session cookie. Several of this name are none: somebody planted one.
+    pub(crate) fn session(&self) -> Option<&'a str> {
+        let all = self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let pairs = all.flat_map(|all| all.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut named = pairs.filter(|(name, value)| *name == SESSION && !value.is_empty());
+        let (_, value) = named.next()?;
+        named.next().is_none().then_some(value)
+    }
 }
 
 impl<'a> Presented<'a> {
@@ -102,6 +151,8 @@ impl std::fmt::Debug for Presented<'_> {
         f.write_str(match self {
             Self::Nothing => "Nothing",
             Self::Bearer(_) => "Bearer(…)",
+            Self::Session(_) => "Session(…)",
+            Self::Local => "Local",
             Self::ApiKey(_) => "ApiKey(…)",
             Self::ApiKeyPair { .. } => "ApiKeyPair(…)",
         })

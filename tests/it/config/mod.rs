@@ -4,6 +4,7 @@ mod access;
 mod basics;
 mod client_documents;
 mod client_policy;
+mod credentials;
 mod example;
 mod people;
 mod secrets;
