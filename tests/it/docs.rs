@@ -13,7 +13,7 @@ use gatelodge::protocol::ErrorCode;
 /// One page for each preset.
 const PRESETS: [&str; 8] = ["google", "okta", "keycloak", "clerk", "entra", "auth0", "github", "oidc"];
 
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "README.md",
     "docs/api-keys.md",
     "docs/architecture.md",
