@@ -198,7 +198,7 @@ impl Guard {
         if caller.may(needed) {
             return Ok(Decision::Allow(Passage { caller, limits }));
         }
-        Ok(Decision::Challenge(lacking(&caller, &addressed.guarded(), needed)))
+        Ok(Decision::Challenge(Challenge::lacking(&caller, &addressed.guarded(), needed)))
     }
 
     /// Who shows this credential, by the first of those that the server accepts which knows it. What can be
@@ -267,17 +267,6 @@ impl Guard {
         let Some(shown) = shown else { return Ok(None) };
         self.api_keys.0.caller(&shown, resource, now).await
     }
-}
-
-/// Does what the caller may do include all that is needed?
-pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
-    if caller.may(needed) { Ok(()) } else { Err(lacking(caller, guarded, needed)) }
-}
-
-fn lacking(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Challenge {
-    // Whoever may do nothing lacks something, also where nothing is needed.
-    let missing = if needed.is_empty() { &guarded.everyday } else { needed };
-    Challenge::insufficient_scope(guarded, missing, caller.scopes())
 }
 
 impl fmt::Debug for Guard {

@@ -10,7 +10,6 @@ use url::Url;
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::ClientId;
-use crate::outbound::SingleFlight;
 use crate::outbound::documents::{Documents, Reach};
 use crate::protocol::client_document::ClientKeys;
 use crate::protocol::{ClientIdUrl, KeySet};
@@ -18,6 +17,7 @@ use crate::protocol::{ClientIdUrl, KeySet};
 use super::bounded;
 use super::document_fault::DocumentFault;
 use super::fetch_budget::{KeyBudget, Limit};
+use crate::single_flight::SingleFlight;
 
 /// How long fetched keys are used before they are asked for again.
 const FRESH: Duration = Duration::from_secs(3600);

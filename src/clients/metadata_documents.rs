@@ -16,7 +16,6 @@ use url::Url;
 
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin, DomainName};
-use crate::outbound::SingleFlight;
 use crate::outbound::documents::{Documents, Reach};
 use crate::protocol::client_document::{ClientDocument, ClientKeys};
 use crate::protocol::{ClientIdUrl, KeySet};
@@ -27,6 +26,7 @@ use super::bounded;
 use super::client_keys::{KeyDirectory, KeyOwner};
 use super::document_fault::DocumentFault;
 use super::fetch_budget::{DocumentBudget, Limit};
+use crate::single_flight::SingleFlight;
 
 /// How long a document is used whose server says nothing, and at least and at most.
 const USUALLY: Duration = Duration::from_secs(3600);

@@ -3,13 +3,13 @@
 //! - [`Outbound`]: servers that the operator names. Verified TLS, no proxy from the environment, no
 //!   redirects, 3 s to connect, 10 s in all, at most 1 MiB of body. Plain http only towards loopback.
 //! - [`documents`]: documents whose address a stranger names: more guarded, and smaller.
-//! - [`SingleFlight`]: one call for all who ask for the same.
 //! - `special_use`: the addresses that such a name must not lead to.
 //!
 //! Nothing else in the crate builds a client: a lint forbids it.
 
+#[cfg(feature = "broker")]
 pub mod documents;
-mod single_flight;
+#[cfg(feature = "broker")]
 mod special_use;
 
 use std::net::SocketAddr;
@@ -19,8 +19,6 @@ use http::{Request, Response};
 use url::Url;
 
 use crate::protocol::is_loopback_host;
-
-pub use single_flight::SingleFlight;
 
 /// What one call may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

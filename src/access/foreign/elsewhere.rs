@@ -12,9 +12,10 @@ use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
 use crate::clock::{Clock, Timestamp};
-use crate::outbound::{Outbound, SingleFlight};
+use crate::outbound::Outbound;
 use crate::rate::RateLimit;
 use crate::secret::Digest;
+use crate::single_flight::SingleFlight;
 
 use super::introspection::{Endpoint, IntrospectionRules};
 use super::remote::RemoteRules;

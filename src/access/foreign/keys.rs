@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::outbound::{Outbound, SingleFlight};
+use crate::outbound::Outbound;
 use crate::protocol::KeySet;
 use crate::secret::Digest;
+use crate::single_flight::SingleFlight;
 
 use super::metadata::Metadata;
 
