@@ -21,7 +21,7 @@ use crate::tokens::ShownApiKey;
 
 use super::{
     AccessTokens, ApiKeyForms, ApiKeys, Caller, Carried, Challenge, Foreign, Guarded, Limit, LimitStates,
-    Limits, Nobody, Presented, StaticToken, TwoMethods, X_API_KEY, lacking,
+    Limits, Nobody, Presented, StaticToken, TwoMethods, X_API_KEY,
 };
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
@@ -198,7 +198,7 @@ impl Guard {
         if caller.may(needed) {
             return Ok(Decision::Allow(Passage { caller, limits }));
         }
-        Ok(Decision::Challenge(lacking(&caller, &addressed.guarded(), needed)))
+        Ok(Decision::Challenge(Challenge::lacking(&caller, &addressed.guarded(), needed)))
     }
 
     /// Who shows this credential, by the first of those that the server accepts which knows it. What can be

@@ -1,6 +1,7 @@
 //! The resource half: a credential and a resource go in, a decision comes out.
 //!
 //! - [`Guard`]: the decision about a request to a server that we stand in front of.
+//! - [`Carried`]: where a request may carry its credential beside a header.
 //! - [`Target`]: which server it goes to.
 //! - What a server can accept: [`AccessTokens`] (ours), [`ApiKeys`], [`StaticToken`], [`Foreign`] (what others
 //!   vouch for), [`Nobody`] (nothing, in development).
@@ -16,6 +17,7 @@ mod access_tokens;
 pub mod admin_api;
 mod api_key_book;
 mod api_keys;
+mod carried;
 pub mod foreign;
 mod guard;
 mod introspection;
@@ -27,12 +29,13 @@ mod static_tokens;
 mod target;
 
 pub use crate::bearer::{
-    ApiKeyForms, Caller, Carried, Challenge, Guarded, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer,
-    lacking, metadata_url, require,
+    ApiKeyForms, Caller, Challenge, Guarded, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer,
+    metadata_url, require,
 };
 pub use access_tokens::AccessTokens;
 pub use api_key_book::{ApiKeyBook, ApiKeyError, ChangedBy, WantedApiKey};
 pub use api_keys::ApiKeys;
+pub use carried::Carried;
 pub use foreign::Foreign;
 pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, Passage};
 pub use introspection::{Introspected, Introspection};

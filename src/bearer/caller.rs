@@ -64,15 +64,7 @@ impl Caller {
 
 /// Does what the caller may do include all that is needed?
 pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
-    if caller.may(needed) { Ok(()) } else { Err(lacking(caller, guarded, needed)) }
-}
-
-/// What to answer a caller who may not do all that is needed.
-#[must_use]
-pub fn lacking(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Challenge {
-    // Whoever may do nothing lacks something, also where nothing is needed.
-    let missing = if needed.is_empty() { &guarded.everyday } else { needed };
-    Challenge::insufficient_scope(guarded, missing, caller.scopes())
+    if caller.may(needed) { Ok(()) } else { Err(Challenge::lacking(caller, guarded, needed)) }
 }
 
 impl From<VerifiedAccess> for Caller {

@@ -11,6 +11,6 @@ mod challenge;
 mod presented;
 
 pub use access_token::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
-pub use caller::{Caller, lacking, require};
+pub use caller::{Caller, require};
 pub use challenge::{Challenge, Guarded, metadata_url};
-pub use presented::{ApiKeyForms, Carried, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer};
+pub use presented::{ApiKeyForms, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer};

@@ -3,7 +3,6 @@
 //! - [`Outbound`]: servers that the operator names. Verified TLS, no proxy from the environment, no
 //!   redirects, 3 s to connect, 10 s in all, at most 1 MiB of body. Plain http only towards loopback.
 //! - [`documents`]: documents whose address a stranger names: more guarded, and smaller.
-//! - [`SingleFlight`]: one call for all who ask for the same.
 //! - `special_use`: the addresses that such a name must not lead to.
 //!
 //! Nothing else in the crate builds a client: a lint forbids it.

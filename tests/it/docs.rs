@@ -118,6 +118,26 @@ fn the_policies_load() {
     }
 }
 
+/// The credentials of docs/credentials.md load, once they stand in a whole file; and every type has its row.
+#[test]
+fn the_credentials_load() {
+    let page = read("docs/credentials.md");
+    let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n";
+    let blocks = blocks(&page, "yaml");
+    assert_eq!(blocks.len(), 1);
+    let env = |name: &str| Some(format!("{name}-a-value-for-the-test"));
+    let text = format!("{rest}{}", blocks[0]);
+    let loaded =
+        config::parse(&text, "docs/credentials.md", &env).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(loaded.credentials.len(), 4);
+    let schema: serde_json::Value = serde_json::from_str(&config::schema()).expect("JSON");
+    let credential = &schema["properties"]["credentials"]["items"]["properties"];
+    for word in credential["type"]["anyOf"][0]["enum"].as_array().expect("the types") {
+        let row = format!("| `{}` |", word.as_str().expect("a word"));
+        assert!(page.contains(&row), "docs/credentials.md lacks {row}");
+    }
+}
+
 /// The programs that docs/servers shows are those that tests/it/servers runs.
 #[test]
 fn the_servers_are_those_that_run() {
@@ -145,26 +165,6 @@ fn the_servers_are_those_that_run() {
             read("docs/servers.md").contains(&format!("(servers/{page}.md)")),
             "{page} is not in the index"
         );
-    }
-}
-
-/// The credentials of docs/credentials.md load, once they stand in a whole file; and every type has its row.
-#[test]
-fn the_credentials_load() {
-    let page = read("docs/credentials.md");
-    let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n";
-    let blocks = blocks(&page, "yaml");
-    assert_eq!(blocks.len(), 1);
-    let env = |name: &str| Some(format!("{name}-a-value-for-the-test"));
-    let text = format!("{rest}{}", blocks[0]);
-    let loaded =
-        config::parse(&text, "docs/credentials.md", &env).unwrap_or_else(|faults| panic!("{faults}"));
-    assert_eq!(loaded.credentials.len(), 4);
-    let schema: serde_json::Value = serde_json::from_str(&config::schema()).expect("JSON");
-    let credential = &schema["properties"]["credentials"]["items"]["properties"];
-    for word in credential["type"]["anyOf"][0]["enum"].as_array().expect("the types") {
-        let row = format!("| `{}` |", word.as_str().expect("a word"));
-        assert!(page.contains(&row), "docs/credentials.md lacks {row}");
     }
 }
 
