@@ -26,7 +26,7 @@ async fn sec_149_an_expired_key_is_refused() {
     let wanted = wanted(&["mcp:read"], ApiKeyLifetime::Days(7));
     let (made, text) = broker.parts.api_keys.create(&owner, &wanted, &ChangedBy::Command).await.unwrap();
     assert_eq!(made.expires_at, Some(made.created_at.plus(DAY * 7)));
-    broker.clock.advance(DAY * 7 - Duration::from_secs(1));
+    broker.clock.advance(Duration::from_secs(7 * 86_400 - 1));
     assert_passes(&with_key(&broker, text.expose()).await, "mcp:read");
     broker.clock.advance(Duration::from_secs(1));
     assert_refused(&with_key(&broker, text.expose()).await);
