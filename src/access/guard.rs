@@ -201,14 +201,6 @@ impl Guard {
     }
 }
 
-/// Does what the caller may do include all that is needed?
-pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
-    if caller.scopes().includes(needed) {
-        return Ok(());
-    }
-    Err(Challenge::insufficient_scope(guarded, needed, caller.scopes()))
-}
-
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard").field("named", &self.named.len()).finish_non_exhaustive()

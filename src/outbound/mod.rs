@@ -7,7 +7,9 @@
 //!
 //! Nothing else in the crate builds a client: a lint forbids it.
 
+#[cfg(feature = "broker")]
 pub mod documents;
+#[cfg(feature = "broker")]
 mod special_use;
 
 use std::net::SocketAddr;

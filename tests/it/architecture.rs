@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// The rows of `docs/architecture.md`, top first.
 const ROWS: [&[&str]; 13] = [
-    &["clock", "secret", "telemetry"],
+    &["clock", "cors", "secret", "single_flight", "telemetry"],
     &["protocol", "rate"],
-    &["domain"],
+    &["bearer", "domain"],
     &["policy", "outbound", "config"],
     &["store", "upstream", "tokens"],
     &["clients", "keyring", "people"],
     &["login", "grants", "access"],
-    &["broker", "pages", "gateway"],
+    &["broker", "pages", "gateway", "resource_server"],
     &["http"],
     &["app"],
     &["demo"],

@@ -13,7 +13,7 @@ use gatelodge::protocol::ErrorCode;
 /// One page for each preset.
 const PRESETS: [&str; 8] = ["google", "okta", "keycloak", "clerk", "entra", "auth0", "github", "oidc"];
 
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 24] = [
     "README.md",
     "docs/api-keys.md",
     "docs/architecture.md",
@@ -32,6 +32,11 @@ const PAGES: [&str; 19] = [
     "docs/providers/oidc.md",
     "docs/providers/okta.md",
     "docs/reliability.md",
+    "docs/servers.md",
+    "docs/servers/go.md",
+    "docs/servers/python.md",
+    "docs/servers/rust.md",
+    "docs/servers/typescript.md",
     "docs/threat-model.md",
 ];
 
@@ -109,6 +114,36 @@ fn the_policies_load() {
     let rule = &schema["properties"]["access"]["properties"]["rules"]["items"]["properties"];
     for key in rule.as_object().expect("the keys of a rule").keys() {
         assert!(page.contains(&format!("`{key}")), "docs/policy.md does not explain {key}");
+    }
+}
+
+/// The programs that docs/servers shows are those that tests/it/servers runs.
+#[test]
+fn the_servers_are_those_that_run() {
+    for (page, language, programs) in [
+        ("rust", "rust", &["examples/rmcp-server.rs"][..]),
+        ("typescript", "ts", &["tests/servers/typescript/server.ts"]),
+        ("python", "python", &["tests/servers/python/server.py", "tests/servers/python/fastmcp_server.py"]),
+        ("go", "go", &["tests/servers/go/main.go"]),
+    ] {
+        let name = format!("docs/servers/{page}.md");
+        let text = read(&name);
+        let programs: Vec<String> = programs.iter().map(|program| read(program)).collect();
+        assert!(blocks(&text, language) == programs, "{name} shows another program than the one that runs");
+        for block in blocks(&text, "yaml") {
+            let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n\
+                        access: { default_scopes: [mcp:read] }\n";
+            let loaded = config::parse(&format!("{rest}{block}"), &name, &|_| None);
+            assert!(
+                loaded.is_ok(),
+                "{name}: {}",
+                loaded.err().map(|faults| faults.to_string()).unwrap_or_default()
+            );
+        }
+        assert!(
+            read("docs/servers.md").contains(&format!("(servers/{page}.md)")),
+            "{page} is not in the index"
+        );
     }
 }
 

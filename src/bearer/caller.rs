@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use crate::protocol::ScopeSet;
-use crate::tokens::VerifiedAccess;
+
+use super::{Challenge, Guarded, VerifiedAccess};
 
 /// Who may pass, and what for. Only what checked a credential makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    pub(super) subject: String,
-    pub(super) email: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) client: Option<String>,
-    pub(super) scopes: ScopeSet,
-    pub(super) credential: Arc<str>,
+    pub(crate) subject: String,
+    pub(crate) email: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) client: Option<String>,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) credential: Arc<str>,
 }
 
 impl Caller {
@@ -52,6 +53,14 @@ impl Caller {
     pub fn credential(&self) -> &str {
         &self.credential
     }
+}
+
+/// Does what the caller may do include all that is needed?
+pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
+    if caller.scopes().includes(needed) {
+        return Ok(());
+    }
+    Err(Challenge::insufficient_scope(guarded, needed, caller.scopes()))
 }
 
 impl From<VerifiedAccess> for Caller {
