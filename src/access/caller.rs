@@ -6,7 +6,7 @@ use crate::protocol::ScopeSet;
 use crate::tokens::VerifiedAccess;
 
 /// Who may pass, and what for. Only what checked a credential makes one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller {
     pub(super) subject: String,
     pub(super) email: Option<String>,

@@ -12,6 +12,7 @@
 //! | [`sign_ins`] | how many sign-ins may be begun |
 //! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
+//! | [`forwarding`] | how requests are passed on to them |
 //! | [`credentials`] | what requests to them may carry |
 //! | [`access`], [`rules`], [`conditions`], [`hierarchy`] | who may do what, and whether anyone ever can |
 //! | [`clients`], [`client_proof`], [`client_policy`] | clients that are known beforehand, and which others there may be |
@@ -26,6 +27,7 @@ mod client_proof;
 mod clients;
 mod conditions;
 mod credentials;
+mod forwarding;
 mod hierarchy;
 mod products;
 mod registration;
@@ -73,6 +75,7 @@ impl Checker<'_> {
         let upstreams = self.upstreams(raw.upstreams.as_deref());
         let credentials = self.credentials(raw.credentials.as_deref(), &upstreams);
         let resources = self.resources(raw.resources.as_deref(), &credentials);
+        let apart = self.apart(raw.resources.as_deref(), &resources, issuer.as_ref().ok());
         let accepted = self.accepted_somewhere(raw.credentials.as_deref(), &resources);
         let tokens = self.tokens(&raw.tokens);
         let browser_sessions = self.browser_sessions(&raw.browser_sessions);
@@ -107,7 +110,7 @@ impl Checker<'_> {
             previous_secrets: previous_secrets?,
             store: store?,
             upstreams: upstreams.whole()?,
-            resources: resources.whole()?,
+            resources: apart.and(resources.whole())?,
             credentials: accepted.and(credentials.whole())?,
             access: access?,
             tokens: tokens?,
