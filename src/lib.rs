@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod domain;
+pub mod gateway;
 pub mod grants;
 pub mod http;
 pub mod keyring;

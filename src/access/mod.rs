@@ -4,6 +4,7 @@
 //! - [`Presented`]: which credential the request carries, if it carries one.
 //! - [`Target`]: which server it goes to.
 //! - [`Caller`]: who may pass, whatever was shown; [`require`]: and is it enough?
+//! - [`identify`]: how a server behind is told of the caller.
 //! - [`Challenge`]: the answer to a request that may not pass.
 //! - What a server can accept: [`AccessTokens`] (ours), [`StaticToken`].
 //! - [`Introspection`]: what a protected server is told of a token.
@@ -13,6 +14,7 @@ mod access_tokens;
 mod caller;
 mod challenge;
 mod guard;
+mod identity_headers;
 mod introspection;
 mod liveness;
 mod presented;
@@ -23,6 +25,7 @@ pub use access_tokens::AccessTokens;
 pub use caller::Caller;
 pub use challenge::{Challenge, Guarded, metadata_url};
 pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, require};
+pub use identity_headers::{identify, is_about_the_request, is_disguised};
 pub use introspection::{Introspected, Introspection};
 pub use liveness::Liveness;
 pub use presented::{Presented, TwoMethods, bearer};

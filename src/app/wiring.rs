@@ -76,6 +76,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         clock: Arc::clone(&clock),
     };
     let guard = guarding::guard(config, AccessTokens::new(minter.clone(), liveness), &clock);
+    let gateway = guarding::gateway(config, state, &clock)?;
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
         authenticator,
@@ -117,6 +118,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         introspection,
         guard,
         forward_auth: config.forward_auth,
+        gateway,
         store,
         journal,
         keys,

@@ -2,6 +2,7 @@
 //!
 //! - `router`: every route with its CORS and limits, on one screen.
 //! - `authorize`, `backchannel_logout`, `token`, `register`, `revoke`, `introspect`, `logout`, `discovery`, `site`: the handlers.
+//! - `verify`, `proxied`: requests to protected servers: a proxy asks about one, or it comes to us.
 //! - `params`: queries and forms; `cookies`: those of a sign-in and of the session.
 //! - `address`: where a request comes from.
 //! - `answer`: errors by kind: page, redirect, JSON.
@@ -22,6 +23,7 @@ mod host;
 mod introspect;
 mod logout;
 mod params;
+mod proxied;
 mod register;
 mod request_log;
 mod revoke;

@@ -3,11 +3,13 @@
 //! - [`Outbound`]: servers that the operator names. Verified TLS, no proxy from the environment, no
 //!   redirects, 3 s to connect, 10 s in all, at most 1 MiB of body. Plain http only towards loopback.
 //! - [`documents`]: documents whose address a stranger names: more guarded, and smaller.
+//! - [`Passage`]: requests of others, passed on to a server that the operator names.
 //! - `special_use`: the addresses that such a name must not lead to.
 //!
 //! Nothing else in the crate builds a client: a lint forbids it.
 
 pub mod documents;
+mod passage;
 mod special_use;
 
 use std::net::SocketAddr;
@@ -17,6 +19,8 @@ use http::{Request, Response};
 use url::Url;
 
 use crate::protocol::is_loopback_host;
+
+pub use passage::{NoPassage, Passage};
 
 /// What one call may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,16 +131,19 @@ impl Outbound {
     }
 }
 
+/// What every client has in common that asks in our own name.
+fn builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
+    bare(connect).timeout(total).user_agent(concat!("gatelodge/", env!("CARGO_PKG_VERSION")))
+}
+
 /// What every client of ours has in common.
 #[expect(clippy::disallowed_methods, reason = "the one place where a client begins")]
-fn builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
+fn bare(connect: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .referer(false)
         .connect_timeout(connect)
-        .timeout(total)
-        .user_agent(concat!("gatelodge/", env!("CARGO_PKG_VERSION")))
 }
 
 /// The host, if the URL may be called at all.

@@ -6,11 +6,13 @@
 //! - `access_token`: our access tokens (RFC 9068): their claims, and how they are verified.
 //! - `signing`: a key pair, parsed once, and its public half.
 //! - `signing_keys`: the key ring of a running broker: who signs now, who is published.
+//! - `identity_token`: what a server behind the gateway is told of who asks.
 //! - `minter`: an authorization becomes an access token.
 
 mod access_token;
 mod authorization;
 mod code;
+mod identity_token;
 mod minter;
 mod refresh_token;
 mod signing;
@@ -19,6 +21,9 @@ mod signing_keys;
 pub use access_token::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
 pub use authorization::Authorization;
 pub use code::{AuthorizationCode, AuthorizationCodes};
+pub use identity_token::{
+    IDENTITY_LIFETIME, IDENTITY_TYPE, IdentityClaims, IdentityMinter, IdentityToken,
+};
 pub use minter::{AccessToken, Minter};
 pub use refresh_token::{RefreshToken, RefreshTokens};
 pub use signing::{KeyError, SigningKey};
