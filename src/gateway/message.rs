@@ -104,7 +104,8 @@ fn is_plain(headers: &HeaderMap) -> bool {
 
 fn messages(body: &[u8], headers: &HeaderMap) -> Result<Read, Refused> {
     let text = "the body is no JSON, says a thing twice, or is nested too deeply";
-    let parsed = json::parse(body).map_err(|_| Refused::Message { code: PARSE_ERROR, id: Value::Null, text })?;
+    let parsed =
+        json::parse(body).map_err(|_| Refused::Message { code: PARSE_ERROR, id: Value::Null, text })?;
     let mut read = Read::default();
     match &parsed {
         Node::Array(batch) => {
@@ -282,10 +283,17 @@ mod tests {
 
     #[test]
     fn only_plain_utf_8_is_read() {
-        for good in ["application/json", "application/json; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+        for good in
+            ["application/json", "application/json; charset=UTF-8", "application/json;charset=\"utf-8\""]
+        {
             assert!(is_plain(&headers(&[("content-type", good)])), "{good}");
         }
-        for bad in ["application/json; charset=utf-16", "application/json;charset=utf-7", "x;charset", "x; charset=\"utf-7\""] {
+        for bad in [
+            "application/json; charset=utf-16",
+            "application/json;charset=utf-7",
+            "x;charset",
+            "x; charset=\"utf-7\"",
+        ] {
             assert!(!is_plain(&headers(&[("content-type", bad)])), "{bad}");
         }
         assert!(!is_plain(&headers(&[("content-encoding", "gzip")])));

@@ -174,7 +174,8 @@ impl Gateway {
         } else if kind == "application/json" && changes.hides_tools && parts.status.is_success() {
             returned.remove(CONTENT_LENGTH);
             let whole = axum::body::to_bytes(Body::from_stream(stream), LONGEST_ANSWER).await;
-            let whole = whole.map_err(|_| Refused::BadGateway("the server's answer broke off, or is too long"))?;
+            let whole =
+                whole.map_err(|_| Refused::BadGateway("the server's answer broke off, or is too long"))?;
             Body::from(changes.of_message(&whole).map_or(whole, Into::into))
         } else {
             Body::from_stream(stream)
