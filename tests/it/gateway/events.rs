@@ -33,7 +33,7 @@ async fn the_older_transport_s_messages_find_their_way() {
         ("messages?x=y", "/mcp/messages?x=y"),
         ("https://elsewhere.example/m", "https://elsewhere.example/m"),
     ] {
-        for size in [1, 7, 1024] {
+        for size in [1, 1024] {
             let rest = "event: message\ndata: {\"id\":1}\n\nevent: endpoint\ndata: /messages\n\n";
             let text = format!(": hi\n\nevent: endpoint\ndata: {named}\n\n{rest}");
             let usual = Setup::default();
@@ -75,7 +75,7 @@ async fn lists_in_a_stream_are_shortened_in_pieces_of_every_size() {
         let list = event(&["id: 2", "event: message", &format!("data: {LIST}")]);
         let split = event(&[&format!("data:{before}"), "retry: 10", &format!("data:{after}")]);
         let text = format!("{same}{list}{same}{split}{same}");
-        for size in [1, 2, 3, 17, 64, 100_000] {
+        for size in [1, 3, 64, 100_000] {
             let scene = Scene::with(speaking(text.clone(), size).await, &[rules]).await;
             let narrow = scene.narrow("mcp:read").await;
             let request = scene.anybody("GET", "/mcp").header("authorization", narrow);

@@ -8,6 +8,9 @@ mod real_mcp;
 mod streams;
 mod tools;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use crate::harness::backend::Backend;
 use crate::harness::broker::{RESOURCE, Setup, TestBroker};
 use crate::harness::browser::{Browser, Page};
@@ -68,6 +71,21 @@ impl Scene {
 
     async fn ask(&self, method: &str, path: &str) -> Page {
         page(self.request(method, path)).await
+    }
+
+    /// The status for a path that no client sends as it stands.
+    async fn exactly(&self, path: &str) -> u16 {
+        let address = self.broker.issuer.strip_prefix("http://").expect("an address");
+        let mut connection = TcpStream::connect(address).await.expect("a connection");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {HOST}\r\nauthorization: {}\r\ncontent-length: 0\r\n\
+             connection: close\r\n\r\n",
+            self.bearer()
+        );
+        connection.write_all(head.as_bytes()).await.expect("written");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.expect("an answer");
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
     }
 
     /// Sends a message.

@@ -123,13 +123,17 @@ async fn sec_153_only_its_own_place_leads_to_a_server() {
         "/other",
         "/mcp//x",
         "/mcp/%2e%2e/x",
+        "/mcp/../x",
+        "/mcp/..;/x",
+        "/mcp;x",
+        "/x/../mcp",
         "/x/%2e%2e/mcp",
+        "/x/%2E./mcp",
         "/mcp%2fx",
         "/MCP",
         "/oauth/token",
     ] {
-        let answer = scene.ask("POST", path).await;
-        assert_eq!(answer.status, 404, "{path}: {}", answer.body);
+        assert_eq!(scene.exactly(path).await, 404, "{path}");
     }
     let url = scene.broker.url("/mcp");
     let wrong = Browser::new()

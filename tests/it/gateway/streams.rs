@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use futures::{StreamExt as _, future, stream};
+use gatelodge::store::faulty::Operation;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -122,6 +123,49 @@ async fn an_event_is_not_held_back() {
         let piece = timeout(LONG, answer.chunk()).await.expect("in time").expect("a piece");
         assert_eq!(piece.expect("more"), event);
     }
+}
+
+/// SEC-134, SEC-156: who only listens hears nothing any more once access has ended, also in a stream that was
+/// opened before; an answer that was under way is brought to its end. A store that is away for a moment ends
+/// nothing.
+#[tokio::test]
+async fn sec_134_who_listens_hears_nothing_after_the_end_of_access() {
+    let (sender, _) = tokio::sync::broadcast::channel::<&'static str>(8);
+    let speaker = sender.clone();
+    let speak = move |_: Request| {
+        let pieces = stream::unfold(speaker.subscribe(), |mut heard| async move {
+            let piece = heard.recv().await.ok()?;
+            Some((Ok::<_, Infallible>(piece), heard))
+        });
+        future::ready(events(Body::from_stream(pieces)))
+    };
+    let scene = Scene::with(Backend::serving(Router::new().fallback(speak)).await, &[]).await;
+    let mut listening = scene.request("GET", "/mcp").send().await.expect("an answer");
+    let listen = scene.request("POST", "/mcp").header("mcp-method", "subscriptions/listen");
+    let mut subscribed = listen.send().await.expect("an answer");
+    let mut called = scene.request("POST", "/mcp").send().await.expect("an answer");
+    let second = Duration::from_secs(1);
+    async fn hears(answer: &mut reqwest::Response) -> Option<Bytes> {
+        timeout(LONG, answer.chunk()).await.expect("in time").ok().flatten()
+    }
+
+    sender.send("data: 1\n\n").expect("listeners");
+    for answer in [&mut listening, &mut subscribed, &mut called] {
+        assert_eq!(hears(answer).await.expect("it hears"), "data: 1\n\n");
+    }
+    scene.broker.clock.advance(second);
+    scene.broker.store.fail(Operation::Grant);
+    sender.send("data: 2\n\n").expect("listeners");
+    for answer in [&mut listening, &mut subscribed, &mut called] {
+        assert_eq!(hears(answer).await.expect("it hears"), "data: 2\n\n");
+    }
+    scene.broker.store.heal();
+    scene.client.revoke(&scene.broker, &scene.tokens.refresh).await;
+    scene.broker.clock.advance(second);
+    sender.send("data: 3\n\n").expect("listeners");
+    assert_eq!(hears(&mut listening).await, None);
+    assert_eq!(hears(&mut subscribed).await, None);
+    assert_eq!(hears(&mut called).await.expect("it hears"), "data: 3\n\n");
 }
 
 /// A client that has gone ends the request at the server: in the middle of an answer, and before it.
