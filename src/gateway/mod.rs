@@ -43,7 +43,6 @@ use events::{Changes, Events};
 use identity::Identities;
 pub use refused::Refused;
 use route::Route;
-use streams::Upload;
 
 /// The longest answer that is read whole, and the longest event: where tools have rules.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
@@ -113,7 +112,7 @@ impl Gateway {
             changes.hides_tools = parts.method == Method::GET || read.lists_tools;
             (read.bytes.map(reqwest::Body::from), None)
         } else {
-            let (upload, fate) = Upload::new(body, limit);
+            let (upload, fate) = streams::upload(body, limit);
             (upload.map(reqwest::Body::wrap_stream), Some(fate))
         };
         let mut onward = reqwest::Request::new(parts.method.clone(), url);

@@ -9,8 +9,8 @@ use super::{bad, good, with};
 const URL: &str = "  - url: https://mcp.example.com/mcp\n";
 
 fn lines(lines: &str) -> String {
-    let indented: String = lines.lines().map(|line| format!("    {line}\n")).collect();
-    with(URL, &format!("{URL}{indented}"))
+    let indented: Vec<String> = lines.lines().map(|line| format!("    {line}")).collect();
+    with(URL, &format!("{URL}{}\n", indented.join("\n")))
 }
 
 #[test]
