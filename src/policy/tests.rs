@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Timestamp;
 use crate::domain::{
-    Accepted, ClientId, Conditions, Effect, EmailAddress, Identity, Resource, Rule, UpstreamId,
+    Accepted, ClientId, Conditions, Effect, EmailAddress, Identity, RequestLimits, Resource, Rule, UpstreamId,
 };
 use crate::protocol::{ResourceUri, ScopeSet};
 
@@ -26,6 +26,7 @@ fn resource() -> Resource {
         scopes: all.map(|scope| (scope.parse().unwrap(), String::new())).into(),
         required: ScopeSet::default(),
         accepts: vec![Accepted::AccessToken],
+        limits: RequestLimits::default(),
     }
 }
 
