@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::access::{ApiKeyBook, Guard, Introspection};
 use crate::clients::Registration;
 use crate::domain::{Resource, Resources};
+use crate::gateway::Gateway;
 use crate::grants::TokenEndpoint;
 use crate::keyring::KeyKeeper;
 use crate::login::Login;
@@ -42,6 +43,8 @@ pub struct Broker {
     pub admin_api: Option<ResourceUri>,
     /// May proxies ask it?
     pub forward_auth: bool,
+    /// Passes requests on to protected servers.
+    pub gateway: Gateway,
     /// Dynamic registration.
     pub registration: Registration,
     /// For the readiness check.

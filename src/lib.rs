@@ -31,6 +31,8 @@ pub mod demo;
 #[cfg(feature = "broker")]
 pub mod domain;
 #[cfg(feature = "broker")]
+pub mod gateway;
+#[cfg(feature = "broker")]
 pub mod grants;
 #[cfg(feature = "broker")]
 pub mod http;

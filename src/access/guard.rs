@@ -126,8 +126,7 @@ impl Guard {
         Self { access_tokens, api_keys, named, limits, clock }
     }
 
-    /// The credential of a request to this server.
-    pub fn presented<'h>(
+    fn in_headers<'h>(
         &self,
         headers: &'h HeaderMap,
         query: Option<&str>,
@@ -138,14 +137,14 @@ impl Guard {
         Presented::read(headers, query, Some(forms).filter(|_| takes_keys))
     }
 
-    /// The same of a request that may come from a browser. Without a header that holds one, the credential may be
-    /// in a cookie, or be none at all, where the server accepts that and no other site's page is behind it.
-    pub fn carried<'h>(
+    /// The credential of a request to this server. Without a header that holds one it may be in a cookie, or be
+    /// none at all, where the server accepts that and no other site's page is behind the request.
+    pub fn presented<'h>(
         &self,
         carried: &Carried<'h>,
         addressed: &Addressed<'_>,
     ) -> Result<Presented<'h>, TwoMethods> {
-        let presented = self.presented(carried.headers, carried.query, addressed.resource)?;
+        let presented = self.in_headers(carried.headers, carried.query, addressed.resource)?;
         let in_a_header = [AUTHORIZATION, X_API_KEY].iter().any(|name| carried.headers.contains_key(name));
         if in_a_header || presented != Presented::Nothing || carried.is_of_another_site(&addressed.spelt) {
             return Ok(presented);
@@ -199,6 +198,17 @@ impl Guard {
             return Ok(Decision::Allow(Passage { caller, limits }));
         }
         Ok(Decision::Challenge(Challenge::lacking(&caller, &addressed.guarded(), needed)))
+    }
+
+    /// Could a request with this credential still pass? For one that has passed and goes on: it is not counted.
+    pub async fn still_allows(
+        &self,
+        presented: Presented<'_>,
+        resource: &Resource,
+        needed: &ScopeSet,
+    ) -> Result<bool, CannotDecide> {
+        let caller = self.caller(presented, resource, self.clock.now()).await?;
+        Ok(caller.is_some_and(|caller| caller.may(needed)))
     }
 
     /// Who shows this credential, by the first of those that the server accepts which knows it. What can be

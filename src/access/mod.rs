@@ -3,6 +3,7 @@
 //! - [`Guard`]: the decision about a request to a server that we stand in front of.
 //! - [`Carried`]: where a request may carry its credential beside a header.
 //! - [`Target`]: which server it goes to.
+//! - [`identify`]: how a server behind is told of the caller.
 //! - What a server can accept: [`AccessTokens`] (ours), [`ApiKeys`], [`StaticToken`], [`Foreign`] (what others
 //!   vouch for), [`Nobody`] (nothing, in development).
 //! - [`ApiKeyBook`]: making, listing and revoking API keys; [`admin_api`]: the same over HTTP.
@@ -20,6 +21,7 @@ mod api_keys;
 mod carried;
 pub mod foreign;
 mod guard;
+mod identity_headers;
 mod introspection;
 mod limits;
 mod liveness;
@@ -38,6 +40,7 @@ pub use api_keys::ApiKeys;
 pub use carried::Carried;
 pub use foreign::Foreign;
 pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, Passage};
+pub use identity_headers::{identify, is_about_the_request, is_disguised};
 pub use introspection::{Introspected, Introspection};
 pub use limits::{Limit, LimitState, LimitStates, Limits};
 pub use liveness::Liveness;

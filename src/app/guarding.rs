@@ -8,14 +8,16 @@ use crate::access::{
 use crate::clock::Clock;
 use crate::config::{Config, CredentialKind};
 use crate::domain::Resources;
+use crate::gateway::Gateway;
+use crate::outbound::Relay;
 use crate::people::People;
 use crate::policy::Policy;
 use crate::secret::MasterSecret;
 use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
-use crate::tokens::ApiKeySecrets;
+use crate::tokens::{ApiKeySecrets, IdentityMinter};
 
-use super::{StartError, foreign};
+use super::{StartError, State, foreign};
 
 /// What decides about requests to protected servers.
 pub(super) fn guard(
@@ -71,4 +73,15 @@ pub(super) fn key_book(
         journal: journal.clone(),
         clock: Arc::clone(clock),
     }
+}
+
+/// What passes requests on to them.
+pub(super) fn gateway(config: &Config, state: &State, clock: &Arc<dyn Clock>) -> Result<Gateway, StartError> {
+    let servers = config.resources.iter().filter_map(|resource| {
+        let forwarding = resource.forwarding.clone()?;
+        Some((resource.url.clone(), forwarding))
+    });
+    let minter = IdentityMinter::new(config.issuer.clone(), Arc::clone(&state.keys));
+    let issuer = config.issuer.origin();
+    Ok(Gateway::new(servers, issuer, Relay::new()?, minter, Arc::clone(clock)))
 }

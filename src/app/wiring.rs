@@ -94,6 +94,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let access_tokens = AccessTokens::new(minter.clone(), liveness);
     let guard = guarding::guard(config, access_tokens, (&state.secret, owners.clone()), &journal, &clock)?;
     let book = guarding::key_book(&state.secret, owners, &resources, &journal, &clock);
+    let gateway = guarding::gateway(config, state, &clock)?;
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
         authenticator,
@@ -134,6 +135,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         api_keys: book,
         admin_api: config.admin_api.clone(),
         forward_auth: config.forward_auth,
+        gateway,
         store,
         journal,
         keys,

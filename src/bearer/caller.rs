@@ -7,7 +7,7 @@ use crate::protocol::ScopeSet;
 use super::{Challenge, Guarded, VerifiedAccess};
 
 /// Who may pass, and what for. Only what checked a credential makes one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller {
     pub(crate) subject: String,
     pub(crate) email: Option<String>,

@@ -31,6 +31,12 @@ pub(super) const REMEMBER_CONSENT: &str = "90d";
 pub(super) const SIGN_INS_PER_ADDRESS: &str = "300";
 pub(super) const MOST_PENDING: &str = "20000";
 
+pub(super) const UPSTREAM_TIMEOUT: &str = "60s";
+pub(super) const STREAM_IDLE: &str = "1h";
+pub(super) const BODY_LIMIT: &str = "4MiB";
+pub(super) const IDENTITY: &str = "headers";
+pub(super) const IDENTITY_HEADER: &str = "X-Gatelodge-Identity";
+
 pub(super) const ALGORITHM: &str = "ES256";
 pub(super) const ROTATE_EVERY: &str = "90d";
 

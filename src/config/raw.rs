@@ -216,6 +216,36 @@ pub(super) struct RawResource {
     /// and what `credentials` names. They are tried in this order.
     #[schemars(extend("default" = [ACCESS_TOKEN]))]
     pub(super) accepts: Option<Texts>,
+    /// Its own address, where requests come to us and we pass them on: what stands below `url` is
+    /// appended. It gets neither the client's credential nor headers that say who asks but ours.
+    pub(super) upstream_url: Option<Text>,
+    /// How long it may take to begin an answer; 1s to 1h.
+    #[serde(default)]
+    #[schemars(schema_with = "duration", extend("default" = defaults::UPSTREAM_TIMEOUT))]
+    pub(super) upstream_timeout: Option<Text>,
+    /// How long a stream of it may be silent before it is ended; 10s to 30d.
+    #[serde(default)]
+    #[schemars(schema_with = "duration", extend("default" = defaults::STREAM_IDLE))]
+    pub(super) stream_idle: Option<Text>,
+    /// The longest body of a request: 1KiB to 64MiB.
+    #[serde(default)]
+    #[schemars(schema_with = "size", extend("default" = defaults::BODY_LIMIT))]
+    pub(super) body_limit: Option<Text>,
+    /// Does it get what the client showed us? MCP forbids that for access tokens of ours.
+    #[serde(default)]
+    #[schemars(schema_with = "flag", extend("default" = false))]
+    pub(super) forward_credential: Option<Text>,
+    /// How it is told who asks: in `headers` as forward-auth tells it, in a `jwt` that we sign, or not at
+    /// all (`none`).
+    #[serde(default)]
+    #[schemars(schema_with = "identity", extend("default" = defaults::IDENTITY))]
+    pub(super) identity: Option<Text>,
+    /// The header of the `jwt`; in `Authorization` it is a bearer token.
+    #[schemars(extend("default" = defaults::IDENTITY_HEADER))]
+    pub(super) identity_header: Option<Text>,
+    /// What its tools need beside `required_scopes`, by name; `*` stands for anything. Where several name a
+    /// tool it needs them all.
+    pub(super) tools: Option<Located<Pairs<Texts>>>,
     /// How many requests may come, where we decide about them.
     #[serde(default)]
     pub(super) limits: RawRequestLimits,
@@ -332,6 +362,9 @@ pub(super) struct RawLogs {
     pub(super) level: Option<Text>,
 }
 
+/// The words that `identity` takes.
+pub(super) const IDENTITIES: [&str; 3] = ["headers", "jwt", "none"];
+
 /// The words that `format` takes.
 pub(super) const LOG_FORMATS: [&str; 2] = ["text", "json"];
 
@@ -356,6 +389,14 @@ pub(super) fn one_of(words: &[&str]) -> Schema {
 
 pub(super) fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "anyOf": [{ "pattern": "^[0-9]+[smhd]$" }, { "pattern": VARIABLE }] })
+}
+
+fn identity(_: &mut SchemaGenerator) -> Schema {
+    one_of(&IDENTITIES)
+}
+
+fn size(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "anyOf": [{ "pattern": "^[0-9]+[KM]iB$" }, { "pattern": VARIABLE }] })
 }
 
 fn rotation(_: &mut SchemaGenerator) -> Schema {

@@ -14,6 +14,7 @@
 //! | [`RememberedConsent`] | what a person has approved, and need not be asked again |
 //! | [`ApiKey`] | what a program shows in place of a person |
 //! | [`Resource`] | a protected MCP server and its scopes |
+//! | [`Forwarding`] | how requests are passed on to one, and what its tools need |
 //! | [`Rule`] | who gets which scopes, or is denied |
 //! | [`KeyRing`] | the broker's signing keys over time |
 //! | [`NotBefore`] | every revocation of a person, a client or everything |
@@ -27,6 +28,7 @@ mod client_book;
 mod client_limits;
 mod consent;
 mod email;
+mod forwarding;
 mod grant;
 mod identity;
 mod key_ring;
@@ -52,6 +54,7 @@ pub use client_book::{APPLICATION_LIFETIME, Application, Decision, MOST_APPLICAT
 pub use client_limits::{BeyondLimits, ClientLimits};
 pub use consent::{ConsentKey, RememberedConsent};
 pub use email::{DomainName, EmailAddress, InvalidDomain, InvalidEmail};
+pub use forwarding::{Forwarding, IdentityForm, ToolPattern, ToolRules};
 pub use grant::{
     Grant, GrantId, GrantState, LAST_GENERATION, MOST_GRANTS, Redemption, Rotation, RotationRules, alive_of,
 };

@@ -12,7 +12,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::access::admin_api::{Administrator, Described, NewApiKey, openapi};
-use crate::access::{Addressed, ApiKeyError, Challenge, Decision, Passage};
+use crate::access::{Addressed, ApiKeyError, Carried, Challenge, Decision, Passage};
 use crate::broker::Broker;
 use crate::protocol::{ErrorCode, OAuthError};
 
@@ -102,7 +102,8 @@ async fn admitted(broker: &Broker, parts: &Parts) -> Result<Administrator, Respo
     let Some(resource) = resource else { return Err(answer::nothing_here()) };
     let addressed = Addressed { resource, spelt: Cow::Borrowed(&resource.url) };
     let guarded = addressed.guarded();
-    let Ok(presented) = broker.guard.presented(&parts.headers, parts.uri.query(), resource) else {
+    let carried = Carried { headers: &parts.headers, query: parts.uri.query(), is_local: false };
+    let Ok(presented) = broker.guard.presented(&carried, &addressed) else {
         return Err(answer::challenged(&Challenge::two_methods(&guarded)));
     };
     let from = address::of(parts, &broker.trusted_proxies);

@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use crate::access::Challenge;
+use crate::access::{CannotDecide, Challenge, LimitStates};
 use crate::broker::Broker;
 use crate::clients::DocumentFault;
 use crate::login::{ClientReturn, PageError};
@@ -218,28 +218,18 @@ pub(super) async fn not_found(State(broker): State<Arc<Broker>>, request: Reques
         let html = ErrorPage::of(broker.issuer.path(), Problem::NotFound).render();
         return page(StatusCode::NOT_FOUND, csp::PLAIN, html);
     }
-    plain_json(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+    json(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
 }
 
 /// The same for programs alone.
 pub(super) fn nothing_here() -> Response {
-    plain_json(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
-}
-
-/// The answer to a request that may not pass, at a server of our own.
-pub(super) fn challenged(challenge: &Challenge) -> Response {
-    let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-    let mut response =
-        plain_json(status, challenge.error().unwrap_or("unauthorized"), "see WWW-Authenticate");
-    let value = HeaderValue::from_str(challenge.www_authenticate());
-    response.headers_mut().extend(value.ok().map(|value| (WWW_AUTHENTICATE, value)));
-    response
+    json(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
 }
 
 /// A method that this address does not have (SEC-034, SEC-062).
 pub(super) async fn method_not_allowed() -> Response {
     let text = "this address does not take this method";
-    plain_json(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", text)
+    json(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", text)
 }
 
 /// A `Host` that is not ours.
@@ -250,7 +240,7 @@ pub(super) fn wrong_host(broker: &Broker, request: &Request) -> Response {
     }
     let text =
         "this server does not answer to that Host; pass the public one on, or list it in allowed_hosts";
-    plain_json(status, "invalid_request", text)
+    json(status, "invalid_request", text)
 }
 
 /// A bug of ours. The panic's text stays in the log.
@@ -259,10 +249,50 @@ pub(super) fn after_panic(panic: Box<dyn Any + Send + 'static>) -> http::Respons
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     tracing::error!(panic = text.as_deref().unwrap_or("?"), "a request panicked");
-    plain_json(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "an unexpected fault; the log has more")
+    json(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "an unexpected fault; the log has more")
 }
 
-fn plain_json(status: StatusCode, error: &str, text: &str) -> Response {
+/// A request to a protected server that may not pass, and how it could.
+pub(super) fn challenged(challenge: &Challenge) -> Response {
+    let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+    let mut response = json(status, challenge.error().unwrap_or("unauthorized"), "see WWW-Authenticate");
+    match HeaderValue::from_str(challenge.www_authenticate()) {
+        Ok(value) => {
+            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+        Err(_) => tracing::error!("a challenge holds characters that no header can"),
+    }
+    response
+}
+
+/// The store is our fault: clients throw their tokens away on a 401 (PRIN-5).
+pub(super) fn undecided(fault: &CannotDecide) -> Response {
+    tracing::error!(%fault, "a request to a protected server cannot be decided about");
+    let text = "try again in a moment";
+    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
+    retry_later(&mut response);
+    response
+}
+
+/// More came than may (RFC 6585 section 4).
+pub(super) fn too_many(limits: &LimitStates) -> Response {
+    let mut response = json(StatusCode::TOO_MANY_REQUESTS, "slow_down", "too many requests");
+    response.headers_mut().insert(RETRY_AFTER, limits.retry_after().into());
+    with_limits(response, limits)
+}
+
+/// Tells how much is left.
+pub(super) fn with_limits(mut response: Response, limits: &LimitStates) -> Response {
+    for (name, value) in limits.headers().into_iter().flatten() {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// An error for a program.
+pub(super) fn json(status: StatusCode, error: &str, text: &str) -> Response {
     let mut response = (status, Json(json!({ "error": error, "error_description": text }))).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::broker::Broker;
 
-use super::{answer, host};
+use super::{answer, proxied};
 
 /// `/.well-known/oauth-authorization-server`, also appended to the issuer's path.
 pub(super) async fn authorization_server(State(broker): State<Arc<Broker>>) -> Response {
@@ -49,9 +49,10 @@ pub(super) async fn resource_appended(state: State<Arc<Broker>>, request: Reques
 }
 
 async fn resource(State(broker): State<Arc<Broker>>, path: &str, request: Request) -> Response {
-    match broker.resource_metadata(path, host::named(&request)) {
+    let (parts, body) = request.into_parts();
+    match broker.resource_metadata(path, proxied::public_host(&broker, &parts).as_deref()) {
         Some(metadata) => document(&metadata),
-        None => answer::not_found(State(broker), request).await,
+        None => answer::not_found(State(broker), Request::from_parts(parts, body)).await,
     }
 }
 

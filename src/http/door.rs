@@ -1,6 +1,6 @@
 //! What holds for every request, whatever it asks for, in one pass from the outside in: a line in the
 //! log and an id; no panic beyond the request; headers of every answer; the body read before
-//! anything answers; and only for hosts that are ours.
+//! anything answers; and only for hosts that are ours. What is for a server behind us leaves the rest here.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,8 +14,9 @@ use tracing::Instrument as _;
 use crate::broker::Broker;
 
 use super::params::LARGEST_BODY;
+use super::proxied::Place;
 use super::request_log::Line;
-use super::{answer, body, headers, host};
+use super::{answer, body, headers, host, proxied};
 
 /// Lets a request in to the routes, and its answer out.
 pub(super) async fn pass(State(broker): State<Arc<Broker>>, mut request: Request, next: Next) -> Response {
@@ -26,12 +27,22 @@ pub(super) async fn pass(State(broker): State<Arc<Broker>>, mut request: Request
     line.end(response.unwrap_or_else(answer::after_panic))
 }
 
-async fn answered(broker: &Broker, request: Request, next: Next) -> Response {
-    let request = body::arrived(request, LARGEST_BODY).await;
-    let mut response = if host::may_ask(broker, &request) {
-        next.run(request).await
-    } else {
-        answer::wrong_host(broker, &request)
+async fn answered(broker: &Arc<Broker>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let place = proxied::place(broker, &parts);
+    let request = Request::from_parts(parts, body);
+    let mut response = match place {
+        // Its body goes on as it comes.
+        Place::Server(addressed) => proxied::answer(broker, &addressed, request).await,
+        Place::Nowhere => proxied::nothing(),
+        Place::Metadata | Place::Elsewhere => {
+            let request = body::arrived(request, LARGEST_BODY).await;
+            if matches!(place, Place::Metadata) || host::may_ask(broker, &request) {
+                next.run(request).await
+            } else {
+                answer::wrong_host(broker, &request)
+            }
+        }
     };
     headers::add(broker, response.headers_mut());
     response

@@ -37,7 +37,8 @@ fn is_guarded(broker: &Broker, host: &str, path: &str) -> bool {
     broker.forward_auth && path.contains(RESOURCE_METADATA) && broker.on_host(host).next().is_some()
 }
 
-fn is_ours(broker: &Broker, host: &str) -> bool {
+/// Is it the issuer's, or one that the operator added?
+pub(super) fn is_ours(broker: &Broker, host: &str) -> bool {
     let same = |own: &str| host.eq_ignore_ascii_case(own);
     same(broker.issuer.authority()) || broker.allowed_hosts.iter().any(|own| same(own))
 }

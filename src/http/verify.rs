@@ -8,16 +8,16 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, HOST, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use serde_json::json;
 
-use crate::access::{Addressed, Caller, CannotDecide, Carried, Challenge, Decision, LimitStates, Target};
+use crate::access::{
+    Addressed, Caller, CannotDecide, Carried, Challenge, Decision, Target, identify, is_disguised,
+};
 use crate::broker::Broker;
 
 use super::router::VERIFY;
@@ -36,14 +36,6 @@ const ALIASES: [&str; 6] = [
     "x-forwarded-url",
     "x-forwarded-path",
 ];
-
-/// What names of headers begin with that say who asks for what.
-const OURS: [&str; 4] = ["x-auth-", "x-forwarded-", "x-original-", "x-rewrite-"];
-
-const USER: HeaderName = HeaderName::from_static("x-auth-user");
-const EMAIL: HeaderName = HeaderName::from_static("x-auth-email");
-const CLIENT: HeaderName = HeaderName::from_static("x-auth-client");
-const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
 
 /// Answers a proxy; what it hands out of that may be read by programs in a browser (INT-69).
 pub(super) async fn verify(State(broker): State<Arc<Broker>>, request: Request) -> Response {
@@ -72,10 +64,10 @@ async fn decide(broker: &Broker, request: Request) -> Response {
     };
     let query = target.path_and_query.split_once('?').map(|(_, query)| query);
     match passes(broker, &parts, query, &addressed).await {
-        Ok(Decision::Allow(passage)) => with_limits(allowed(&passage.caller), &passage.limits),
-        Ok(Decision::TooMany(limits)) => too_many(&limits),
-        Ok(Decision::Challenge(challenge)) => challenged(&challenge),
-        Err(fault) => unavailable(&fault),
+        Ok(Decision::Allow(passage)) => answer::with_limits(allowed(&passage.caller), &passage.limits),
+        Ok(Decision::TooMany(limits)) => anonymous(answer::too_many(&limits)),
+        Ok(Decision::Challenge(challenge)) => anonymous(answer::challenged(&challenge)),
+        Err(fault) => anonymous(answer::undecided(&fault)),
     }
 }
 
@@ -87,7 +79,7 @@ async fn passes(
 ) -> Result<Decision, CannotDecide> {
     let is_local = address::is_local(parts, &broker.trusted_proxies);
     let carried = Carried { headers: &parts.headers, query, is_local };
-    let Ok(presented) = broker.guard.carried(&carried, addressed) else {
+    let Ok(presented) = broker.guard.presented(&carried, addressed) else {
         return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
     };
     let from = address::of(parts, &broker.trusted_proxies);
@@ -122,84 +114,20 @@ fn target(parts: &Parts) -> Result<Target<'_>, &'static str> {
     }
 }
 
-/// Some servers take an underscore for a hyphen, where proxies do not.
-fn is_disguised(name: &str) -> bool {
-    name.contains('_') && {
-        let meant = name.replace('_', "-");
-        OURS.iter().any(|prefix| meant.starts_with(prefix))
-    }
-}
-
 fn allowed(caller: &Caller) -> Response {
-    let scopes = caller.scopes().to_string();
-    let named = [
-        (USER, Some(caller.subject())),
-        (EMAIL, caller.email()),
-        (CLIENT, caller.client()),
-        (SCOPES, Some(scopes.as_str())),
-    ];
     let mut response = StatusCode::OK.into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for (name, value) in named {
-        // What no header can hold is left out, and not cut: a part of an address is another address.
-        let value = value.and_then(|value| HeaderValue::from_str(value).ok());
-        response.headers_mut().insert(name, value.unwrap_or_else(blank));
-    }
-    response
-}
-
-fn challenged(challenge: &Challenge) -> Response {
-    let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-    let mut response = refusal(status, challenge.error().unwrap_or("unauthorized"), "see WWW-Authenticate");
-    match HeaderValue::from_str(challenge.www_authenticate()) {
-        Ok(value) => {
-            response.headers_mut().insert(WWW_AUTHENTICATE, value);
-        }
-        Err(_) => tracing::error!("a challenge holds characters that no header can"),
-    }
-    response
-}
-
-/// The store is our fault: clients throw their tokens away on a 401 (PRIN-5).
-fn unavailable(fault: &CannotDecide) -> Response {
-    tracing::error!(%fault, "forward-auth cannot decide");
-    let mut response =
-        refusal(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again in a moment");
-    answer::retry_later(&mut response);
-    response
-}
-
-/// More came than may (RFC 6585 section 4).
-fn too_many(limits: &LimitStates) -> Response {
-    let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, "slow_down", "too many requests");
-    response.headers_mut().insert(RETRY_AFTER, limits.retry_after().into());
-    with_limits(response, limits)
-}
-
-/// Tells how much is left.
-fn with_limits(mut response: Response, limits: &LimitStates) -> Response {
-    for (name, value) in limits.headers().into_iter().flatten() {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    identify(Some(caller), headers);
     response
 }
 
 fn refuse(status: StatusCode, text: &str) -> Response {
-    refusal(status, "invalid_request", text)
+    anonymous(answer::json(status, "invalid_request", text))
 }
 
-fn refusal(status: StatusCode, error: &str, text: &str) -> Response {
-    let mut response = (status, Json(json!({ "error": error, "error_description": text }))).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for name in [USER, EMAIL, CLIENT, SCOPES] {
-        headers.insert(name, blank());
-    }
+/// Whoever does not pass is nobody to the server behind.
+fn anonymous(mut response: Response) -> Response {
+    identify(None, response.headers_mut());
     response
-}
-
-const fn blank() -> HeaderValue {
-    HeaderValue::from_static("")
 }

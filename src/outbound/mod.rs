@@ -3,12 +3,15 @@
 //! - [`Outbound`]: servers that the operator names. Verified TLS, no proxy from the environment, no
 //!   redirects, 3 s to connect, 10 s in all, at most 1 MiB of body. Plain http only towards loopback.
 //! - [`documents`]: documents whose address a stranger names: more guarded, and smaller.
+//! - [`Relay`]: requests of others, passed on to a server that the operator names.
 //! - `special_use`: the addresses that such a name must not lead to.
 //!
 //! Nothing else in the crate builds a client: a lint forbids it.
 
 #[cfg(feature = "broker")]
 pub mod documents;
+#[cfg(feature = "broker")]
+mod relay;
 #[cfg(feature = "broker")]
 mod special_use;
 
@@ -19,6 +22,8 @@ use http::{Request, Response};
 use url::Url;
 
 use crate::protocol::is_loopback_host;
+
+pub use relay::{NoAnswer, Relay};
 
 /// What one call may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,16 +134,19 @@ impl Outbound {
     }
 }
 
+/// What every client has in common that asks in our own name.
+fn builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
+    bare(connect).timeout(total).user_agent(concat!("gatelodge/", env!("CARGO_PKG_VERSION")))
+}
+
 /// What every client of ours has in common.
 #[expect(clippy::disallowed_methods, reason = "the one place where a client begins")]
-fn builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
+fn bare(connect: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .referer(false)
         .connect_timeout(connect)
-        .timeout(total)
-        .user_agent(concat!("gatelodge/", env!("CARGO_PKG_VERSION")))
 }
 
 /// The host, if the URL may be called at all.

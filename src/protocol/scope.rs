@@ -59,7 +59,7 @@ impl fmt::Display for Scope {
 }
 
 /// A set of scopes, written as a space-delimited list in a stable order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ScopeSet(BTreeSet<Scope>);
 

@@ -6,11 +6,13 @@
 //! - `refresh_token`: family, generation and a MAC; nothing secret is stored.
 //! - `signing`: a key pair, parsed once, and its public half.
 //! - `signing_keys`: the key ring of a running broker: who signs now, who is published.
+//! - `identity_token`: what a server behind the gateway is told of who asks.
 //! - `minter`: an authorization becomes an access token; how that is verified is in [`crate::bearer`].
 
 mod api_key;
 mod authorization;
 mod code;
+mod identity_token;
 mod minter;
 mod refresh_token;
 mod signing;
@@ -20,6 +22,7 @@ pub use crate::bearer::{AccessClaims, AccessTokenVerifier, Audience, InvalidToke
 pub use api_key::{API_KEY_PREFIX, ApiKeySecrets, ShownApiKey};
 pub use authorization::Authorization;
 pub use code::{AuthorizationCode, AuthorizationCodes};
+pub use identity_token::{IDENTITY_LIFETIME, IDENTITY_TYPE, IdentityClaims, IdentityMinter, IdentityToken};
 pub use minter::{AccessToken, Minter};
 pub use refresh_token::{RefreshToken, RefreshTokens};
 pub use signing::{KeyError, SigningKey};

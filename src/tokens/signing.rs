@@ -17,6 +17,8 @@ use serde_json::json;
 use crate::protocol::{SigningAlgorithm, install_crypto};
 use crate::secret::Secret;
 
+use super::identity_token::IDENTITY_TYPE;
+
 const fn jwt_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
     match algorithm {
         SigningAlgorithm::Es256 => Algorithm::ES256,
@@ -58,6 +60,8 @@ pub struct SigningKey {
     kid: String,
     /// What every access token begins with, up to the first dot.
     header: String,
+    /// The same of an identity token.
+    identity_header: String,
 }
 
 impl SigningKey {
@@ -116,9 +120,12 @@ impl SigningKey {
         let kid = public.thumbprint(ThumbprintHash::SHA256).map_err(|_| wrong())?;
         public.common.key_id = Some(kid.clone());
         public.common.public_key_use = Some(PublicKeyUse::Signature);
-        let header = json!({ "typ": "at+jwt", "alg": algorithm.as_str(), "kid": kid });
-        let header = URL_SAFE_NO_PAD.encode(header.to_string());
-        Ok(Self { algorithm, pair, public, kid, header })
+        let header = |typ: &str| {
+            let header = json!({ "typ": typ, "alg": algorithm.as_str(), "kid": kid });
+            URL_SAFE_NO_PAD.encode(header.to_string())
+        };
+        let (access, identity) = (header("at+jwt"), header(IDENTITY_TYPE));
+        Ok(Self { algorithm, pair, public, kid, header: access, identity_header: identity })
     }
 
     /// The key's name.
@@ -135,10 +142,19 @@ impl SigningKey {
 
     /// An access token (RFC 9068) with these claims: a compact JWS (RFC 7515 section 3.1).
     pub(super) fn sign(&self, claims: &[u8]) -> Result<String, KeyError> {
+        self.signed(&self.header, claims)
+    }
+
+    /// An identity token with these claims.
+    pub(super) fn sign_identity(&self, claims: &[u8]) -> Result<String, KeyError> {
+        self.signed(&self.identity_header, claims)
+    }
+
+    fn signed(&self, header: &str, claims: &[u8]) -> Result<String, KeyError> {
         // The largest signature is that of RSA: 342 characters.
-        let length = self.header.len() + claims.len().div_ceil(3) * 4 + 344;
+        let length = header.len() + claims.len().div_ceil(3) * 4 + 344;
         let mut token = String::with_capacity(length);
-        token.push_str(&self.header);
+        token.push_str(header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = self.signature(token.as_bytes())?;

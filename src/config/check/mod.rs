@@ -12,6 +12,7 @@
 //! | [`sign_ins`] | how many sign-ins may be begun |
 //! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
+//! | [`forwarding`] | how requests are passed on to them |
 //! | [`credentials`], [`credential_keys`], [`foreign`] | what requests to them may carry, which keys each type takes, and what others vouch for |
 //! | [`access`], [`rules`], [`conditions`], [`sources`], [`hierarchy`] | who may do what, and whether anyone ever can |
 //! | [`clients`], [`client_proof`], [`client_policy`] | clients that are known beforehand, and which others there may be |
@@ -28,6 +29,7 @@ mod conditions;
 mod credential_keys;
 mod credentials;
 mod foreign;
+mod forwarding;
 mod hierarchy;
 mod products;
 mod registration;
@@ -83,6 +85,7 @@ impl Checker<'_> {
         let mut resources = self.resources(raw.resources.as_deref(), &credentials);
         let admin_api = self.admin_api(raw.admin_api.as_ref(), issuer.as_ref().ok(), &mut resources);
         let api_key_scheme = self.api_key_scheme(&raw.api_keys, &resources);
+        let apart = self.apart(raw.resources.as_deref(), &resources, issuer.as_ref().ok());
         let accepted = self.accepted_somewhere(raw.credentials.as_deref(), &resources);
         let tokens = self.tokens(&raw.tokens);
         let browser_sessions = self.browser_sessions(&raw.browser_sessions);
@@ -118,7 +121,7 @@ impl Checker<'_> {
             previous_secrets: previous_secrets?,
             store: store?,
             upstreams: upstreams.whole()?,
-            resources: resources.whole()?,
+            resources: apart.and(resources.whole())?,
             credentials: accepted.and(credentials.whole())?,
             api_key_scheme: api_key_scheme?,
             admin_api: admin_api?,

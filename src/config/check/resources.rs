@@ -88,6 +88,7 @@ impl Checker<'_> {
             scopes: own.into_iter().chain(all).collect(),
             required_scopes: ScopeSet::default(),
             accepts: vec![Accepted::AccessToken],
+            forwarding: None,
             limits: RequestLimits::default(),
             default: false,
         });
@@ -109,7 +110,13 @@ impl Checker<'_> {
             .or_default(place, "default", raw.default.as_ref(), "false")
             .and_then(|value| self.flag(&value));
         let scopes = self.resource_scopes(place, raw.scopes.as_ref());
-        let required = self.required_scopes(place, raw.required_scopes.as_ref(), scopes.as_deref().ok());
+        let required = self.scopes_of_server(
+            place,
+            "required_scopes",
+            raw.required_scopes.as_ref(),
+            scopes.as_deref().ok(),
+        );
+        let forwarding = self.forwarding(raw, place, scopes.as_deref().ok());
         let accepts = self.accepted(place, raw.accepts.as_ref(), credentials);
         let limits = self.request_limits(place, &raw.limits);
         Ok(ResourceConfig {
@@ -118,6 +125,7 @@ impl Checker<'_> {
             scopes: scopes?,
             required_scopes: required?,
             accepts: accepts?,
+            forwarding: forwarding?,
             limits: limits?,
             default: default?,
         })
@@ -134,13 +142,14 @@ impl Checker<'_> {
     }
 
     /// Scopes that the server has, or no token could ever be enough.
-    fn required_scopes(
+    pub(super) fn scopes_of_server(
         &mut self,
         place: &Place,
+        key: &str,
         raw: Option<&Texts>,
         known: Option<&[(Scope, String)]>,
     ) -> Checked<ScopeSet> {
-        let required = self.distinct(place, "required_scopes", raw, |checker, value| {
+        let scopes = self.distinct(place, key, raw, |checker, value| {
             let scope = checker.scope(value)?;
             if known.is_some_and(|known| known.iter().all(|(own, _)| *own != scope)) {
                 let problem = format!("{} is no scope of this server", value.quoted());
@@ -148,7 +157,7 @@ impl Checker<'_> {
             }
             Ok(scope)
         });
-        Ok(required?.into_iter().collect())
+        Ok(scopes?.into_iter().collect())
     }
 
     /// A server's URL.

@@ -7,6 +7,7 @@ mod client_documents;
 mod client_policy;
 mod credentials;
 mod example;
+mod forwarding;
 mod people;
 mod secrets;
 mod server;

@@ -1,0 +1,247 @@
+//! How requests are passed on to a protected server.
+
+use http::HeaderName;
+use http::header::AUTHORIZATION;
+use url::Url;
+
+use super::super::defaults;
+use super::super::fault::Place;
+use super::super::raw::{IDENTITIES, RawResource};
+use super::super::settings::ResourceConfig;
+use super::super::text::{Located, Pairs, Text, Texts};
+use super::values::{Checker, Limits, Value};
+use super::{Checked, Partly};
+use crate::domain::{Forwarding, IdentityForm, ToolPattern, ToolRules};
+use crate::protocol::{Issuer, Scope, ScopeSet};
+
+const TIMEOUT: Limits = Limits { default: defaults::UPSTREAM_TIMEOUT, least: "1s", most: "1h" };
+const IDLE: Limits = Limits { default: defaults::STREAM_IDLE, least: "10s", most: "30d" };
+const KIB: usize = 1024;
+const LARGEST: usize = 64 * KIB * KIB;
+
+/// What paths of the broker's own begin with.
+const OURS: [&str; 13] = [
+    ".well-known",
+    "account",
+    "admin",
+    "assets",
+    "authorize",
+    "device",
+    "healthz",
+    "metrics",
+    "oauth",
+    "readyz",
+    "register",
+    "token",
+    "verify",
+];
+
+impl Checker<'_> {
+    /// None where requests do not come to us.
+    pub(super) fn forwarding(
+        &mut self,
+        raw: &RawResource,
+        place: &Place,
+        known: Option<&[(Scope, String)]>,
+    ) -> Checked<Option<Forwarding>> {
+        let Some(to) = self.optional(place, "upstream_url", raw.upstream_url.as_ref())? else {
+            return self.nothing_is_forwarded(raw, place);
+        };
+        let to = self.server_url(&to);
+        let timeout = self.lifetime(place, "upstream_timeout", raw.upstream_timeout.as_ref(), TIMEOUT);
+        let idle = self.lifetime(place, "stream_idle", raw.stream_idle.as_ref(), IDLE);
+        let body_limit = self
+            .or_default(place, "body_limit", raw.body_limit.as_ref(), defaults::BODY_LIMIT)
+            .and_then(|value| self.size(&value));
+        let forward_credential = self
+            .or_default(place, "forward_credential", raw.forward_credential.as_ref(), "false")
+            .and_then(|value| self.flag(&value));
+        let identity = self.identity(raw, place, forward_credential.as_ref().copied().unwrap_or(false));
+        let tools = self.tools(place, raw.tools.as_ref(), known);
+        Ok(Some(Forwarding {
+            to: to?,
+            timeout: timeout?.0,
+            stream_idle: idle?.0,
+            body_limit: body_limit?,
+            forward_credential: forward_credential?,
+            identity: identity?,
+            tools: tools?,
+        }))
+    }
+
+    /// No setting is silently ignored.
+    fn nothing_is_forwarded(&mut self, raw: &RawResource, place: &Place) -> Checked<Option<Forwarding>> {
+        let spot = |text: &Option<Text>| text.as_ref().map(|text| text.spot);
+        let keys = [
+            ("upstream_timeout", spot(&raw.upstream_timeout)),
+            ("stream_idle", spot(&raw.stream_idle)),
+            ("body_limit", spot(&raw.body_limit)),
+            ("forward_credential", spot(&raw.forward_credential)),
+            ("identity", spot(&raw.identity)),
+            ("identity_header", spot(&raw.identity_header)),
+            ("tools", raw.tools.as_ref().map(|tools| tools.spot)),
+        ];
+        let mut checked = Ok(None);
+        for (key, spot) in keys {
+            if let Some(spot) = spot {
+                let instead = "add `upstream_url`, or remove the key";
+                let problem = "has an effect only where requests are passed on";
+                checked = Err(self.report(&place.key(key, spot), problem, instead));
+            }
+        }
+        checked
+    }
+
+    fn server_url(&mut self, value: &Value) -> Checked<Url> {
+        let plain = |url: &Url| {
+            let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+            matches!(url.scheme(), "http" | "https") && url.has_host() && bare && url.password().is_none()
+        };
+        Url::parse(&value.text).ok().filter(plain).ok_or_else(|| {
+            let problem = format!("{} is no URL of a server", value.quoted());
+            let instead = "write for example http://127.0.0.1:9000/mcp, without query or password";
+            self.report(&value.place, problem, instead)
+        })
+    }
+
+    /// `64KiB`, `4MiB`.
+    fn size(&mut self, value: &Value) -> Checked<usize> {
+        let size = [("KiB", KIB), ("MiB", KIB * KIB)].into_iter().find_map(|(unit, bytes)| {
+            let number = value.text.strip_suffix(unit)?;
+            number.parse::<usize>().ok()?.checked_mul(bytes)
+        });
+        size.filter(|size| (KIB..=LARGEST).contains(size)).ok_or_else(|| {
+            let problem = format!("{} is no size from 1KiB to 64MiB", value.quoted());
+            self.report(&value.place, problem, format!("write for example {}", defaults::BODY_LIMIT))
+        })
+    }
+
+    fn identity(&mut self, raw: &RawResource, place: &Place, credential: bool) -> Checked<IdentityForm> {
+        #[derive(Clone, Copy)]
+        enum Word {
+            Headers,
+            Jwt,
+            None,
+        }
+        let [headers, jwt, none] = IDENTITIES;
+        let words = [(headers, Word::Headers), (jwt, Word::Jwt), (none, Word::None)];
+        let word = self
+            .or_default(place, "identity", raw.identity.as_ref(), defaults::IDENTITY)
+            .and_then(|value| self.word(&value, &words));
+        let written = raw.identity_header.as_ref();
+        let header = self.or_default(place, "identity_header", written, defaults::IDENTITY_HEADER)?;
+        let named = HeaderName::try_from(&header.text).ok();
+        // Nothing that means something to a server, and nothing that we write anyway.
+        let free = |name: &HeaderName| {
+            let text = name.as_str();
+            let taken = text.starts_with("x-auth-") || text.starts_with("x-forwarded-") || text.contains('_');
+            *name == AUTHORIZATION || (text.starts_with("x-") && !taken)
+        };
+        let Some(name) = named.filter(free) else {
+            let problem = format!("{} is no header for this", header.quoted());
+            return Err(self.report(
+                &header.place,
+                problem,
+                "write Authorization, or a name that begins with X-",
+            ));
+        };
+        let form = match word? {
+            Word::Headers => IdentityForm::Headers,
+            Word::None => IdentityForm::None,
+            Word::Jwt if name == AUTHORIZATION && credential => {
+                let instead = "choose another header, or do not pass the credential on";
+                return Err(self.report(&header.place, "the client's credential goes there", instead));
+            }
+            Word::Jwt => IdentityForm::Jwt(name),
+        };
+        if written.is_some() && !matches!(form, IdentityForm::Jwt(_)) {
+            return Err(self.report(&header.place, "has an effect only with a jwt", "write `identity: jwt`"));
+        }
+        Ok(form)
+    }
+
+    fn tools(
+        &mut self,
+        parent: &Place,
+        raw: Option<&Located<Pairs<Texts>>>,
+        known: Option<&[(Scope, String)]>,
+    ) -> Checked<ToolRules> {
+        let Some(raw) = raw else { return Ok(ToolRules::default()) };
+        let place = parent.key("tools", raw.spot);
+        if raw.inner.0.is_empty() {
+            let instead = "name at least one tool with what it needs: `delete_*: mcp:admin`";
+            return Err(self.report(&place, "names no tool", instead));
+        }
+        let mut rules: Vec<(ToolPattern, ScopeSet)> = Vec::new();
+        let mut failed = None;
+        for (key, list) in &raw.inner.0 {
+            let pattern = self.value(place.key(&key.written, key.spot), key).and_then(|value| {
+                let pattern = ToolPattern::new(value.text.clone());
+                if rules.iter().any(|(other, _)| *other == pattern) {
+                    let problem = format!("{} is given twice", value.quoted());
+                    return Err(self.report(&value.place, problem, "keep one of them"));
+                }
+                Ok(pattern)
+            });
+            let scopes = self.scopes_of_server(&place, &key.written, Some(list), known);
+            let scopes = match scopes {
+                Ok(scopes) if scopes.is_empty() => {
+                    Err(self.report(&place.key(&key.written, key.spot), "needs nothing", "name a scope"))
+                }
+                scopes => scopes,
+            };
+            match (pattern, scopes) {
+                (Ok(pattern), Ok(scopes)) => rules.push((pattern, scopes)),
+                (Err(reported), _) | (_, Err(reported)) => failed = Some(reported),
+            }
+        }
+        failed.map_or_else(|| Ok(ToolRules::new(rules)), Err)
+    }
+
+    /// A server that we stand in front of takes nothing of the broker's own place, and is somewhere else.
+    pub(super) fn apart(
+        &mut self,
+        raw: Option<&[Located<RawResource>]>,
+        resources: &Partly<ResourceConfig>,
+        issuer: Option<&Issuer>,
+    ) -> Checked<()> {
+        let list = Place::root().key("resources", Place::root().spot);
+        let mut checked = Ok(());
+        let Some(issuer) = issuer.filter(|_| resources.complete) else { return checked };
+        for (i, (raw, resource)) in raw.unwrap_or_default().iter().zip(&resources.good).enumerate() {
+            let Some(forwarding) = &resource.forwarding else { continue };
+            let place = list.item(i, raw.spot);
+            let at =
+                |key: &str, text: &Option<Text>| place.key(key, text.as_ref().map_or(raw.spot, |t| t.spot));
+            let to = forwarding.to.origin().ascii_serialization();
+            if to == issuer.origin() || to == resource.url.origin() {
+                let instead = "write the server's own address, where the broker reaches it";
+                let at = at("upstream_url", &raw.inner.upstream_url);
+                checked = Err(self.report(&at, "leads back here", instead));
+            }
+            let path = resource.url.path();
+            if path.contains('?') {
+                let at = at("url", &raw.inner.url);
+                checked =
+                    Err(self.report(&at, "a server with a query cannot be passed requests", "remove it"));
+            }
+            if resource.url.origin() == issuer.origin() && is_ours(path, issuer.path()) {
+                let instead = "give it a path of its own, such as /mcp, or a host of its own";
+                let at = at("url", &raw.inner.url);
+                checked = Err(self.report(&at, "the broker itself answers there", instead));
+            }
+        }
+        checked
+    }
+}
+
+/// Would a server at this path get requests that are for the broker?
+fn is_ours(path: &str, base: &str) -> bool {
+    let begins = |path: &str| {
+        let first = path.strip_prefix('/').and_then(|rest| rest.split('/').next());
+        first.is_none_or(|first| OURS.contains(&first))
+    };
+    let below = path.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let above = base.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    begins(path) || below.is_some_and(begins) || above
+}

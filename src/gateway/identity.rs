@@ -1,0 +1,94 @@
+//! How a server is told who asks. A token of ours costs a signature, so each serves its caller for a while.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use quick_cache::sync::Cache;
+
+use crate::access::{Caller, identify};
+use crate::clock::Timestamp;
+use crate::domain::IdentityForm;
+use crate::tokens::{IdentityClaims, IdentityMinter};
+
+use super::route::Route;
+
+/// How long one serves: it holds for twice as long.
+const SERVES: Duration = Duration::from_secs(30);
+
+/// Callers whose token is kept; the least used make room.
+const MOST_KEPT: usize = 1_000;
+
+/// Tells servers who asks.
+pub(super) struct Identities {
+    minter: IdentityMinter,
+    kept: Cache<(String, Arc<Caller>), Arc<Kept>>,
+}
+
+struct Kept {
+    value: HeaderValue,
+    kid: String,
+    issued_at: Timestamp,
+}
+
+impl Identities {
+    pub(super) fn new(minter: IdentityMinter) -> Self {
+        Self { minter, kept: Cache::new(MOST_KEPT) }
+    }
+
+    /// Writes into the headers who asks.
+    pub(super) fn tell(&self, route: &Route, caller: &Arc<Caller>, now: Timestamp, headers: &mut HeaderMap) {
+        match &route.forwarding.identity {
+            IdentityForm::Headers => identify(Some(caller), headers),
+            IdentityForm::None => {}
+            IdentityForm::Jwt(name) => {
+                let scheme = if *name == AUTHORIZATION { "Bearer " } else { "" };
+                if let Some(value) = self.token(route, caller, scheme, now) {
+                    headers.insert(name, value);
+                }
+            }
+        }
+    }
+
+    /// None if nothing can be signed: then the server sees nobody.
+    fn token(
+        &self,
+        route: &Route,
+        caller: &Arc<Caller>,
+        scheme: &str,
+        now: Timestamp,
+    ) -> Option<HeaderValue> {
+        let whose = (route.audience.clone(), Arc::clone(caller));
+        let serves = |kept: &Arc<Kept>| {
+            let is_young = kept.issued_at <= now && now.since(kept.issued_at) < SERVES;
+            is_young && self.minter.signs_with(&kept.kid, now)
+        };
+        if let Some(kept) = self.kept.get(&whose).filter(serves) {
+            return Some(kept.value.clone());
+        }
+        let scope = caller.scopes().to_string();
+        let claims = IdentityClaims {
+            sub: caller.subject(),
+            aud: &route.audience,
+            scope: &scope,
+            client_id: caller.client(),
+            email: caller.email(),
+            name: caller.name(),
+        };
+        let minted = self.minter.mint(&claims, now);
+        let minted =
+            minted.inspect_err(|fault| tracing::error!(%fault, "an identity cannot be signed")).ok()?;
+        let mut value = HeaderValue::from_str(&format!("{scheme}{}", minted.token)).ok()?;
+        value.set_sensitive(true);
+        let kept = Kept { value: value.clone(), kid: minted.kid, issued_at: minted.issued_at };
+        self.kept.insert(whose, Arc::new(kept));
+        Some(value)
+    }
+}
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identities").field("kept", &self.kept.len()).finish_non_exhaustive()
+    }
+}
