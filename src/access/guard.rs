@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
 use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
@@ -19,8 +20,8 @@ use crate::store::StoreError;
 use crate::tokens::ShownApiKey;
 
 use super::{
-    AccessTokens, ApiKeyForms, ApiKeys, Caller, Challenge, Guarded, Limit, LimitStates, Limits, Presented,
-    StaticToken, TwoMethods,
+    AccessTokens, ApiKeyForms, ApiKeys, Caller, Carried, Challenge, Foreign, Guarded, Limit, LimitStates,
+    Limits, Nobody, Presented, StaticToken, TwoMethods, X_API_KEY,
 };
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
@@ -32,6 +33,14 @@ pub enum CannotDecide {
     /// Our own store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Whoever vouches for a credential.
+    #[error("the credential {credential} cannot be checked: {cause}")]
+    Foreign {
+        /// Its name.
+        credential: String,
+        /// What happened.
+        cause: String,
+    },
     /// The identity provider of a key's owner.
     #[error(transparent)]
     Owner(#[from] NotCurrent),
@@ -42,6 +51,20 @@ pub enum CannotDecide {
 pub enum Named {
     /// A token that stands in the configuration.
     Static(StaticToken),
+    /// What somebody else vouches for.
+    Foreign(Box<Foreign>),
+    /// Nothing, in development.
+    Nobody(Nobody),
+}
+
+impl Named {
+    /// Would it be shown to somebody?
+    fn asks_elsewhere(&self) -> bool {
+        match self {
+            Self::Foreign(one) => one.asks_elsewhere(),
+            Self::Static(_) | Self::Nobody(_) => false,
+        }
+    }
 }
 
 /// What becomes of a request.
@@ -115,6 +138,35 @@ impl Guard {
         Presented::read(headers, query, Some(forms).filter(|_| takes_keys))
     }
 
+    /// The same of a request that may come from a browser. Without a header that holds one, the credential may be
+    /// in a cookie, or be none at all, where the server accepts that and no other site's page is behind it.
+    pub fn carried<'h>(
+        &self,
+        carried: &Carried<'h>,
+        addressed: &Addressed<'_>,
+    ) -> Result<Presented<'h>, TwoMethods> {
+        let presented = self.presented(carried.headers, carried.query, addressed.resource)?;
+        let in_a_header = [AUTHORIZATION, X_API_KEY].iter().any(|name| carried.headers.contains_key(name));
+        if in_a_header || presented != Presented::Nothing || carried.is_of_another_site(&addressed.spelt) {
+            return Ok(presented);
+        }
+        let accepts = |is: fn(&Named) -> bool| self.named_of(addressed.resource).any(is);
+        let in_a_cookie = |one: &Named| matches!(one, Named::Foreign(one) if one.in_a_cookie());
+        if let Some(session) = carried.session().filter(|_| accepts(in_a_cookie)) {
+            return Ok(Presented::Session(session));
+        }
+        let is_nobody = carried.is_local && accepts(|one| matches!(one, Named::Nobody(_)));
+        Ok(if is_nobody { Presented::Local } else { Presented::Nothing })
+    }
+
+    fn named_of<'g>(&'g self, resource: &'g Resource) -> impl Iterator<Item = &'g Named> {
+        let ids = resource.accepts.iter().filter_map(|accepted| match accepted {
+            Accepted::Named(id) => Some(id),
+            Accepted::AccessToken | Accepted::ApiKey => None,
+        });
+        ids.filter_map(|id| self.named.get(id))
+    }
+
     /// Decides about a request from this address with this credential to this server (SEC-145). The address
     /// is counted first, so that nobody can try credentials without end.
     pub async fn decide(
@@ -143,10 +195,10 @@ impl Guard {
                 return Ok(Decision::TooMany(limits));
             }
         }
-        if caller.scopes().includes(needed) {
+        if caller.may(needed) {
             return Ok(Decision::Allow(Passage { caller, limits }));
         }
-        Ok(Decision::Challenge(Challenge::insufficient_scope(&addressed.guarded(), needed, caller.scopes())))
+        Ok(Decision::Challenge(Challenge::lacking(&caller, &addressed.guarded(), needed)))
     }
 
     /// Could a request with this credential still pass? For one that has passed and goes on: it is not counted.
@@ -157,22 +209,32 @@ impl Guard {
         needed: &ScopeSet,
     ) -> Result<bool, CannotDecide> {
         let caller = self.caller(presented, resource, self.clock.now()).await?;
-        Ok(caller.is_some_and(|caller| caller.scopes().includes(needed)))
+        Ok(caller.is_some_and(|caller| caller.may(needed)))
     }
 
-    /// Who shows this credential, by the first of those that the server accepts which knows it.
+    /// Who shows this credential, by the first of those that the server accepts which knows it. What can be
+    /// told here is tried before anything is sent to somebody else; and that one kind cannot be told right
+    /// now hides nobody whom another knows, and refuses nobody.
     async fn caller(
         &self,
         presented: Presented<'_>,
         resource: &Resource,
         now: Timestamp,
     ) -> Result<Option<Arc<Caller>>, CannotDecide> {
-        for accepted in &resource.accepts {
-            if let Some(caller) = self.known_to(accepted, presented, resource, now).await? {
-                return Ok(Some(caller));
+        let elsewhere = |accepted: &&Accepted| matches!(accepted, Accepted::Named(id) if self.named.get(id).is_some_and(Named::asks_elsewhere));
+        let here = resource.accepts.iter().filter(|accepted| !elsewhere(accepted));
+        let mut fault = None;
+        for accepted in here.chain(resource.accepts.iter().filter(elsewhere)) {
+            match self.known_to(accepted, presented, resource, now).await {
+                Ok(Some(caller)) => return Ok(Some(caller)),
+                Ok(None) => {}
+                Err(one) => {
+                    tracing::debug!(fault = %one, resource = %resource.url, "another kind may still tell");
+                    fault = fault.or(Some(one));
+                }
             }
         }
-        Ok(None)
+        fault.map_or(Ok(None), Err)
     }
 
     async fn known_to(
@@ -194,10 +256,16 @@ impl Guard {
             }
             (Accepted::Named(id), presented) => match (self.named.get(id), presented) {
                 (Some(Named::Static(one)), Presented::Bearer(token)) => Ok(one.caller(token)),
+                (Some(Named::Foreign(one)), Presented::Bearer(token)) => {
+                    one.caller(token, resource, now).await
+                }
+                (Some(Named::Foreign(one)), Presented::Session(token)) if one.in_a_cookie() => {
+                    one.caller(token, resource, now).await
+                }
+                (Some(Named::Nobody(one)), Presented::Local) => Ok(Some(one.caller())),
                 _ => Ok(None),
             },
-            (_, Presented::Nothing)
-            | (Accepted::AccessToken, Presented::ApiKey(_) | Presented::ApiKeyPair { .. }) => Ok(None),
+            (Accepted::AccessToken | Accepted::ApiKey, _) => Ok(None),
         }
     }
 
@@ -210,14 +278,6 @@ impl Guard {
         let Some(shown) = shown else { return Ok(None) };
         self.api_keys.0.caller(&shown, resource, now).await
     }
-}
-
-/// Does what the caller may do include all that is needed?
-pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
-    if caller.scopes().includes(needed) {
-        return Ok(());
-    }
-    Err(Challenge::insufficient_scope(guarded, needed, caller.scopes()))
 }
 
 impl fmt::Debug for Guard {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::{
-    AccessTokens, ApiKeyBook, ApiKeyForms, ApiKeys, Guard, Limits, Named, Owners, StaticToken,
+    AccessTokens, ApiKeyBook, ApiKeyForms, ApiKeys, Guard, Limits, Named, Nobody, Owners, StaticToken,
 };
 use crate::clock::Clock;
 use crate::config::{Config, CredentialKind};
@@ -17,7 +17,7 @@ use crate::store::audit::Journal;
 use crate::store::revocations::Revocations;
 use crate::tokens::{ApiKeySecrets, IdentityMinter};
 
-use super::{StartError, State};
+use super::{StartError, State, foreign};
 
 /// What decides about requests to protected servers.
 pub(super) fn guard(
@@ -26,23 +26,26 @@ pub(super) fn guard(
     (secret, owners): (&MasterSecret, Owners),
     journal: &Journal,
     clock: &Arc<dyn Clock>,
-) -> Guard {
+) -> Result<Guard, StartError> {
     let named = config.credentials.iter().map(|credential| {
+        let id = &credential.id;
         let named = match &credential.kind {
-            CredentialKind::Static { token, subject, scopes } => Named::Static(StaticToken::new(
-                &credential.id,
-                token.clone(),
-                subject.clone(),
-                scopes.clone(),
-            )),
+            CredentialKind::Static { token, subject, scopes } => {
+                Named::Static(StaticToken::new(id, token.clone(), subject.clone(), scopes.clone()))
+            }
+            CredentialKind::Nobody { scopes } => Named::Nobody(Nobody::new(id, scopes.clone())),
+            CredentialKind::Foreign(foreign) => {
+                Named::Foreign(Box::new(foreign::credential(config, (id, foreign), &owners, clock)?))
+            }
         };
-        (credential.id.clone(), named)
+        Ok((id.clone(), named))
     });
+    let named = named.collect::<Result<_, StartError>>()?;
     let forms = ApiKeyForms { scheme: config.api_key_scheme.clone() };
     let store = Arc::clone(&owners.store);
     let api_keys = ApiKeys::new(ApiKeySecrets::new(secret), owners);
     let limits = Limits::new(store, journal.clone(), Arc::clone(clock));
-    Guard::new(access_tokens, (api_keys, forms), named.collect(), limits, Arc::clone(clock))
+    Ok(Guard::new(access_tokens, (api_keys, forms), named, limits, Arc::clone(clock)))
 }
 
 /// What the owners of API keys may do.

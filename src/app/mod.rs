@@ -4,6 +4,7 @@
 //! - `clients`: which clients there are.
 //! - `client_book`: clients by command, and those that wait for one.
 //! - `upstreams`: a configured identity provider becomes settings and an admission.
+//! - `guarding`: what decides about requests to protected servers; `foreign`: credentials of others.
 //! - `state`: which store, which secret, which signing keys.
 //! - `command_store`: the store that is there, for a command beside the broker.
 //! - `explain`: what policy would say of a sign-in, without one.
@@ -18,6 +19,7 @@ mod client_book;
 mod clients;
 mod command_store;
 mod explain;
+mod foreign;
 mod guarding;
 mod keys;
 mod revoke;

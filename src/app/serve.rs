@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind};
 
 use crate::broker::Broker;
 use crate::clock::{Clock, SystemClock, Timestamp};
-use crate::config::Config;
+use crate::config::{Config, CredentialKind};
 use crate::http::router;
 use crate::keyring;
 use crate::store::{Store, StoreError};
@@ -74,6 +74,12 @@ pub async fn serve_on(
     let broker = Arc::new(wire(config, &state, Arc::clone(&clock))?);
     for upstream in config.upstreams.iter().filter(|upstream| upstream.email_verified_as_text) {
         tracing::warn!(upstream = %upstream.id, "email_verified_as_text: the text \"true\" verifies an email here");
+    }
+    for credential in &config.credentials {
+        if matches!(credential.kind, CredentialKind::Nobody { .. }) {
+            tracing::warn!(credential = %credential.id, "a credential of type none: whoever is on this machine needs \
+                none where it is accepted; never in production");
+        }
     }
     for network in config.trusted_proxies.iter().filter(|network| is_wide(network)) {
         tracing::warn!(%network, "trusted_proxies: whoever has an address in this network says for themselves where \

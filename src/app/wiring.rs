@@ -20,7 +20,7 @@ use crate::store::revocations::Revocations;
 use crate::tokens::{AuthorizationCodes, Minter, RefreshTokens};
 use crate::upstream::{Upstream, Upstreams};
 
-use super::{StartError, State, clients, guarding, upstreams};
+use super::{StartError, State, clients, foreign, guarding, upstreams};
 
 fn login_rules(config: &Config) -> LoginRules {
     let BrowserSessionConfig { ends, remember_consent } = config.browser_sessions;
@@ -92,7 +92,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let introspection = introspection(config, &authenticator, &minter, &liveness, &clock);
     let owners = guarding::owners(&people, &policy, &revocations);
     let access_tokens = AccessTokens::new(minter.clone(), liveness);
-    let guard = guarding::guard(config, access_tokens, (&state.secret, owners.clone()), &journal, &clock);
+    let guard = guarding::guard(config, access_tokens, (&state.secret, owners.clone()), &journal, &clock)?;
     let book = guarding::key_book(&state.secret, owners, &resources, &journal, &clock);
     let gateway = guarding::gateway(config, state, &clock)?;
     let documents = clients.documents().clone();
@@ -198,7 +198,8 @@ pub(super) fn policy(config: &Config) -> Policy {
         rules.push(short("access.admin_users by account", when, admin_scopes));
     }
     rules.extend(config.access.rules.iter().cloned());
-    let admissions = config.upstreams.iter().map(upstreams::admission);
+    let credentials = config.credentials.iter().filter_map(foreign::admission);
+    let admissions = config.upstreams.iter().map(upstreams::admission).chain(credentials);
     let hierarchy = Hierarchy::new(config.access.scope_hierarchy.iter().cloned());
     Policy::new(admissions.collect(), rules, hierarchy)
 }

@@ -17,7 +17,7 @@ use crate::protocol::{ClientIdUrl, KeySet};
 use super::bounded;
 use super::document_fault::DocumentFault;
 use super::fetch_budget::{KeyBudget, Limit};
-use super::single_flight::SingleFlight;
+use crate::single_flight::SingleFlight;
 
 /// How long fetched keys are used before they are asked for again.
 const FRESH: Duration = Duration::from_secs(3600);

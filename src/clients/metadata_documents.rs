@@ -26,7 +26,7 @@ use super::bounded;
 use super::client_keys::{KeyDirectory, KeyOwner};
 use super::document_fault::DocumentFault;
 use super::fetch_budget::{DocumentBudget, Limit};
-use super::single_flight::SingleFlight;
+use crate::single_flight::SingleFlight;
 
 /// How long a document is used whose server says nothing, and at least and at most.
 const USUALLY: Duration = Duration::from_secs(3600);

@@ -6,7 +6,7 @@
 //!   with it later (RFC 7592).
 //! - `metadata_documents`: clients whose identifier is the URL of their metadata.
 //! - `client_keys`: the keys of clients that sign; `document_fault`: why either cannot be had.
-//! - `fetch_budget`: how much strangers may make us fetch; `single_flight`: one fetch for all who ask.
+//! - `fetch_budget`: how much strangers may make us fetch.
 //! - `bounded`: how much of that is held.
 //! - `authentication`: credentials become an [`AuthenticatedClient`], the only input that a
 //!   grant takes; `assertion` is its `private_key_jwt`, `operator_secret` what clients by command
@@ -24,7 +24,6 @@ mod management;
 mod metadata_documents;
 mod operator_secret;
 mod registration;
-mod single_flight;
 
 pub use admission::{Admission, ClientPolicy};
 pub use authentication::{AuthenticatedClient, Authenticator, Credentials};

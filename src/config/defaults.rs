@@ -50,6 +50,16 @@ pub(super) const CLIENT_AUTH: &str = "client_secret_basic";
 pub(super) const CLIENT_GRANTS: [&str; 2] = ["authorization_code", "refresh_token"];
 pub(super) const REQUIRE_APPROVAL: &str = "false";
 
+pub(super) const SCOPES_FROM: &str = "policy";
+pub(super) const SUBJECT_CLAIM: &str = "sub";
+pub(super) const EMAIL_CLAIM: &str = "email";
+pub(super) const ROLES_CLAIM: &str = "roles";
+pub(super) const CLOCK_SKEW: &str = "60s";
+pub(super) const JWKS_REFRESH: &str = "1h";
+pub(super) const CREDENTIAL_TIMEOUT: &str = "5s";
+pub(super) const ANSWER_CACHE: &str = "10s";
+pub(super) const MOST_CALLS: &str = "600";
+
 pub(super) const LOG_FORMAT: &str = "json";
 pub(super) const LOG_LEVEL: &str = "info";
 

@@ -43,7 +43,7 @@ pub use settings::{
 pub use settings_clients::{
     ClientAuth, ClientConfig, ClientDocumentsConfig, ClientPolicyConfig, PinnedDocument, RegistrationConfig,
 };
-pub use settings_credentials::{CredentialConfig, CredentialKind};
+pub use settings_credentials::{AskingConfig, CredentialConfig, CredentialKind, ForeignConfig, ForeignWay};
 
 /// Reads and checks a configuration file.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Faults> {

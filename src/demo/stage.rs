@@ -9,11 +9,10 @@ use tokio::net::TcpListener;
 use crate::app::{ServeError, serve_on};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Faults};
-use crate::outbound::Outbound;
-use crate::protocol::ResourceUri;
+use crate::resource_server::{InvalidResourceServer, ResourceServer};
 use crate::secret::{Secret, random};
 
-use super::mcp_server::{McpServer, keys_over_http};
+use super::mcp_server::McpServer;
 use super::provider::DemoProvider;
 
 const CONFIG: &str = include_str!("demo.yaml");
@@ -32,12 +31,9 @@ pub enum DemoError {
     /// The demo's own configuration: a fault of ours.
     #[error("the demo's configuration is wrong: {0}")]
     Config(Faults),
-    /// The MCP server's URL: a fault of ours.
-    #[error("the demo's MCP URL is wrong: {0}")]
-    Resource(#[from] crate::protocol::InvalidResource),
-    /// No HTTP client.
-    #[error("outbound calls are not possible: {0}")]
-    Outbound(#[from] reqwest::Error),
+    /// The MCP server cannot be guarded.
+    #[error(transparent)]
+    Guarded(#[from] InvalidResourceServer),
     /// The broker.
     #[error(transparent)]
     Broker(#[from] ServeError),
@@ -111,12 +107,7 @@ impl Stage {
             vec![callback],
             Arc::clone(&clock),
         );
-        let server = McpServer::new(
-            ResourceUri::parse(mcp)?,
-            broker.clone(),
-            keys_over_http(Outbound::new()?, broker),
-            Arc::clone(&clock),
-        );
+        let server = McpServer::new(ResourceServer::new(mcp, broker).clock(Arc::clone(&clock)))?;
         tokio::select! {
             served = serve_on(&config, self.broker, clock, end) => Ok(served?),
             served = axum::serve(self.provider, identity.router()) => Ok(served?),

@@ -14,6 +14,9 @@ use crate::broker::Broker;
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// What else a proxy says of what it passes on.
+const PASSED_ON: [&str; 4] = ["forwarded", "via", "x-real-ip", "x-forwarded-host"];
+
 /// A deployment that was not told of its own proxy is worth one line.
 static TOLD: Once = Once::new();
 
@@ -34,7 +37,24 @@ pub(super) fn is_from_a_proxy(parts: &Parts, trusted: &[IpNet]) -> bool {
     peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)))
 }
 
-/// The same, from the parts of a request. Where there is no connection, everybody is one.
+/// Does the request begin and stay on this machine? Of what a proxy passes on only if it says so.
+pub(super) fn is_local(parts: &Parts, trusted: &[IpNet]) -> bool {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
+    if !peer.is_some_and(|peer| peer.is_loopback()) {
+        return false;
+    }
+    let mut passed_on = parts.headers.get_all(FORWARDED).iter().peekable();
+    match (is_from_a_proxy(parts, trusted), passed_on.peek().is_some()) {
+        (true, true) => passed_on.all(|header| {
+            let hops = String::from_utf8_lossy(header.as_bytes());
+            hops.split(',').all(|hop| read(hop.trim()).is_some_and(|hop| hop.is_loopback()))
+        }),
+        (false, false) => !PASSED_ON.iter().any(|name| parts.headers.contains_key(*name)),
+        (true, false) | (false, true) => false,
+    }
+}
+
+/// Where a request comes from, by its parts. Where there is no connection, everybody is one.
 pub(super) fn of(parts: &Parts, trusted: &[IpNet]) -> IpAddr {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip().to_canonical());
@@ -101,6 +121,33 @@ mod tests {
         assert_eq!(seen("10.0.0.1:1", &["[2001:db8::1]"]), "2001:db8::1");
         for unreadable in ["unknown", "", "198.51.100.1, _hidden", "198.51.100.1, "] {
             assert_eq!(seen("10.0.0.1:1", &[unreadable]), "10.0.0.1", "{unreadable}");
+        }
+    }
+    /// A request without a credential counts only where it cannot come from anywhere else.
+    #[test]
+    fn what_begins_and_stays_on_this_machine() {
+        let local = |peer: &str, trusted: &[&str], headers: &[(&'static str, &str)]| {
+            let trusted: Vec<IpNet> = trusted.iter().map(|network| network.parse().unwrap()).collect();
+            let peer: SocketAddr = peer.parse().unwrap();
+            let mut request = Request::builder().extension(ConnectInfo(peer));
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            is_local(&request.body(()).unwrap().into_parts().0, &trusted)
+        };
+        let proxy = ["127.0.0.1/32"];
+        for peer in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(local(peer, &[], &[]), "{peer}");
+        }
+        assert!(local("127.0.0.1:1", &proxy, &[("x-forwarded-for", "127.0.0.1, ::1")]));
+        assert!(!local("192.0.2.7:1", &[], &[]));
+        assert!(!local("127.0.0.1:1", &proxy, &[]), "a proxy that does not say");
+        for name in ["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host"] {
+            assert!(!local("127.0.0.1:1", &[], &[(name, "127.0.0.1")]), "a proxy that nobody knows: {name}");
+        }
+        for hops in ["192.0.2.7", "127.0.0.1, 192.0.2.7", "192.0.2.7, 127.0.0.1", "unknown", "", "127.0.0.1,"]
+        {
+            assert!(!local("127.0.0.1:1", &proxy, &[("x-forwarded-for", hops)]), "{hops}");
         }
     }
 }

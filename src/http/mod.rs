@@ -17,7 +17,7 @@ mod authorize;
 mod backchannel_logout;
 pub mod body;
 mod cookies;
-pub mod cors;
+mod cors;
 mod discovery;
 mod door;
 mod headers;

@@ -14,14 +14,15 @@ use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::access::{Addressed, BadTarget, Challenge, Decision, Passage, Target};
+use crate::access::{Addressed, BadTarget, Carried, Challenge, Decision, Passage, Target};
 use crate::broker::Broker;
+use crate::cors;
 use crate::gateway::{Asker, Refused};
 
 use super::params::LARGEST_BODY;
 use super::router::RESOURCE_METADATA;
 use super::watched::Opened;
-use super::{address, answer, body, cors, host};
+use super::{address, answer, body, host};
 
 const PROTO: &str = "x-forwarded-proto";
 const FORWARDED_HOST: &str = "x-forwarded-host";
@@ -94,7 +95,9 @@ pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, requ
     }
     let (parts, body) = request.into_parts();
     let address = address::of(&parts, &broker.trusted_proxies);
-    let decided = match broker.guard.presented(&parts.headers, parts.uri.query(), addressed.resource) {
+    let is_local = address::is_local(&parts, &broker.trusted_proxies);
+    let carried = Carried { headers: &parts.headers, query: parts.uri.query(), is_local };
+    let decided = match broker.guard.carried(&carried, addressed) {
         Ok(presented) => {
             broker.guard.decide((address, presented), addressed, &addressed.resource.required).await
         }

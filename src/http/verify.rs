@@ -15,7 +15,9 @@ use http::header::{CACHE_CONTROL, HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 
-use crate::access::{Addressed, Caller, CannotDecide, Challenge, Decision, Target, identify, is_disguised};
+use crate::access::{
+    Addressed, Caller, CannotDecide, Carried, Challenge, Decision, Target, identify, is_disguised,
+};
 use crate::broker::Broker;
 
 use super::router::VERIFY;
@@ -75,7 +77,9 @@ async fn passes(
     query: Option<&str>,
     addressed: &Addressed<'_>,
 ) -> Result<Decision, CannotDecide> {
-    let Ok(presented) = broker.guard.presented(&parts.headers, query, addressed.resource) else {
+    let is_local = address::is_local(parts, &broker.trusted_proxies);
+    let carried = Carried { headers: &parts.headers, query, is_local };
+    let Ok(presented) = broker.guard.carried(&carried, addressed) else {
         return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
     };
     let from = address::of(parts, &broker.trusted_proxies);

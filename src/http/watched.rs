@@ -2,6 +2,7 @@
 //! most, it is decided again about the request that opened the stream. What was let in to be answered is
 //! answered to its end; who only listens hears nothing any more once access has ended.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,11 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
-use crate::access::Addressed;
+use crate::access::{Addressed, Carried};
 use crate::broker::Broker;
 use crate::protocol::ResourceUri;
+
+use super::address;
 
 /// How long a decision holds: as for every other request.
 const HOLDS: Duration = Duration::from_secs(1);
@@ -29,7 +32,9 @@ pub(super) struct Opened {
     broker: Arc<Broker>,
     headers: HeaderMap,
     query: Option<String>,
+    is_local: bool,
     resource: ResourceUri,
+    spelt: ResourceUri,
     /// When it was decided about.
     decided: Duration,
 }
@@ -43,7 +48,9 @@ impl Opened {
             broker: Arc::clone(broker),
             headers: parts.headers.clone(),
             query: parts.uri.query().map(str::to_owned),
+            is_local: address::is_local(parts, &broker.trusted_proxies),
             resource: addressed.resource.url.clone(),
+            spelt: addressed.spelt.clone().into_owned(),
             decided: broker.login.clock.elapsed(),
         })
     }
@@ -77,9 +84,10 @@ impl Opened {
         }
         let Some(resource) = self.broker.resources.find(&self.resource) else { return false };
         let guard = &self.broker.guard;
-        let Ok(presented) = guard.presented(&self.headers, self.query.as_deref(), resource) else {
-            return false;
-        };
+        let carried =
+            Carried { headers: &self.headers, query: self.query.as_deref(), is_local: self.is_local };
+        let addressed = Addressed { resource, spelt: Cow::Borrowed(&self.spelt) };
+        let Ok(presented) = guard.carried(&carried, &addressed) else { return false };
         match guard.still_allows(presented, resource, &resource.required).await {
             Ok(true) => {
                 self.decided = now;

@@ -8,8 +8,11 @@
 //!
 //! Nothing else in the crate builds a client: a lint forbids it.
 
+#[cfg(feature = "broker")]
 pub mod documents;
+#[cfg(feature = "broker")]
 mod relay;
+#[cfg(feature = "broker")]
 mod special_use;
 
 use std::net::SocketAddr;
@@ -20,6 +23,7 @@ use url::Url;
 
 use crate::protocol::is_loopback_host;
 
+#[cfg(feature = "broker")]
 pub use relay::{NoAnswer, Relay};
 
 /// What one call may cost.

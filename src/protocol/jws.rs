@@ -75,8 +75,18 @@ impl<'a> Jws<'a> {
     /// Whom the token says it is about. Proves nothing: it only says whose keys to verify it with.
     #[must_use]
     pub fn unverified_subject(&self) -> Option<String> {
+        self.unverified("sub")
+    }
+
+    /// Who the token says issued it. Proves nothing: it only says whom not to ask about it.
+    #[must_use]
+    pub fn unverified_issuer(&self) -> Option<String> {
+        self.unverified("iss")
+    }
+
+    fn unverified(&self, claim: &str) -> Option<String> {
         let claims = strict_object(self.payload).ok()?;
-        claims.get("sub")?.as_str().map(str::to_owned)
+        claims.get(claim)?.as_str().map(str::to_owned)
     }
 
     /// The claims, if one of these keys signed them.

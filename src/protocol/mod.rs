@@ -12,12 +12,14 @@
 //! | [`Params`] | the parameters of a request | OAuth 2.1 section 3.1 |
 //! | [`OAuthError`] | an error with its public and its private half | RFC 6749 sections 4.1.2.1 and 5.2 |
 //! | [`Jws`], [`KeySet`] | signed JWTs, read strictly, and the keys they are read with | RFC 7515, RFC 7517 |
+//! | [`claims`] | reading what a JWT says, by path | |
 //! | [`metadata`] | the discovery documents | RFC 8414, RFC 9728 |
 //! | [`client_document`] | a client's metadata document | draft-ietf-oauth-client-id-metadata-document |
 //! | [`client_statement`] | what a client may state of itself, in either way | RFC 7591 section 2 |
 //! | [`registration`] | what a client sends to register, to change that, and is answered | RFC 7591, RFC 7592 |
 
 mod algorithm;
+pub mod claims;
 pub mod client_document;
 mod client_id_url;
 pub mod client_statement;

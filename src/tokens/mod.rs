@@ -4,13 +4,11 @@
 //! - `authorization`: [`Authorization`], the only thing that tokens are minted from.
 //! - `code`: authorization codes: the grant's name, and MACs of what it was issued for; nothing is stored.
 //! - `refresh_token`: family, generation and a MAC; nothing secret is stored.
-//! - `access_token`: our access tokens (RFC 9068): their claims, and how they are verified.
 //! - `signing`: a key pair, parsed once, and its public half.
 //! - `signing_keys`: the key ring of a running broker: who signs now, who is published.
 //! - `identity_token`: what a server behind the gateway is told of who asks.
-//! - `minter`: an authorization becomes an access token.
+//! - `minter`: an authorization becomes an access token; how that is verified is in [`crate::bearer`].
 
-mod access_token;
 mod api_key;
 mod authorization;
 mod code;
@@ -20,7 +18,7 @@ mod refresh_token;
 mod signing;
 mod signing_keys;
 
-pub use access_token::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
+pub use crate::bearer::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
 pub use api_key::{API_KEY_PREFIX, ApiKeySecrets, ShownApiKey};
 pub use authorization::Authorization;
 pub use code::{AuthorizationCode, AuthorizationCodes};

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::domain::{DomainName, EmailAddress, Identity, UpstreamSession};
 use crate::protocol::Members;
+use crate::protocol::claims::{self, MOST};
 
-use super::claims::{self, MOST};
 use super::presets::{DomainRule, GroupsRule, Userinfo};
 use super::settings::UpstreamSettings;
 

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use crate::protocol::claims::MOST;
+
 use super::api::{Api, ApiFault, Listed};
-use super::claims::MOST;
 use super::facts::GroupList;
 
 /// The ids of every group that the person is in, directly or through another group.

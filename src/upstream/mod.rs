@@ -6,7 +6,6 @@
 //! - `exchange`: the authorization URL, and a code for tokens. Here the upstream is called.
 //! - `id_token`: [`UnverifiedIdToken`] becomes [`VerifiedIdToken`].
 //! - `api`: documents that an access token opens: userinfo, and what stands in `github` and `graph`.
-//! - `claims`: reading claims by path.
 //! - `logout_token`: who has signed out at the upstream.
 //! - `renewal`: facts once more, without the person.
 //! - `facts`: what a verified token may decide: the domain's `Identity`.
@@ -16,7 +15,6 @@
 //! [`UpstreamError::Refused`] an answer that must not be believed.
 
 mod api;
-mod claims;
 mod discovery;
 mod exchange;
 mod facts;

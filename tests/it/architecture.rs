@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 /// The rows of `docs/architecture.md`, top first.
 const ROWS: [&[&str]; 14] = [
-    &["clock", "secret", "telemetry"],
+    &["clock", "cors", "secret", "single_flight", "telemetry"],
     &["protocol", "rate"],
-    &["domain"],
+    &["bearer", "domain"],
     &["policy", "outbound", "config"],
     &["store", "upstream", "tokens"],
     &["clients", "keyring", "people"],
     &["login", "grants", "access"],
     &["gateway"],
-    &["broker", "pages"],
+    &["broker", "pages", "resource_server"],
     &["http"],
     &["app"],
     &["demo"],

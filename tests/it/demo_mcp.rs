@@ -10,8 +10,8 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use futures::FutureExt as _;
 use gatelodge::clock::Clock as _;
-use gatelodge::demo::mcp_server::{KeyLoader, McpServer};
-use gatelodge::protocol::ResourceUri;
+use gatelodge::demo::mcp_server::McpServer;
+use gatelodge::resource_server::{KeyLoader, ResourceServer};
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
@@ -75,8 +75,8 @@ impl Mcp {
                 async move { document }.boxed()
             })
         };
-        let resource = ResourceUri::parse(RESOURCE).unwrap();
-        let server = McpServer::new(resource, ISSUER.into(), loader, clock.clone());
+        let guarded = ResourceServer::new(RESOURCE, ISSUER).keys(loader).clock(clock.clone());
+        let server = McpServer::new(guarded).unwrap();
         Self { router: server.router(), clock, key, fetches, broken }
     }
 
@@ -380,6 +380,9 @@ async fn keys_are_fetched_rarely_and_their_absence_is_not_the_clients_fault() {
     let down = mcp.call(&token, "whoami", json!({})).await;
     assert_eq!((down.status.as_u16(), down.challenge(), down.header("retry-after")), (503, "", "5"));
     mcp.broken.store(false, Ordering::SeqCst);
+    assert_eq!(mcp.call(&token, "whoami", json!({})).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(mcp.fetches.load(Ordering::SeqCst), 1);
+    mcp.clock.advance(Duration::from_secs(1));
     assert_eq!(mcp.call(&token, "whoami", json!({})).await.status, StatusCode::OK);
     assert_eq!(mcp.fetches.load(Ordering::SeqCst), 2);
 

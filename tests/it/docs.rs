@@ -13,13 +13,14 @@ use gatelodge::protocol::ErrorCode;
 /// One page for each preset.
 const PRESETS: [&str; 8] = ["google", "okta", "keycloak", "clerk", "entra", "auth0", "github", "oidc"];
 
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 26] = [
     "README.md",
     "docs/api-keys.md",
     "docs/architecture.md",
     "docs/clients.md",
     "docs/configuration.md",
     "docs/gateway.md",
+    "docs/credentials.md",
     "docs/operations.md",
     "docs/performance.md",
     "docs/policy.md",
@@ -33,6 +34,11 @@ const PAGES: [&str; 20] = [
     "docs/providers/oidc.md",
     "docs/providers/okta.md",
     "docs/reliability.md",
+    "docs/servers.md",
+    "docs/servers/go.md",
+    "docs/servers/python.md",
+    "docs/servers/rust.md",
+    "docs/servers/typescript.md",
     "docs/threat-model.md",
 ];
 
@@ -135,6 +141,56 @@ fn the_policies_load() {
     let rule = &schema["properties"]["access"]["properties"]["rules"]["items"]["properties"];
     for key in rule.as_object().expect("the keys of a rule").keys() {
         assert!(page.contains(&format!("`{key}")), "docs/policy.md does not explain {key}");
+    }
+}
+
+/// The credentials of docs/credentials.md load, once they stand in a whole file; and every type has its row.
+#[test]
+fn the_credentials_load() {
+    let page = read("docs/credentials.md");
+    let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n";
+    let blocks = blocks(&page, "yaml");
+    assert_eq!(blocks.len(), 1);
+    let env = |name: &str| Some(format!("{name}-a-value-for-the-test"));
+    let text = format!("{rest}{}", blocks[0]);
+    let loaded =
+        config::parse(&text, "docs/credentials.md", &env).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(loaded.credentials.len(), 4);
+    let schema: serde_json::Value = serde_json::from_str(&config::schema()).expect("JSON");
+    let credential = &schema["properties"]["credentials"]["items"]["properties"];
+    for word in credential["type"]["anyOf"][0]["enum"].as_array().expect("the types") {
+        let row = format!("| `{}` |", word.as_str().expect("a word"));
+        assert!(page.contains(&row), "docs/credentials.md lacks {row}");
+    }
+}
+
+/// The programs that docs/servers shows are those that tests/it/servers runs.
+#[test]
+fn the_servers_are_those_that_run() {
+    for (page, language, programs) in [
+        ("rust", "rust", &["examples/rmcp-server.rs"][..]),
+        ("typescript", "ts", &["tests/servers/typescript/server.ts"]),
+        ("python", "python", &["tests/servers/python/server.py", "tests/servers/python/fastmcp_server.py"]),
+        ("go", "go", &["tests/servers/go/main.go"]),
+    ] {
+        let name = format!("docs/servers/{page}.md");
+        let text = read(&name);
+        let programs: Vec<String> = programs.iter().map(|program| read(program)).collect();
+        assert!(blocks(&text, language) == programs, "{name} shows another program than the one that runs");
+        for block in blocks(&text, "yaml") {
+            let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n\
+                        access: { default_scopes: [mcp:read] }\n";
+            let loaded = config::parse(&format!("{rest}{block}"), &name, &|_| None);
+            assert!(
+                loaded.is_ok(),
+                "{name}: {}",
+                loaded.err().map(|faults| faults.to_string()).unwrap_or_default()
+            );
+        }
+        assert!(
+            read("docs/servers.md").contains(&format!("(servers/{page}.md)")),
+            "{page} is not in the index"
+        );
     }
 }
 

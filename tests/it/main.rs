@@ -56,6 +56,7 @@ mod replicas;
 mod request_limits;
 mod rolling_restart;
 mod secret_rotation;
+mod servers;
 mod sign_in;
 mod sign_in_limits;
 mod sign_out;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use gatelodge::clock::{Clock, Timestamp};
-use gatelodge::demo::mcp_server::{KeyLoader, McpServer};
+use gatelodge::demo::mcp_server::McpServer;
 use gatelodge::domain::Haste;
 use gatelodge::protocol::{KeySet, ResourceUri, SigningAlgorithm};
+use gatelodge::resource_server::{KeyLoader, ResourceServer};
 use gatelodge::secret::{MasterSecret, Secret};
 use gatelodge::store::Store as _;
 use gatelodge::store::faulty::Operation;
@@ -151,8 +152,8 @@ async fn rel_18_the_demos_server_follows_whatever_strangers_send() {
             Box::pin(async move { Ok(document) })
         })
     };
-    let resource = ResourceUri::parse(RESOURCE).expect("a resource");
-    let server = McpServer::new(resource, broker.issuer.clone(), loader, broker.clock.clone());
+    let guarded = ResourceServer::new(RESOURCE, &broker.issuer).keys(loader).clock(broker.clock.clone());
+    let server = McpServer::new(guarded).expect("a server");
     let router = server.router();
     let status = async |token: &str| {
         let request = Request::post("/mcp").header("host", "mcp.example.com");

@@ -8,6 +8,7 @@ import { Realm } from './keycloak_realm.mjs';
 import { recheck } from './keycloak_recheck.mjs';
 import { Admin, form, needs, startKeycloak, version } from './keycloak_server.mjs';
 import { signOuts } from './keycloak_sign_out.mjs';
+import { foreignTokens } from './keycloak_tokens.mjs';
 import { publishedKeys, sendPassword, sendWrongPassword } from './pages.mjs';
 import { scenarios } from './scenarios.mjs';
 
@@ -28,7 +29,7 @@ export const keycloak = {
   name: 'keycloak',
   needs,
   version: () => `Keycloak ${version}`,
-  scenarios: [...scenarios, ...policy, ...logout, ...recheck, ...signOuts, ...keys],
+  scenarios: [...scenarios, ...policy, ...logout, ...recheck, ...signOuts, ...foreignTokens, ...keys],
   async start(binary) {
     const address = await brokerAddress();
     const server = await startKeycloak(address.issuer);

@@ -3,6 +3,7 @@
 use super::super::fault::Place;
 use super::super::raw_access::{RawAccess, RawRule};
 use super::super::settings::{AccessConfig, ResourceConfig, TokenConfig, UpstreamConfig};
+use super::super::settings_credentials::CredentialConfig;
 use super::super::shape::nearest;
 use super::super::text::{Located, Spot, Texts};
 use super::conditions::admits;
@@ -15,6 +16,7 @@ use crate::protocol::{ResourceUri, Scope, ScopeSet};
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) upstreams: &'a Partly<UpstreamConfig>,
+    pub(super) credentials: &'a Partly<CredentialConfig>,
     pub(super) resources: &'a Partly<ResourceConfig>,
     /// The only clients that there can be, where that is known.
     pub(super) only_clients: Option<&'a [&'a str]>,
@@ -86,14 +88,16 @@ impl Checker<'_> {
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
-        let all: Vec<&UpstreamConfig> = known.upstreams.good.iter().collect();
-        let all = Some(all.as_slice()).filter(|_| known.upstreams.complete);
+        let all: Vec<_> = known.sources().collect();
+        let all = Some(all.as_slice()).filter(|_| known.sources_are_complete());
+        // An address is pinned to whoever signs in with it, and to no token.
+        let upstreams: Vec<_> = known.upstream_sources().collect();
         self.distinct(place, "admin_users", raw.admin_users.as_ref(), |checker, value| {
             if value.text.parse::<Account>().is_ok() {
                 return checker.account(value, all).map(Admin::Account);
             }
             let email = checker.email(value)?;
-            if all.is_some_and(|all| !admits(all, email.domain())) {
+            if known.upstreams.complete && !admits(&upstreams, email.domain()) {
                 let problem =
                     format!("{} could never sign in: no upstream allows the domain", value.quoted());
                 let instead = "add the domain to an upstream's allowed_domains, or remove the person";

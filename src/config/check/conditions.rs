@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::super::fault::Place;
 use super::super::raw_access::RawRule;
-use super::super::settings::{Preset, ResourceConfig, UpstreamConfig};
+use super::super::settings::ResourceConfig;
 use super::super::shape::nearest;
 use super::super::text::Texts;
 use super::access::Known;
+use super::sources::Source;
 use super::values::{Checker, Value};
 use super::{Checked, Partly};
 use crate::domain::{Account, ClientId, Conditions, DomainName, EmailAddress, OperatorClient, UpstreamId};
@@ -26,15 +27,12 @@ const NEVER_BY_ITSELF: [(&str, &str); 8] = [
 ];
 const ADDRESS: &str = "use emails or domains, which count only where the provider is the authority";
 
-/// The upstreams that a rule is for; unknown while one that it may mean has a fault of its own.
-type Meant<'a> = Option<&'a [&'a UpstreamConfig]>;
+/// The sources that a rule is for; unknown while one that it may mean has a fault of its own.
+type Meant<'a> = Option<&'a [Source<'a>]>;
 
 /// Does one of these let people of this domain in?
-pub(super) fn admits(upstreams: &[&UpstreamConfig], domain: &DomainName) -> bool {
-    // GitHub vouches for nobody's domain.
-    let any = |one: &UpstreamConfig| one.allowed_domains.is_empty() && one.preset != Preset::GitHub;
-    let allows = |one: &&UpstreamConfig| any(one) || one.allowed_domains.contains(domain);
-    upstreams.iter().any(allows)
+pub(super) fn admits(sources: &[Source<'_>], domain: &DomainName) -> bool {
+    sources.iter().any(|one| one.any_domain || one.domains.contains(domain))
 }
 
 impl Checker<'_> {
@@ -47,9 +45,9 @@ impl Checker<'_> {
         let upstreams = self.distinct(place, "upstreams", raw.upstreams.as_ref(), |checker, value| {
             checker.known_upstream(value, known)
         });
-        let meant = upstreams.as_deref().ok().filter(|_| known.upstreams.complete).map(|named| {
-            let means = |upstream: &&UpstreamConfig| named.is_empty() || named.contains(&upstream.id);
-            known.upstreams.good.iter().filter(means).collect::<Vec<_>>()
+        let meant = upstreams.as_deref().ok().filter(|_| known.sources_are_complete()).map(|named| {
+            let means = |source: &Source<'_>| named.is_empty() || named.contains(source.id);
+            known.sources().filter(means).collect::<Vec<_>>()
         });
         let meant = meant.as_deref();
         let domains = self.distinct(place, "domains", raw.domains.as_ref(), |checker, value| {
@@ -91,13 +89,13 @@ impl Checker<'_> {
     }
 
     fn known_upstream(&mut self, value: &Value, known: Known<'_>) -> Checked<UpstreamId> {
-        let upstreams = known.upstreams;
-        let found = upstreams.good.iter().find(|upstream| upstream.id.as_str() == value.text);
-        let parsed = found.map(|upstream| upstream.id.clone());
-        // An upstream that was refused for another reason may be the one that is meant.
-        let parsed = parsed.or_else(|| UpstreamId::parse(&value.text).filter(|_| !upstreams.complete));
+        let found = known.sources().find(|source| source.id.as_str() == value.text);
+        let parsed = found.map(|source| source.id.clone());
+        // One that was refused for another reason may be the one that is meant.
+        let parsed =
+            parsed.or_else(|| UpstreamId::parse(&value.text).filter(|_| !known.sources_are_complete()));
         parsed.ok_or_else(|| {
-            let ids: Vec<&str> = upstreams.good.iter().map(|upstream| upstream.id.as_str()).collect();
+            let ids: Vec<&str> = known.sources().map(|source| source.id.as_str()).collect();
             let near = nearest(&value.text, &ids).filter(|_| value.is_literal());
             let meant = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
             let instead = format!("{meant}the upstreams are: {}", ids.join(", "));
@@ -134,9 +132,9 @@ impl Checker<'_> {
             self.report(&value.place, format!("{} {invalid}", value.quoted()), instead)
         })?;
         match meant {
-            Some(meant) if !meant.iter().any(|upstream| upstream.issuer == account.issuer) => {
+            Some(meant) if !meant.iter().any(|source| source.issuer == account.issuer) => {
                 let problem = format!("{} could never sign in: no upstream has this issuer", value.quoted());
-                let issuers: Vec<&str> = meant.iter().map(|upstream| upstream.issuer.as_str()).collect();
+                let issuers: Vec<&str> = meant.iter().map(|source| source.issuer).collect();
                 Err(self.report(&value.place, problem, format!("the issuers are: {}", issuers.join(", "))))
             }
             _ => Ok(account),
@@ -163,7 +161,7 @@ impl Checker<'_> {
         meant: Meant<'_>,
     ) -> Checked<Vec<String>> {
         let names = self.distinct(place, key, raw, |_, value| Ok(value.text.clone()));
-        let untold = meant.is_some_and(|meant| meant.iter().all(|one| one.preset == Preset::Google));
+        let untold = meant.is_some_and(|meant| meant.iter().all(|one| !one.tells_names));
         match raw {
             Some(raw) if untold => {
                 let problem = format!("the rule can never match: Google's sign-in tells no {key}");

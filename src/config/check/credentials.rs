@@ -1,5 +1,7 @@
 //! What requests to protected servers may carry.
 
+use std::net::SocketAddr;
+
 use super::super::fault::Place;
 use super::super::raw_credentials::{ACCESS_TOKEN, API_KEY, CREDENTIAL_TYPES, RawApiKeys, RawCredential};
 use super::super::settings::{ResourceConfig, UpstreamConfig};
@@ -8,34 +10,62 @@ use super::super::text::{Located, Texts};
 use super::values::Checker;
 use super::{Checked, Partly};
 use crate::domain::{Accepted, UpstreamId};
+use crate::protocol::{Issuer, ScopeSet};
 use crate::secret::{Digest, MasterSecret};
 
 /// Schemes that other credentials come under.
 const TAKEN_SCHEMES: [&str; 3] = ["Bearer", "Basic", "DPoP"];
 
+/// What a credential is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Type {
+pub(super) enum Type {
     Static,
+    Jwt,
+    Introspection,
+    Remote,
+    Clerk,
+    Nobody,
+}
+
+impl Type {
+    /// In the order of the words.
+    const ALL: [Self; 6] =
+        [Self::Static, Self::Jwt, Self::Introspection, Self::Remote, Self::Clerk, Self::Nobody];
+
+    /// The words that `type` takes, with what they mean.
+    fn words() -> [(&'static str, Self); 6] {
+        let mut types = Self::ALL.into_iter();
+        CREDENTIAL_TYPES.map(|word| (word, types.next().unwrap_or(Self::Static)))
+    }
+}
+
+/// What a credential may be compared with.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) upstreams: &'a Partly<UpstreamConfig>,
+    /// Our own name, and is it on loopback as all addresses that we listen on?
+    pub(super) issuer: Option<&'a Issuer>,
+    pub(super) listen: Option<SocketAddr>,
 }
 
 impl Checker<'_> {
     pub(super) fn credentials(
         &mut self,
         raw: Option<&[Located<RawCredential>]>,
-        upstreams: &Partly<UpstreamConfig>,
+        around: Around<'_>,
     ) -> Partly<CredentialConfig> {
         let list = Place::root().key("credentials", Place::root().spot);
         let mut credentials: Vec<CredentialConfig> = Vec::new();
         let mut complete = true;
         for (i, raw) in raw.unwrap_or_default().iter().enumerate() {
             let place = list.item(i, raw.spot);
-            let Ok(credential) = self.credential(&raw.inner, &place) else {
+            let Ok(credential) = self.credential(&raw.inner, &place, around) else {
                 complete = false;
                 continue;
             };
             let has_its_id = |other: &UpstreamId| *other == credential.id;
             if credentials.iter().any(|other| has_its_id(&other.id))
-                || upstreams.good.iter().any(|upstream| has_its_id(&upstream.id))
+                || around.upstreams.good.iter().any(|upstream| has_its_id(&upstream.id))
             {
                 let spot = raw.inner.id.as_ref().map_or(raw.spot, |id| id.spot);
                 let problem = format!("another credential or upstream is called {}", credential.id);
@@ -47,7 +77,12 @@ impl Checker<'_> {
         Partly { good: credentials, complete }
     }
 
-    fn credential(&mut self, raw: &RawCredential, place: &Place) -> Checked<CredentialConfig> {
+    fn credential(
+        &mut self,
+        raw: &RawCredential,
+        place: &Place,
+        around: Around<'_>,
+    ) -> Checked<CredentialConfig> {
         let id = self.required(place, "id", raw.id.as_ref(), "give it a name, such as ci");
         let id = id.and_then(|value| {
             let instead = "use 1 to 40 of a-z, 0-9 and -";
@@ -59,11 +94,17 @@ impl Checker<'_> {
         });
         let instead = "write what it is, such as static";
         let kind = self.required(place, "type", raw.r#type.as_ref(), instead);
-        let [word] = CREDENTIAL_TYPES;
-        let kind = kind.and_then(|value| self.word(&value, &[(word, Type::Static)]));
-        let kind = match kind? {
+        let kind = kind.and_then(|value| self.word(&value, &Type::words()))?;
+        let suits = self.suits_type(raw, kind, place);
+        let kind = match kind {
             Type::Static => self.static_token(raw, place),
+            Type::Nobody => self.nobody_at_all(raw, place, around),
+            Type::Jwt | Type::Introspection | Type::Remote | Type::Clerk => {
+                let foreign = self.foreign(raw, kind, (place, around.issuer));
+                foreign.map(|foreign| CredentialKind::Foreign(Box::new(foreign)))
+            }
         };
+        suits?;
         Ok(CredentialConfig { id: id?, kind: kind? })
     }
 
@@ -79,12 +120,35 @@ impl Checker<'_> {
         });
         let instead = "write whom it stands for, such as nightly-report";
         let subject = self.required(place, "subject", raw.subject.as_ref(), instead);
-        let scopes = self.distinct(place, "scopes", raw.scopes.as_ref(), Self::scope);
-        let scopes = match scopes {
-            Ok(scopes) if scopes.is_empty() => Err(self.report(place, "it allows nothing", "add `scopes`")),
-            scopes => scopes.map(|scopes| scopes.into_iter().collect()),
-        };
+        let scopes = self.allowed_scopes(raw, place);
         Ok(CredentialKind::Static { token: token?, subject: subject?.text, scopes: scopes? })
+    }
+
+    fn allowed_scopes(&mut self, raw: &RawCredential, place: &Place) -> Checked<ScopeSet> {
+        match self.distinct(place, "scopes", raw.scopes.as_ref(), Self::scope)? {
+            scopes if scopes.is_empty() => Err(self.report(place, "it allows nothing", "add `scopes`")),
+            scopes => Ok(scopes.into_iter().collect()),
+        }
+    }
+
+    /// Whoever reaches us is in: so nobody but this machine may.
+    fn nobody_at_all(
+        &mut self,
+        raw: &RawCredential,
+        place: &Place,
+        around: Around<'_>,
+    ) -> Checked<CredentialKind> {
+        let scopes = self.allowed_scopes(raw, place);
+        let at = place.key("type", raw.r#type.as_ref().map_or(place.spot, |word| word.spot));
+        let is_elsewhere = [
+            around.issuer.is_some_and(|issuer| !issuer.is_loopback_http()).then_some("issuer"),
+            around.listen.is_some_and(|listen| !listen.ip().to_canonical().is_loopback()).then_some("listen"),
+        ];
+        if let Some(which) = is_elsewhere.into_iter().flatten().next() {
+            let problem = format!("`none` is for development: `{which}` is not on loopback");
+            return Err(self.report(&at, problem, "remove it, or write loopback addresses"));
+        }
+        Ok(CredentialKind::Nobody { scopes: scopes? })
     }
 
     /// What a server accepts: our tokens, and credentials that there are.

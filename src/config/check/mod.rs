@@ -13,8 +13,8 @@
 //! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
 //! | [`forwarding`] | how requests are passed on to them |
-//! | [`credentials`] | what requests to them may carry |
-//! | [`access`], [`rules`], [`conditions`], [`hierarchy`] | who may do what, and whether anyone ever can |
+//! | [`credentials`], [`credential_keys`], [`foreign`] | what requests to them may carry, which keys each type takes, and what others vouch for |
+//! | [`access`], [`rules`], [`conditions`], [`sources`], [`hierarchy`] | who may do what, and whether anyone ever can |
 //! | [`clients`], [`client_proof`], [`client_policy`] | clients that are known beforehand, and which others there may be |
 //!
 //! A check reads all of its values before it gives up on any, so one run reports everything.
@@ -26,7 +26,9 @@ mod client_policy;
 mod client_proof;
 mod clients;
 mod conditions;
+mod credential_keys;
 mod credentials;
+mod foreign;
 mod forwarding;
 mod hierarchy;
 mod products;
@@ -37,6 +39,7 @@ mod secret;
 mod server;
 mod sign_ins;
 mod signing;
+mod sources;
 mod store;
 mod tokens;
 mod upstreams;
@@ -73,7 +76,12 @@ impl Checker<'_> {
         let secret = self.operator_secret(raw, store.as_ref().ok());
         let previous_secrets = self.previous_secrets(raw, secret.as_ref().ok());
         let upstreams = self.upstreams(raw.upstreams.as_deref());
-        let credentials = self.credentials(raw.credentials.as_deref(), &upstreams);
+        let around = credentials::Around {
+            upstreams: &upstreams,
+            issuer: issuer.as_ref().ok(),
+            listen: listen.as_ref().ok().copied(),
+        };
+        let credentials = self.credentials(raw.credentials.as_deref(), around);
         let mut resources = self.resources(raw.resources.as_deref(), &credentials);
         let admin_api = self.admin_api(raw.admin_api.as_ref(), issuer.as_ref().ok(), &mut resources);
         let api_key_scheme = self.api_key_scheme(&raw.api_keys, &resources);
@@ -96,6 +104,7 @@ impl Checker<'_> {
         };
         let known = Known {
             upstreams: &upstreams,
+            credentials: &credentials,
             resources: &resources,
             only_clients: only_clients.as_deref(),
             urls_are_clients: client_documents.as_ref().is_ok_and(|documents| documents.enabled),

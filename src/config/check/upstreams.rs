@@ -221,7 +221,8 @@ impl Checker<'_> {
         Err(self.report(&at, "`openid` is not among them, so no ID token would come", "add openid"))
     }
 
-    fn place_of_claim(&mut self, value: Value) -> Checked<String> {
+    /// A claim's name or path.
+    pub(super) fn place_of_claim(&mut self, value: Value) -> Checked<String> {
         if value.text.split('.').any(str::is_empty) {
             let problem = format!("{} is not a claim's name or path", value.quoted());
             return Err(self.report(&value.place, problem, "write for example groups or realm_access.roles"));

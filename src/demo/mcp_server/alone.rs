@@ -2,15 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use crate::clock::SystemClock;
-use crate::outbound::Outbound;
-use crate::protocol::{InvalidIssuer, InvalidResource, Issuer, ResourceUri};
+use crate::resource_server::{InvalidResourceServer, ResourceServer};
 
-use super::{McpServer, keys_over_http};
+use super::McpServer;
 
 /// Where it is, and whose tokens it takes.
 #[derive(Debug, Clone)]
@@ -26,15 +23,9 @@ pub struct ServeAlone {
 /// Why it cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum AloneError {
-    /// `url` will not do.
-    #[error("--url: {0}")]
-    Url(#[from] InvalidResource),
-    /// `issuer` will not do.
-    #[error("--issuer: {0}")]
-    Issuer(#[from] InvalidIssuer),
-    /// No HTTP client.
-    #[error("outbound calls are not possible (are CA certificates installed?): {0}")]
-    Outbound(#[from] reqwest::Error),
+    /// The URL or the issuer will not do, or there is no HTTP client.
+    #[error("--url and --issuer: {0}")]
+    Guarded(#[from] InvalidResourceServer),
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -55,10 +46,7 @@ impl ServeAlone {
         ready: impl FnOnce(SocketAddr),
         end: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), AloneError> {
-        let resource = ResourceUri::parse(&self.url)?;
-        let issuer = Issuer::parse(&self.issuer)?;
-        let keys = keys_over_http(Outbound::new()?, issuer.as_str());
-        let server = McpServer::new(resource, issuer.as_str().to_owned(), keys, Arc::new(SystemClock));
+        let server = McpServer::new(ResourceServer::new(self.url, self.issuer))?;
         let bound = TcpListener::bind(self.listen).await;
         let listener = bound.map_err(|source| AloneError::Listen { address: self.listen, source })?;
         ready(listener.local_addr()?);

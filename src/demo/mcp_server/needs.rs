@@ -9,9 +9,7 @@ const TOOLS: [(&str, &str); 3] =
     [("read_note", "mcp:read"), ("write_note", "mcp:write"), ("reset_notes", "mcp:admin")];
 
 /// What the first challenge asks for (INT-24).
-pub(super) fn everyday() -> ScopeSet {
-    ScopeSet::parse_lenient("mcp:read mcp:write")
-}
+pub(super) const EVERYDAY: &str = "mcp:read mcp:write";
 
 /// Every scope of this server.
 pub(super) fn all() -> ScopeSet {

@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::access::Caller;
-use crate::protocol::ResourceUri;
+use crate::protocol::Scope;
+use crate::resource_server::{Caller, Guarded, require};
 
 use super::needs;
 
@@ -106,11 +106,11 @@ impl NoteTools {
     async fn whoami(&self, context: RequestContext<RoleServer>) -> Result<CallToolResult, ErrorData> {
         let caller = permitted(&context, "whoami")?;
         let parts = context.extensions.get::<http::request::Parts>();
-        let audience = parts.and_then(|parts| parts.extensions.get::<ResourceUri>());
-        let scopes: Vec<&str> = caller.scopes().iter().map(crate::protocol::Scope::as_str).collect();
+        let guarded = parts.and_then(|parts| parts.extensions.get::<Guarded>());
+        let scopes: Vec<&str> = caller.scopes().iter().map(Scope::as_str).collect();
         Ok(CallToolResult::structured(json!({
             "subject": caller.subject(), "email": caller.email(), "name": caller.name(),
-            "client": caller.client(), "scopes": scopes, "audience": audience.map(ResourceUri::as_str)
+            "client": caller.client(), "scopes": scopes, "audience": guarded.map(|guarded| guarded.resource.as_str())
         })))
     }
 
@@ -132,9 +132,9 @@ impl ServerHandler for NoteTools {
 /// parsers read in two ways must not slip through between them.
 fn permitted<'a>(context: &'a RequestContext<RoleServer>, tool: &str) -> Result<&'a Caller, ErrorData> {
     let parts = context.extensions.get::<http::request::Parts>();
-    let caller = parts.and_then(|parts| parts.extensions.get::<Caller>());
-    caller
-        .filter(|caller| caller.scopes().includes(&needs::of_tool(tool)))
+    let needed = needs::of_tool(tool).to_string();
+    parts
+        .and_then(|parts| require(&parts.extensions, &needed).ok())
         .ok_or_else(|| ErrorData::invalid_request("the access token does not allow this tool", None))
 }
 

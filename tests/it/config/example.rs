@@ -24,7 +24,7 @@ fn the_example_loads() {
     let config = load(&path, &env).unwrap_or_else(|faults| panic!("{faults}"));
     assert!(matches!(config.store, StoreConfig::Redis(_)));
     assert_eq!(config.upstreams.len(), 2);
-    assert_eq!(config.access.rules.len(), 4);
+    assert_eq!(config.access.rules.len(), 5);
 }
 
 /// Its variables are the only thing that it needs: without them each is a fault of its own.

@@ -1,9 +1,11 @@
 //! The configuration: which faults are found, where, and what they say.
 
 mod access;
+mod api_keys;
 mod basics;
 mod client_documents;
 mod client_policy;
+mod credentials;
 mod example;
 mod forwarding;
 mod people;

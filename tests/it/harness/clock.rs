@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gatelodge::clock::{Clock, Timestamp};
+use gatelodge::clock::{Clock, SystemClock, Timestamp};
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
@@ -17,6 +17,12 @@ impl TestClock {
     /// A clock at a round date in 2027.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { now: AtomicU64::new(1_800_000_000), elapsed: AtomicU64::new(0) })
+    }
+
+    /// A clock that stands at the machine's present: for a broker beside programs that have their own clock.
+    pub(crate) fn at_present() -> Arc<Self> {
+        let now = SystemClock.now().as_unix();
+        Arc::new(Self { now: AtomicU64::new(now), elapsed: AtomicU64::new(0) })
     }
 
     /// Moves the present forward.

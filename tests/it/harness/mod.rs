@@ -12,6 +12,7 @@
 //! - [`github`]: a server that is shaped like GitHub.
 //! - [`keys`]: signing keys that sign whatever they are told to.
 //! - [`memory`]: how much of it this process has.
+//! - [`oracle`]: a server that is asked about tokens.
 //! - [`program`]: the program itself, as a process.
 //! - [`provider`]: an OpenID provider that misbehaves on request.
 //! - [`recorder`]: everything that a broker was asked and answered.
@@ -40,6 +41,7 @@ pub(crate) mod front;
 pub(crate) mod github;
 pub(crate) mod keys;
 pub(crate) mod memory;
+pub(crate) mod oracle;
 pub(crate) mod program;
 pub(crate) mod provider;
 pub(crate) mod question;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gatelodge::clock::Clock;
-use gatelodge::demo::mcp_server::{McpServer, keys_over_http};
-use gatelodge::outbound::Outbound;
-use gatelodge::protocol::{ResourceUri, S256Challenge};
+use gatelodge::demo::mcp_server::McpServer;
+use gatelodge::protocol::S256Challenge;
+use gatelodge::resource_server::ResourceServer;
 use gatelodge::secret::random;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -59,10 +59,9 @@ impl Player {
         );
         let documents = Some(host.fetcher(&[HOST]));
         let broker = TestBroker::with(Setup { extra, resources, documents, ..Setup::default() }).await;
-        let keys = keys_over_http(Outbound::new().expect("a client"), &broker.issuer);
-        let resource = ResourceUri::parse(&mcp).expect("a resource");
         let clock = Arc::clone(&broker.clock) as Arc<dyn Clock>;
-        let server = McpServer::new(resource, broker.issuer.clone(), keys, clock);
+        let server =
+            McpServer::new(ResourceServer::new(&mcp, &broker.issuer).clock(clock)).expect("a server");
         tokio::spawn(axum::serve(listener, server.router()).into_future());
 
         let mut values = conversation.values.clone();

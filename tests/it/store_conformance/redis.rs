@@ -245,3 +245,34 @@ async fn a_wrong_password_is_told_at_start() {
     assert!(error.contains("WRONGPASS") || error.contains("authentication"), "{error}");
     assert!(!error.contains("canary"), "{error}");
 }
+
+/// REL-19, SEC-148: what a later release has put beside a key stays there; and what a previous secret sealed
+/// is sealed anew when the key is used.
+#[tokio::test]
+async fn rel_19_a_used_key_keeps_what_is_beside_it_and_is_sealed_anew() {
+    let Some(server) = redis_server::shared() else { return };
+    let prefix = redis_server::fresh_prefix();
+    let (old, new) = (MasterSecret::generate(), MasterSecret::generate());
+    let both = new.clone().with_previous([old.clone()]);
+    let connect = async |secret: &MasterSecret| {
+        RedisStore::connect(&server.servers(), &prefix, secret.sealer()).await.unwrap()
+    };
+    let key = api_key(grant().identity);
+    assert!(connect(&old).await.add_api_key(&key, NOW).await.unwrap());
+    let mut raw = redis::Client::open(server.url().expose()).unwrap().get_connection().unwrap();
+    let (record, name) = (format!("{prefix}1:apikeys:{{{}}}", key.id.owner()), key.id.to_string());
+    let edit = b"local key = cmsgpack.unpack(redis.call('HGET', KEYS[1], ARGV[1])) key.later = 'stays' \
+        return redis.call('HSET', KEYS[1], ARGV[1], cmsgpack.pack(key))";
+    let words: [&[u8]; 5] = [b"EVAL", edit, b"1", record.as_bytes(), name.as_bytes()];
+    let _: u64 = ask(&mut raw, &words);
+
+    let store = connect(&both).await;
+    store.note_api_key_use(&key.id, &key.hash, later(5)).await.unwrap();
+    store.revoke_api_key(&key.id, later(6)).await.unwrap();
+    let look = b"return cmsgpack.unpack(redis.call('HGET', KEYS[1], ARGV[1])).later";
+    let words: [&[u8]; 5] = [b"EVAL", look, b"1", record.as_bytes(), name.as_bytes()];
+    assert_eq!(ask::<String>(&mut raw, &words), "stays");
+    let kept = connect(&new).await.api_key(&key.id).await.unwrap();
+    let (last_used_at, revoked_at) = (Some(later(5)), Some(later(6)));
+    assert_eq!(kept, Some(gatelodge::domain::ApiKey { last_used_at, revoked_at, ..key }));
+}

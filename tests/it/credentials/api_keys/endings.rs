@@ -14,6 +14,7 @@ use super::{
 };
 use crate::harness::broker::{Setup, TestBroker};
 use crate::harness::eventually::eventually_async;
+use crate::harness::redis_server;
 use crate::harness::temp_dir::TempDir;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -25,7 +26,7 @@ async fn sec_149_an_expired_key_is_refused() {
     let wanted = wanted(&["mcp:read"], ApiKeyLifetime::Days(7));
     let (made, text) = broker.parts.api_keys.create(&owner, &wanted, &ChangedBy::Command).await.unwrap();
     assert_eq!(made.expires_at, Some(made.created_at.plus(DAY * 7)));
-    broker.clock.advance(DAY * 7 - Duration::from_secs(1));
+    broker.clock.advance(Duration::from_secs(7 * 86_400 - 1));
     assert_passes(&with_key(&broker, text.expose()).await, "mcp:read");
     broker.clock.advance(Duration::from_secs(1));
     assert_refused(&with_key(&broker, text.expose()).await);
@@ -127,4 +128,25 @@ async fn sec_148_keys_outlive_a_change_of_the_secret() {
     assert_passes(&with_key(&third, &text).await, "mcp:read");
     let listed: Vec<ApiKey> = third.parts.api_keys.list(&owner).await.unwrap();
     assert_eq!((listed.len(), listed[0].id), (1, made.id));
+}
+
+/// SEC-150: what one replica revokes the others refuse within a second, though they have just seen it used.
+#[tokio::test]
+async fn sec_150_every_replica_refuses_a_revoked_key_within_a_second() {
+    let Some(redis) = redis_server::shared() else { return };
+    let store =
+        format!("store: {}\nstore_prefix: \"{}\"\n", redis.url().expose(), redis_server::fresh_prefix());
+    let setup = Setup { store, ..setup() };
+    let one = TestBroker::with(setup.clone()).await;
+    let other = TestBroker::replica(setup, one.clock.clone(), one.provider.clone()).await;
+    let (owner, _) = signed_in(&one, bob(&[])).await;
+    let (made, text) = key(&one, &owner, &["mcp:read"]).await;
+    for replica in [&one, &other] {
+        assert_passes(&with_key(replica, &text).await, "mcp:read");
+    }
+    one.parts.api_keys.revoke(&made.id, &ChangedBy::Command).await.unwrap();
+    one.clock.advance(Duration::from_secs(1));
+    for replica in [&one, &other] {
+        assert_refused(&with_key(replica, &text).await);
+    }
 }

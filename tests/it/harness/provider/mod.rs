@@ -4,7 +4,7 @@
 //! - [`misbehaviour`]: the knobs.
 //! - `endpoints`: what it answers over HTTP.
 //! - `refresh`: its refresh tokens, which serve once; whoever uses one twice is a thief.
-//! - `tokens`: its ID tokens, honest and forged.
+//! - `tokens`: its ID tokens and access tokens, honest and forged.
 
 mod endpoints;
 mod misbehaviour;
@@ -23,6 +23,9 @@ use super::keys::{self, TestKey};
 use refresh::Refresh;
 
 pub(crate) use misbehaviour::{Documents, Misbehaviour, ResponseIss, Signing, TokenAnswer};
+
+/// Whom its access tokens are made out to.
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
 const CLIENT_ID: &str = "gatelodge-test";
 const CLIENT_SECRET: &str = "upstream-secret-canary-5f1b9e7c";
@@ -197,6 +200,11 @@ impl TestProvider {
     /// Every token and code that it gave out so far: none may leave the broker (SEC-058).
     pub(crate) fn given_out(&self) -> Vec<String> {
         self.shared.state().given_out.clone()
+    }
+
+    /// An access token of `carol` for [`AUDIENCE`], with `patch` laid over its claims; `null` removes one.
+    pub(crate) fn access_token(&self, patch: Value) -> String {
+        tokens::access_token(&self.shared, &keys::object(patch))
     }
 
     /// A back-channel logout token for a subject, with `patch` laid over its claims; `null`

@@ -1,4 +1,4 @@
-//! ID tokens and logout tokens, honest and forged.
+//! ID tokens, logout tokens and access tokens, honest and forged.
 
 use gatelodge::secret::random;
 use serde_json::{Map, Value, json};
@@ -37,6 +37,21 @@ pub(super) fn logout_token(shared: &Shared, sub: &str, patch: &Map<String, Value
     let typ = object(json!({"typ": "logout+jwt"}));
     let own = std::mem::take(&mut state.misbehaviour.header);
     state.misbehaviour.header = patched(typ, &own);
+    let token = sign(&state, &patched(claims, patch));
+    state.misbehaviour.header = own;
+    token
+}
+
+/// An access token (RFC 9068 section 2) for [`super::AUDIENCE`].
+pub(super) fn access_token(shared: &Shared, patch: &Map<String, Value>) -> String {
+    let now = shared.clock.now().as_unix();
+    let claims = object(json!({
+        "iss": shared.issuer, "aud": super::AUDIENCE, "iat": now, "exp": now + 300, "jti": random::id(),
+        "sub": "carol", "client_id": "an-app", "scope": "api.read"
+    }));
+    let mut state = shared.state();
+    let own = std::mem::take(&mut state.misbehaviour.header);
+    state.misbehaviour.header = patched(object(json!({"typ": "at+jwt"})), &own);
     let token = sign(&state, &patched(claims, patch));
     state.misbehaviour.header = own;
     token

@@ -11,7 +11,7 @@ type Flight<V> = Shared<BoxFuture<'static, Option<V>>>;
 type Flights<V> = Arc<Mutex<HashMap<String, Flight<V>>>>;
 
 /// What is being fetched, by name.
-pub(super) struct SingleFlight<V>(Flights<V>);
+pub struct SingleFlight<V>(Flights<V>);
 
 /// Takes a flight off the board when it ends, however it ends.
 struct Landing<V>(Flights<V>, String);
@@ -24,13 +24,14 @@ impl<V> Drop for Landing<V> {
 
 impl<V: Clone + Send + Sync + 'static> SingleFlight<V> {
     /// How many are under way.
-    pub(super) fn under_way(&self) -> usize {
+    #[must_use]
+    pub fn under_way(&self) -> usize {
         lock(&self.0).len()
     }
 
     /// Joins the fetch of this name that is under way, or starts one; where none may be started, what
     /// `start` says instead, and `None` if it broke off. It goes on when whoever asked first goes away.
-    pub(super) async fn join<F>(&self, name: &str, start: impl FnOnce() -> Result<F, V>) -> Option<V>
+    pub async fn join<F>(&self, name: &str, start: impl FnOnce() -> Result<F, V>) -> Option<V>
     where
         F: Future<Output = V> + Send + 'static,
     {

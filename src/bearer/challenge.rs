@@ -2,6 +2,8 @@
 
 use crate::protocol::{ResourceUri, ScopeSet};
 
+use super::Caller;
+
 /// A resource as a challenge names it.
 #[derive(Debug, Clone)]
 pub struct Guarded {
@@ -38,6 +40,13 @@ impl Challenge {
     #[must_use]
     pub fn insufficient_scope(guarded: &Guarded, needed: &ScopeSet, granted: &ScopeSet) -> Self {
         Self::new(403, Some("insufficient_scope"), guarded, &needed.union(granted))
+    }
+
+    /// The same of this caller. Whoever may do nothing lacks something, also where nothing is needed.
+    #[must_use]
+    pub fn lacking(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Self {
+        let missing = if needed.is_empty() { &guarded.everyday } else { needed };
+        Self::insufficient_scope(guarded, missing, caller.scopes())
     }
 
     /// Credentials came in two ways (SEC-146).

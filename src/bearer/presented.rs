@@ -29,6 +29,10 @@ pub enum Presented<'a> {
     Nothing,
     /// `Authorization: Bearer`.
     Bearer(&'a str),
+    /// The session cookie of the application that the request belongs to.
+    Session(&'a str),
+    /// None, and the request begins and stays on this machine.
+    Local,
     /// A whole API key in `X-API-Key`.
     ApiKey(&'a str),
     /// An API key whose name and secret come apart.
@@ -102,6 +106,8 @@ impl std::fmt::Debug for Presented<'_> {
         f.write_str(match self {
             Self::Nothing => "Nothing",
             Self::Bearer(_) => "Bearer(…)",
+            Self::Session(_) => "Session(…)",
+            Self::Local => "Local",
             Self::ApiKey(_) => "ApiKey(…)",
             Self::ApiKeyPair { .. } => "ApiKeyPair(…)",
         })

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::protocol::Members;
+use super::Members;
 
 /// Most values that are kept of one claim: a token is hostile in size, too.
-pub(super) const MOST: usize = 1000;
+pub const MOST: usize = 1000;
 
 /// What stands at a dotted path such as `realm_access.roles`. Longer names come first, so a claim
 /// of that very name does: namespaced claims hold dots themselves.
-pub(super) fn at<'a>(claims: &'a Members, path: &str) -> Option<&'a Value> {
+#[must_use]
+pub fn at<'a>(claims: &'a Members, path: &str) -> Option<&'a Value> {
     claims.get(path).or_else(|| {
         let mut ends = path.rmatch_indices('.').map(|(end, _)| path.split_at(end));
         ends.find_map(|(name, rest)| below(claims.get(name)?, rest.get(1..)?))
@@ -26,7 +27,8 @@ fn below<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 /// The values as text: a text, a number, a boolean, or a list of these. An object has none.
-pub(super) fn texts(value: &Value) -> BTreeSet<String> {
+#[must_use]
+pub fn texts(value: &Value) -> BTreeSet<String> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -38,13 +40,15 @@ pub(super) fn texts(value: &Value) -> BTreeSet<String> {
 }
 
 /// The names in a list: texts alone, byte for byte.
-pub(super) fn names(value: &Value) -> Option<BTreeSet<String>> {
+#[must_use]
+pub fn names(value: &Value) -> Option<BTreeSet<String>> {
     let texts = value.as_array()?.iter().filter_map(Value::as_str);
     Some(texts.take(MOST).map(str::to_owned).collect())
 }
 
 /// The names at a path with one `*` in it, each behind the name that the `*` stands for.
-pub(super) fn qualified_names(claims: &Members, path: &str) -> Option<BTreeSet<String>> {
+#[must_use]
+pub fn qualified_names(claims: &Members, path: &str) -> Option<BTreeSet<String>> {
     let Some((before, after)) = path.split_once(".*.") else { return names(at(claims, path)?) };
     let members = at(claims, before)?.as_object()?;
     let all = members.iter().filter_map(|(name, value)| Some((name, names(below(value, after)?)?)));

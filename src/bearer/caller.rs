@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use crate::protocol::ScopeSet;
-use crate::tokens::VerifiedAccess;
+
+use super::{Challenge, Guarded, VerifiedAccess};
 
 /// Who may pass, and what for. Only what checked a credential makes one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller {
-    pub(super) subject: String,
-    pub(super) email: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) client: Option<String>,
-    pub(super) scopes: ScopeSet,
-    pub(super) credential: Arc<str>,
+    pub(crate) subject: String,
+    pub(crate) email: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) client: Option<String>,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) credential: Arc<str>,
 }
 
 impl Caller {
@@ -47,11 +48,23 @@ impl Caller {
         &self.scopes
     }
 
+    /// May they do all that is needed? Whoever may do nothing does not pass, also where nothing is needed: they
+    /// are genuine, and policy gives them nothing here.
+    #[must_use]
+    pub fn may(&self, needed: &ScopeSet) -> bool {
+        !self.scopes.is_empty() && self.scopes.includes(needed)
+    }
+
     /// What was shown, for logs and limits: its kind and, where it has one, its public name. Never a secret.
     #[must_use]
     pub fn credential(&self) -> &str {
         &self.credential
     }
+}
+
+/// Does what the caller may do include all that is needed?
+pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
+    if caller.may(needed) { Ok(()) } else { Err(Challenge::lacking(caller, guarded, needed)) }
 }
 
 impl From<VerifiedAccess> for Caller {
