@@ -17,6 +17,8 @@ export function prerequisites(binary) {
     'python-1': remember(() => installPythonPackages('python-sdk-1')),
     fastmcp: remember(() => installPythonPackages('fastmcp')),
     authlib: remember(() => installPythonPackages('authlib')),
+    nginx: remember(() => tryRun('nginx', ['-v'])),
+    caddy: remember(() => tryRun('caddy', ['version'])),
     rmcp: remember(() => {
       const client = rmcpClient(binary);
       return existsSync(client) ? undefined : `no ${client}: cargo build --example rmcp-client`;
