@@ -72,7 +72,7 @@ export const guards = {
         '127.0.0.1:8000': server,
       });
       const file = path.join(folder, 'Caddyfile');
-      writeFileSync(file, `{\n\tadmin off\n\tpersist_config off\n}\n${config}`);
+      writeFileSync(file, `{\n\tadmin off\n}\n${config}`);
       return ['caddy', ['run', '--adapter', 'caddyfile', '--config', file]];
     },
   },
