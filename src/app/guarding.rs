@@ -28,11 +28,7 @@ pub(super) fn guard(config: &Config, access_tokens: AccessTokens, clock: &Arc<dy
 }
 
 /// What passes requests on to them.
-pub(super) fn gateway(
-    config: &Config,
-    state: &State,
-    clock: &Arc<dyn Clock>,
-) -> Result<Gateway, StartError> {
+pub(super) fn gateway(config: &Config, state: &State, clock: &Arc<dyn Clock>) -> Result<Gateway, StartError> {
     let servers = config.resources.iter().filter_map(|resource| {
         let forwarding = resource.forwarding.clone()?;
         Some((resource.url.clone(), forwarding))

@@ -79,7 +79,8 @@ impl ToolPattern {
     pub fn names(&self, tool: &str) -> bool {
         let Some((first, rest)) = self.0.split_once('*') else { return self.0 == tool };
         let Some(mut left) = tool.strip_prefix(first) else { return false };
-        let (middle, last) = rest.rsplit_once('*').map_or((None, rest), |(middle, last)| (Some(middle), last));
+        let (middle, last) =
+            rest.rsplit_once('*').map_or((None, rest), |(middle, last)| (Some(middle), last));
         // Each part at the first place where it stands: what is left is then the longest.
         for part in middle.into_iter().flat_map(|middle| middle.split('*')) {
             match left.split_once(part) {
@@ -114,7 +115,8 @@ mod tests {
 
     #[test]
     fn what_every_rule_says_is_needed() {
-        let rule = |pattern: &str, scopes| (ToolPattern::new(pattern.into()), ScopeSet::parse_lenient(scopes));
+        let rule =
+            |pattern: &str, scopes| (ToolPattern::new(pattern.into()), ScopeSet::parse_lenient(scopes));
         let rules = ToolRules::new(vec![rule("delete_*", "mcp:admin"), rule("*_note", "mcp:read")]);
         assert_eq!(rules.needed("delete_note").to_string(), "mcp:admin mcp:read");
         assert_eq!(rules.needed("read_note").to_string(), "mcp:read");

@@ -11,9 +11,9 @@ use url::Url;
 
 use crate::access::Caller;
 
+use super::LONGEST_ANSWER;
 use super::listing;
 use super::route::Route;
-use super::LONGEST_ANSWER;
 
 /// What changes in the answers to one request.
 pub(super) struct Changes {

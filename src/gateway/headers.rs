@@ -7,11 +7,11 @@
 use std::net::IpAddr;
 
 use cookie::Cookie;
+use http::Uri;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, EXPECT, HOST,
     HeaderMap, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
 };
-use http::Uri;
 
 use crate::access::is_about_the_request;
 use crate::domain::IdentityForm;
@@ -102,9 +102,11 @@ pub(super) fn onward(asked: &HeaderMap, route: &Route) -> HeaderMap {
 /// Says where the request comes from and what people call the server; nobody else's word goes on.
 pub(super) fn say_where_from(onward: &mut HeaderMap, route: &Route, address: IpAddr) {
     let (scheme, authority) = route.public();
-    for (name, text) in
-        [(FORWARDED_FOR, address.to_string().as_str()), (FORWARDED_HOST, authority), (FORWARDED_PROTO, scheme)]
-    {
+    for (name, text) in [
+        (FORWARDED_FOR, address.to_string().as_str()),
+        (FORWARDED_HOST, authority),
+        (FORWARDED_PROTO, scheme),
+    ] {
         onward.extend(HeaderValue::from_str(text).ok().map(|value| (name, value)));
     }
 }

@@ -77,7 +77,8 @@ impl Identities {
             name: caller.name(),
         };
         let minted = self.minter.mint(&claims, now);
-        let minted = minted.inspect_err(|fault| tracing::error!(%fault, "an identity cannot be signed")).ok()?;
+        let minted =
+            minted.inspect_err(|fault| tracing::error!(%fault, "an identity cannot be signed")).ok()?;
         let mut value = HeaderValue::from_str(&format!("{scheme}{}", minted.token)).ok()?;
         value.set_sensitive(true);
         let kept = Kept { value: value.clone(), kid: minted.kid, issued_at: minted.issued_at };

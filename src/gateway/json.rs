@@ -35,7 +35,7 @@ impl Node {
     pub(super) fn plain(&self) -> Value {
         match self {
             Self::Scalar(value @ (Value::Number(_) | Value::String(_))) => value.clone(),
-            _ => Value::Null,
+            Self::Scalar(_) | Self::Object(_) | Self::Array(_) => Value::Null,
         }
     }
 

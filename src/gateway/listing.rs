@@ -43,11 +43,7 @@ pub(super) fn without(text: &str, is_hidden: &impl Fn(&str) -> bool) -> Option<S
 }
 
 /// Where the list of a message stands, and what it should be.
-fn shortened(
-    text: &str,
-    message: &str,
-    is_hidden: &impl Fn(&str) -> bool,
-) -> Option<(Range<usize>, String)> {
+fn shortened(text: &str, message: &str, is_hidden: &impl Fn(&str) -> bool) -> Option<(Range<usize>, String)> {
     let result = serde_json::from_str::<Message<'_>>(message).ok()?.result?;
     let listing = serde_json::from_str::<Listing<'_>>(result.get()).ok()?;
     let all: Vec<&RawValue> = serde_json::from_str(listing.tools.get()).ok()?;
@@ -79,7 +75,10 @@ mod tests {
         let expected = r#"{ "jsonrpc":"2.0","id":1, "result" : {"tools": [{"name":"read","n":1.50e2}],"nextCursor":"x"}}"#;
         assert_eq!(shown(list).as_deref(), Some(expected));
         assert_eq!(shown(&format!("[{list},{list}]")), Some(format!("[{expected},{expected}]")));
-        assert_eq!(shown(r#"{"result":{"tools":[{"name":"del\u0065te"}]}}"#).as_deref(), Some(r#"{"result":{"tools":[]}}"#));
+        assert_eq!(
+            shown(r#"{"result":{"tools":[{"name":"del\u0065te"}]}}"#).as_deref(),
+            Some(r#"{"result":{"tools":[]}}"#)
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::request::Parts;
 use http::{HeaderValue, Method};
+use http_body_util::LengthLimitError;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -76,7 +77,7 @@ pub(super) async fn read(parts: &Parts, body: Body, route: &Route) -> Result<Rea
     let arrived = timeout(route.forwarding.timeout, axum::body::to_bytes(body, limit)).await;
     let bytes = arrived.map_err(|_| Refused::BrokeOff)?.map_err(|fault| {
         let cause = std::error::Error::source(&fault);
-        let too_long = cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+        let too_long = cause.is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
         if too_long { Refused::TooLarge(limit) } else { Refused::BrokeOff }
     })?;
     let mut read = messages(&bytes, &parts.headers)?;
@@ -104,21 +105,19 @@ fn is_plain(headers: &HeaderMap) -> bool {
 
 fn messages(body: &[u8], headers: &HeaderMap) -> Result<Read, Refused> {
     let text = "the body is no JSON, says a thing twice, or is nested too deeply";
-    let parsed = json::parse(body).map_err(|_| Refused::Message { code: PARSE_ERROR, id: Value::Null, text })?;
+    let parsed =
+        json::parse(body).map_err(|_| Refused::Message { code: PARSE_ERROR, id: Value::Null, text })?;
     let mut read = Read::default();
-    match &parsed {
-        Node::Array(batch) => {
-            if headers.contains_key(METHOD) || headers.contains_key(NAME) {
-                return Err(mismatch(Value::Null));
-            }
-            for message in batch {
-                look(message, &mut read)?;
-            }
+    if let Node::Array(batch) = &parsed {
+        if headers.contains_key(METHOD) || headers.contains_key(NAME) {
+            return Err(mismatch(Value::Null));
         }
-        single => {
-            look(single, &mut read)?;
-            compare(single, headers)?;
+        for message in batch {
+            look(message, &mut read)?;
         }
+    } else {
+        look(&parsed, &mut read)?;
+        compare(&parsed, headers)?;
     }
     Ok(read)
 }
@@ -151,18 +150,16 @@ fn look(message: &Node, read: &mut Read) -> Result<(), Refused> {
 fn compare(message: &Node, headers: &HeaderMap) -> Result<(), Refused> {
     let id = || message.get("id").map_or(Value::Null, Node::plain);
     let method = message.get("method").and_then(Node::text);
-    if let Some(said) = only(headers, METHOD) {
-        if said.as_deref() != method.map(str::as_bytes) {
-            return Err(mismatch(id()));
-        }
+    let said = only(headers, METHOD);
+    if headers.contains_key(METHOD) && (said.is_none() || said != method.map(str::as_bytes)) {
+        return Err(mismatch(id()));
     }
     let place = NAMED.iter().find(|(named, _)| Some(*named) == method).map(|(_, place)| *place);
-    if let (Some(said), Some(place)) = (only(headers, NAME), place) {
-        let name = message.get("params").and_then(|params| params.get(place)).and_then(Node::text);
-        let said = said.as_deref().and_then(decoded);
-        if said.as_deref() != name.map(str::as_bytes) {
-            return Err(mismatch(id()));
-        }
+    let Some(place) = place.filter(|_| headers.contains_key(NAME)) else { return Ok(()) };
+    let name = message.get("params").and_then(|params| params.get(place)).and_then(Node::text);
+    let said = only(headers, NAME).and_then(decoded);
+    if said.is_none() || said.as_deref() != name.map(str::as_bytes) {
+        return Err(mismatch(id()));
     }
     Ok(())
 }
@@ -172,11 +169,11 @@ fn mismatch(id: Value) -> Refused {
     Refused::Message { code: HEADER_MISMATCH, id, text }
 }
 
-/// A header's value, if it is there; `Some(None)` if it is there in two ways.
-fn only(headers: &HeaderMap, name: &str) -> Option<Option<Vec<u8>>> {
+/// A header's value, if it is there once.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     let mut all = headers.get_all(name).iter();
     let first = all.next()?;
-    Some(all.next().is_none().then(|| first.as_bytes().to_vec()))
+    all.next().is_none().then(|| first.as_bytes())
 }
 
 /// What no header can hold stands there as `=?base64?…?=`.
@@ -282,10 +279,17 @@ mod tests {
 
     #[test]
     fn only_plain_utf_8_is_read() {
-        for good in ["application/json", "application/json; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+        for good in
+            ["application/json", "application/json; charset=UTF-8", "application/json;charset=\"utf-8\""]
+        {
             assert!(is_plain(&headers(&[("content-type", good)])), "{good}");
         }
-        for bad in ["application/json; charset=utf-16", "application/json;charset=utf-7", "x;charset", "x; charset=\"utf-7\""] {
+        for bad in [
+            "application/json; charset=utf-16",
+            "application/json;charset=utf-7",
+            "x;charset",
+            "x; charset=\"utf-7\"",
+        ] {
             assert!(!is_plain(&headers(&[("content-type", bad)])), "{bad}");
         }
         assert!(!is_plain(&headers(&[("content-encoding", "gzip")])));

@@ -43,7 +43,6 @@ use events::{Changes, Events};
 use identity::Identities;
 pub use refused::Refused;
 use route::Route;
-use streams::Upload;
 
 /// The longest answer that is read whole, and the longest event: where tools have rules.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
@@ -113,7 +112,7 @@ impl Gateway {
             changes.hides_tools = parts.method == Method::GET || read.lists_tools;
             (read.bytes.map(reqwest::Body::from), None)
         } else {
-            let (upload, fate) = Upload::new(body, limit);
+            let (upload, fate) = streams::upload(body, limit);
             (upload.map(reqwest::Body::wrap_stream), Some(fate))
         };
         let mut onward = reqwest::Request::new(parts.method.clone(), url);
@@ -174,7 +173,8 @@ impl Gateway {
         } else if kind == "application/json" && changes.hides_tools && parts.status.is_success() {
             returned.remove(CONTENT_LENGTH);
             let whole = axum::body::to_bytes(Body::from_stream(stream), LONGEST_ANSWER).await;
-            let whole = whole.map_err(|_| Refused::BadGateway("the server's answer broke off, or is too long"))?;
+            let whole =
+                whole.map_err(|_| Refused::BadGateway("the server's answer broke off, or is too long"))?;
             Body::from(changes.of_message(&whole).map_or(whole, Into::into))
         } else {
             Body::from_stream(stream)

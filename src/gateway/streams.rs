@@ -34,37 +34,32 @@ impl Fate {
     }
 }
 
-/// A request's body on its way.
-pub(super) struct Upload;
-
-impl Upload {
-    /// The body as far as it may go; none if there is none.
-    pub(super) fn new(
-        body: Body,
-        limit: usize,
-    ) -> (Option<impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static>, Fate) {
-        let fate = Fate::default();
-        if body.is_end_stream() {
-            return (None, fate);
-        }
-        let told = fate.clone();
-        let mut left = limit;
-        let counted = body.into_data_stream().map(move |piece| match piece {
-            Ok(piece) if piece.len() > left => {
-                told.is(TOO_LARGE);
-                Err("the body is too long".into())
-            }
-            Ok(piece) => {
-                left -= piece.len();
-                Ok(piece)
-            }
-            Err(fault) => {
-                told.is(BROKE_OFF);
-                Err(fault.into())
-            }
-        });
-        (Some(counted), fate)
+/// A request's body on its way, as far as it may go; none if there is none.
+pub(super) fn upload(
+    body: Body,
+    limit: usize,
+) -> (Option<impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static>, Fate) {
+    let fate = Fate::default();
+    if body.is_end_stream() {
+        return (None, fate);
     }
+    let told = fate.clone();
+    let mut left = limit;
+    let counted = body.into_data_stream().map(move |piece| match piece {
+        Ok(piece) if piece.len() > left => {
+            told.is(TOO_LARGE);
+            Err("the body is too long".into())
+        }
+        Ok(piece) => {
+            left -= piece.len();
+            Ok(piece)
+        }
+        Err(fault) => {
+            told.is(BROKE_OFF);
+            Err(fault.into())
+        }
+    });
+    (Some(counted), fate)
 }
 
 /// An answer's body on its way. Trailers stay behind; so does a stream that says nothing for too long.

@@ -27,7 +27,7 @@ pub(super) async fn pass(State(broker): State<Arc<Broker>>, mut request: Request
     line.end(response.unwrap_or_else(answer::after_panic))
 }
 
-async fn answered(broker: &Broker, request: Request, next: Next) -> Response {
+async fn answered(broker: &Arc<Broker>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let place = proxied::place(broker, &parts);
     let request = Request::from_parts(parts, body);

@@ -2,7 +2,8 @@
 //!
 //! - `router`: every route with its CORS and limits, on one screen.
 //! - `authorize`, `backchannel_logout`, `token`, `register`, `revoke`, `introspect`, `logout`, `discovery`, `site`: the handlers.
-//! - `verify`, `proxied`: requests to protected servers: a proxy asks about one, or it comes to us.
+//! - `verify`, `proxied`: requests to protected servers: a proxy asks about one, or it comes to us;
+//!   `watched`: streams that somebody listens to.
 //! - `params`: queries and forms; `cookies`: those of a sign-in and of the session.
 //! - `address`: where a request comes from.
 //! - `answer`: errors by kind: page, redirect, JSON.
@@ -31,6 +32,7 @@ mod router;
 mod site;
 mod token;
 mod verify;
+mod watched;
 
 pub use request_log::RequestId;
 pub use router::router;

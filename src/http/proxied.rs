@@ -2,6 +2,9 @@
 //! host and path. A proxy of ours may have put another `Host`; then it says in `X-Forwarded-Host` and
 //! `-Proto` what was asked of it (SEC-151).
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
@@ -17,6 +20,7 @@ use crate::gateway::{Asker, Refused};
 
 use super::params::LARGEST_BODY;
 use super::router::RESOURCE_METADATA;
+use super::watched::Opened;
 use super::{address, answer, body, cors, host};
 
 const PROTO: &str = "x-forwarded-proto";
@@ -57,7 +61,7 @@ pub(super) fn place<'b>(broker: &'b Broker, parts: &Parts) -> Place<'b> {
 }
 
 /// The scheme, if somebody whom we believe says it, and the host that were asked.
-fn asked<'p>(broker: &Broker, parts: &'p Parts) -> Option<(Option<&'static str>, std::borrow::Cow<'p, str>)> {
+fn asked<'p>(broker: &Broker, parts: &'p Parts) -> Option<(Option<&'static str>, Cow<'p, str>)> {
     let one = |name: &str| {
         let mut all = parts.headers.get_all(name).iter();
         let first = all.next().and_then(|value| value.to_str().ok());
@@ -84,7 +88,7 @@ pub(super) fn public_host(broker: &Broker, parts: &Parts) -> Option<String> {
 
 /// Answers a request to a server: with what the server says, or with why it may not pass (INT-17: before its
 /// method or anything else is looked at). Open to any origin, errors included; preflights are answered here.
-pub(super) async fn answer(broker: &Broker, addressed: &Addressed<'_>, request: Request) -> Response {
+pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, request: Request) -> Response {
     if *request.method() == Method::OPTIONS {
         return cors::open(cors::preflight());
     }
@@ -96,8 +100,14 @@ pub(super) async fn answer(broker: &Broker, addressed: &Addressed<'_>, request: 
     let response = match decided {
         Ok(Decision::Allow(caller)) => {
             let asker = Asker { caller, address: address::of(&parts, &broker.trusted_proxies) };
-            let passed = broker.gateway.pass(Request::from_parts(parts, body), addressed, asker).await;
-            passed.unwrap_or_else(refused)
+            let opened = Opened::by(broker, &parts, addressed);
+            match broker.gateway.pass(Request::from_parts(parts, body), addressed, asker).await {
+                Ok(response) => match opened {
+                    Some(opened) => opened.watch(response),
+                    None => response,
+                },
+                Err(why) => refused(why),
+            }
         }
         Ok(Decision::Challenge(challenge)) => {
             arrived(Request::from_parts(parts, body)).await;

@@ -21,9 +21,7 @@ mod signing_keys;
 pub use access_token::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
 pub use authorization::Authorization;
 pub use code::{AuthorizationCode, AuthorizationCodes};
-pub use identity_token::{
-    IDENTITY_LIFETIME, IDENTITY_TYPE, IdentityClaims, IdentityMinter, IdentityToken,
-};
+pub use identity_token::{IDENTITY_LIFETIME, IDENTITY_TYPE, IdentityClaims, IdentityMinter, IdentityToken};
 pub use minter::{AccessToken, Minter};
 pub use refresh_token::{RefreshToken, RefreshTokens};
 pub use signing::{KeyError, SigningKey};

@@ -13,11 +13,12 @@ use gatelodge::protocol::ErrorCode;
 /// One page for each preset.
 const PRESETS: [&str; 8] = ["google", "okta", "keycloak", "clerk", "entra", "auth0", "github", "oidc"];
 
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     "README.md",
     "docs/architecture.md",
     "docs/clients.md",
     "docs/configuration.md",
+    "docs/gateway.md",
     "docs/operations.md",
     "docs/performance.md",
     "docs/policy.md",
@@ -88,6 +89,31 @@ fn loaded(name: &str, block: &str) -> config::Config {
     let text = if is_whole { block.to_owned() } else { format!("{rest}{block}") };
     let env = |name: &str| Some(format!("{name}-a-value-for-the-test"));
     config::parse(&text, name, &env).unwrap_or_else(|faults| panic!("{faults}\n{text}"))
+}
+
+/// The servers of docs/gateway.md load, and every key that is about passing requests on is explained there.
+#[test]
+fn the_gateway_s_servers_load() {
+    let page = read("docs/gateway.md");
+    let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n\
+                access: { default_scopes: [mcp:read, mcp:write, mcp:admin, wiki:read] }\n";
+    let blocks = blocks(&page, "yaml");
+    assert_eq!(blocks.len(), 1);
+    let loaded = config::parse(&format!("{rest}{}", blocks[0]), "docs/gateway.md", &|_| None);
+    let loaded = loaded.unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(loaded.resources.iter().all(|resource| resource.forwarding.is_some()));
+    for key in [
+        "upstream_url",
+        "upstream_timeout",
+        "stream_idle",
+        "body_limit",
+        "forward_credential",
+        "identity",
+        "identity_header",
+        "tools",
+    ] {
+        assert!(page.contains(&format!("| `{key}` |")), "docs/gateway.md does not explain {key}");
+    }
 }
 
 /// The policies of docs/policy.md load, once they stand in a whole file; and every condition and

@@ -33,6 +33,7 @@ mod endings;
 mod explain;
 mod forward_auth;
 mod fresh_facts;
+mod gateway;
 mod grants;
 mod harness;
 mod headers;

@@ -139,7 +139,11 @@ impl Checker<'_> {
         };
         let Some(name) = named.filter(free) else {
             let problem = format!("{} is no header for this", header.quoted());
-            return Err(self.report(&header.place, problem, "write Authorization, or a name that begins with X-"));
+            return Err(self.report(
+                &header.place,
+                problem,
+                "write Authorization, or a name that begins with X-",
+            ));
         };
         let form = match word? {
             Word::Headers => IdentityForm::Headers,
@@ -207,7 +211,8 @@ impl Checker<'_> {
         for (i, (raw, resource)) in raw.unwrap_or_default().iter().zip(&resources.good).enumerate() {
             let Some(forwarding) = &resource.forwarding else { continue };
             let place = list.item(i, raw.spot);
-            let at = |key: &str, text: &Option<Text>| place.key(key, text.as_ref().map_or(raw.spot, |t| t.spot));
+            let at =
+                |key: &str, text: &Option<Text>| place.key(key, text.as_ref().map_or(raw.spot, |t| t.spot));
             let to = forwarding.to.origin().ascii_serialization();
             if to == issuer.origin() || to == resource.url.origin() {
                 let instead = "write the server's own address, where the broker reaches it";
@@ -217,7 +222,8 @@ impl Checker<'_> {
             let path = resource.url.path();
             if path.contains('?') {
                 let at = at("url", &raw.inner.url);
-                checked = Err(self.report(&at, "a server with a query cannot be passed requests", "remove it"));
+                checked =
+                    Err(self.report(&at, "a server with a query cannot be passed requests", "remove it"));
             }
             if resource.url.origin() == issuer.origin() && is_ours(path, issuer.path()) {
                 let instead = "give it a path of its own, such as /mcp, or a host of its own";

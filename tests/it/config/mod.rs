@@ -5,6 +5,7 @@ mod basics;
 mod client_documents;
 mod client_policy;
 mod example;
+mod forwarding;
 mod people;
 mod secrets;
 mod server;

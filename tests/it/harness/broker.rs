@@ -39,7 +39,7 @@ pub(crate) struct Setup {
     pub(crate) secret: String,
     /// A second provider, named `other`.
     pub(crate) two_upstreams: bool,
-    /// Lines of `resources:`.
+    /// Lines of `resources:`; `{issuer}` stands for the broker's own.
     pub(crate) resources: String,
     /// The preset of the providers.
     pub(crate) preset: &'static str,
@@ -226,7 +226,7 @@ pub(crate) fn yaml(
         )
         .expect("writing to text");
     }
-    write!(text, "resources:\n{}access:\n{}{}", setup.resources, setup.access, setup.extra)
-        .expect("writing to text");
+    let resources = setup.resources.replace("{issuer}", issuer);
+    write!(text, "resources:\n{resources}access:\n{}{}", setup.access, setup.extra).expect("writing to text");
     text
 }

@@ -1,5 +1,6 @@
 //! What the tests stand on.
 //!
+//! - [`backend`]: a server behind the gateway.
 //! - [`body`]: a request body that notices whether it was read.
 //! - [`broker`]: a broker in process; [`browser`]: cookies and forms; [`client`]: an MCP client.
 //! - [`clock`]: time that a test moves by hand.
@@ -24,6 +25,7 @@
 //! - [`small_disk`]: a disk of a few megabytes, to be filled.
 //! - [`temp_dir`]: folders that vanish.
 
+pub(crate) mod backend;
 pub(crate) mod body;
 pub(crate) mod broker;
 pub(crate) mod browser;

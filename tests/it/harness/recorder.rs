@@ -6,7 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::header::{LOCATION, SET_COOKIE};
+use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 
 /// One request and its answer.
 #[derive(Debug, Clone)]
@@ -52,6 +52,11 @@ impl Recorder {
 pub(crate) async fn record(State(recorder): State<Arc<Recorder>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let (parts, body) = next.run(request).await.into_parts();
+    // What has no end is not waited for.
+    let kind = parts.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| kind.starts_with(b"text/event-stream")) {
+        return Response::from_parts(parts, body);
+    }
     let bytes = to_bytes(body, usize::MAX).await.expect("a body in memory");
     let lines = |wanted: &dyn Fn(&http::HeaderName) -> bool| {
         let found = parts.headers.iter().filter(|(name, _)| wanted(name));
