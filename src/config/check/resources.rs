@@ -70,6 +70,15 @@ impl Checker<'_> {
             raw.required_scopes.as_ref(),
             scopes.as_deref().ok(),
         );
+        let known = scopes.as_deref().ok();
+        let everyday = self.scopes_of_server(place, "everyday_scopes", raw.everyday_scopes.as_ref(), known);
+        let everyday = everyday.map(|named| match (known, &required) {
+            (Some(known), _) if raw.everyday_scopes.is_none() => {
+                known.iter().map(|(scope, _)| scope.clone()).collect()
+            }
+            (_, Ok(required)) => named.union(required),
+            (_, Err(_)) => named,
+        });
         let forwarding = self.forwarding(raw, place, scopes.as_deref().ok());
         let accepts = self.accepted(place, raw.accepts.as_ref(), credentials);
         Ok(ResourceConfig {
@@ -77,6 +86,7 @@ impl Checker<'_> {
             name: name?.text,
             scopes: scopes?,
             required_scopes: required?,
+            everyday_scopes: everyday?,
             accepts: accepts?,
             forwarding: forwarding?,
             default: default?,
