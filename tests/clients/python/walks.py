@@ -45,7 +45,7 @@ async def call_tools(alice: Person, client) -> dict:
 
 async def step_up(alice: Person, client, tools: dict) -> None:
     mark = len(alice.exchanges)
-    text_of(await client.call_tool("reset_notes", arguments_for(tools["reset_notes"], "x")))
+    text_of(await client.call_tool("reset_notes", {}))
     refusal = alice.since(mark, 403)[0].headers["www-authenticate"]
     require('error="insufficient_scope"' in refusal, f"the challenge is {refusal}")
     require("mcp:admin" in alice.browsers[1]["scope"].split(), f"asked for {alice.browsers[1]['scope']}")
@@ -127,7 +127,7 @@ async def bob_walks(bob: Person, failure: type[Exception], tools_alike: bool) ->
             if tools_alike:
                 return
             tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-            await client.call_tool("reset_notes", arguments_for(tools["reset_notes"], "x"))
+            await client.call_tool("reset_notes", {})
             raise Failure("bob reset the notes")
     except Exception as error:
         refusal = reason(error)

@@ -14,6 +14,10 @@ const behind = {
   'nginx/python': ['ts-sdk-v1'],
   'caddy/typescript': ['ts-sdk-v1'],
   'caddy/python': ['ts-sdk-v2', 'python-sdk'],
+  'traefik/typescript': ['ts-sdk-v2'],
+  'traefik/python': ['ts-sdk-v1', 'python-sdk'],
+  'envoy/typescript': ['ts-sdk-v1', 'python-sdk'],
+  'envoy/python': ['ts-sdk-v2'],
 };
 
 const node = script => () => [process.execPath, script];

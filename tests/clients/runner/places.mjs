@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePorts } from '../../providers/process.mjs';
-import { here, npmVersion, pypiVersion, python } from './prerequisites.mjs';
+import { here, npmVersion, proxy, pypiVersion, python } from './prerequisites.mjs';
 
 const root = path.join(here, '..', '..');
 
@@ -76,13 +76,47 @@ export const guards = {
       return ['caddy', ['run', '--adapter', 'caddyfile', '--config', file]];
     },
   },
+  traefik: {
+    title: 'Traefik',
+    needs: ['proxies'],
+    program({ folder, port, broker, server }) {
+      const config = filled('traefik.yaml', {
+        'Host(`mcp.example.com`)': 'Host(`127.0.0.1`)',
+        '      tls: {}\n': '',
+        '127.0.0.1:9400': broker,
+        '127.0.0.1:8000': server,
+      });
+      const file = path.join(folder, 'traefik.yaml');
+      writeFileSync(file, config);
+      const quiet = ['--global.checkNewVersion=false', '--global.sendAnonymousUsage=false'];
+      const entry = `--entryPoints.web.address=127.0.0.1:${port}`;
+      return [proxy('traefik'), [entry, `--providers.file.filename=${file}`, ...quiet]];
+    },
+  },
+  envoy: {
+    title: 'Envoy',
+    needs: ['proxies'],
+    program({ folder, port, broker, server }) {
+      const [at, to] = [broker, server].map(host => `port_value: ${host.split(':')[1]} }`);
+      const config = filled('envoy.yaml', {
+        'address: 0.0.0.0, port_value: 80 }': `address: 127.0.0.1, port_value: ${port} }`,
+        '[mcp.example.com]': `["127.0.0.1:${port}"]`,
+        'port_value: 9400 }': at,
+        'port_value: 8000 }': to,
+      });
+      const file = path.join(folder, 'envoy.yaml');
+      writeFileSync(file, config);
+      return [proxy('envoy'), ['-c', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'warning']];
+    },
+  },
 };
 
 /** Every place that the configuration knows; `url` is what people type. */
 export async function choosePlaces(broker) {
   const names = Object.keys(servers);
-  const proxies = ['nginx', 'caddy'].flatMap(guard => ['typescript', 'python'].map(server => ({ guard, server })));
-  const guarded = [...proxies, { guard: 'relay', server: 'everything' }];
+  const proxies = ['nginx', 'caddy', 'traefik', 'envoy'];
+  const asking = proxies.flatMap(guard => ['typescript', 'python'].map(server => ({ guard, server })));
+  const guarded = [...asking, { guard: 'relay', server: 'everything' }];
   const ports = await freePorts(names.length + guarded.length);
   const at = port => `http://127.0.0.1:${port}/mcp`;
   const behind = Object.fromEntries(names.map((name, index) => [name, { name, url: at(ports[index]), port: ports[index] }]));
