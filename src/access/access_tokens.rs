@@ -11,7 +11,7 @@ use crate::clients::FindClientError;
 use crate::clock::Timestamp;
 use crate::domain::Grant;
 use crate::protocol::{Jws, ResourceUri};
-use crate::secret::Digest;
+use crate::secret::Fingerprint;
 use crate::tokens::{AccessClaims, Minter};
 
 use super::{Caller, Liveness};
@@ -26,11 +26,9 @@ const MOST_KNOWN: usize = 10_000;
 pub struct AccessTokens {
     minter: Minter,
     liveness: Liveness,
-    known: Cache<Name, Arc<Known>>,
+    /// By token and server (SEC-157).
+    known: Cache<Fingerprint, Arc<Known>>,
 }
-
-/// What is known of one token at one server (SEC-157).
-type Name = (String, String);
 
 struct Known {
     caller: Arc<Caller>,
@@ -61,7 +59,7 @@ impl AccessTokens {
         resource: &ResourceUri,
         now: Timestamp,
     ) -> Result<Option<Arc<Caller>>, FindClientError> {
-        let name = (Digest::of(token).as_str().to_owned(), resource.canonical().to_owned());
+        let name = Fingerprint::of(resource.canonical(), token);
         if let Some(known) = self.known.get(&name) {
             let holds = known.claims.exp > now && self.minter.knows_key(&known.kid, now);
             let stands = holds && self.still_stands(&known, now).await?;

@@ -1,17 +1,20 @@
 //! May this request pass? The one decision about requests to servers that we stand in front of: everything
 //! that guards one asks here.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Accepted, Resource, UpstreamId};
 use crate::protocol::{ResourceUri, ScopeSet};
+use crate::rate::network;
 use crate::store::StoreError;
 
-use super::{AccessTokens, Caller, Challenge, Guarded, Presented, StaticToken};
+use super::{AccessTokens, Caller, Challenge, Guarded, Limit, LimitStates, Limits, Presented, StaticToken};
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +38,20 @@ pub enum Named {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// It may pass.
-    Allow(Arc<Caller>),
+    Allow(Passage),
+    /// It would be one too many.
+    TooMany(LimitStates),
     /// It may not, and this says how it could.
     Challenge(Challenge),
+}
+
+/// A request that may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Who asks.
+    pub caller: Arc<Caller>,
+    /// How the limits stand that it was counted by.
+    pub limits: LimitStates,
 }
 
 /// A protected server, in the spelling that the request used: the challenge repeats it (INT-23).
@@ -46,14 +60,14 @@ pub struct Addressed<'r> {
     /// The server.
     pub resource: &'r Resource,
     /// Its URL as the request has it.
-    pub spelt: ResourceUri,
+    pub spelt: Cow<'r, ResourceUri>,
 }
 
 impl Addressed<'_> {
     /// What a challenge says of it.
     #[must_use]
     pub fn guarded(&self) -> Guarded {
-        Guarded { resource: self.spelt.clone(), everyday: self.resource.everyday.clone() }
+        Guarded { resource: self.spelt.clone().into_owned(), everyday: self.resource.everyday.clone() }
     }
 }
 
@@ -61,6 +75,7 @@ impl Addressed<'_> {
 pub struct Guard {
     access_tokens: AccessTokens,
     named: HashMap<UpstreamId, Named>,
+    limits: Limits,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,28 +85,55 @@ impl Guard {
     pub fn new(
         access_tokens: AccessTokens,
         named: HashMap<UpstreamId, Named>,
+        limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { access_tokens, named, clock }
+        Self { access_tokens, named, limits, clock }
     }
 
-    /// Decides about a request with this credential to this server (SEC-145).
+    /// Decides about a request from this address with this credential to this server (SEC-145). The address
+    /// is counted first, so that nobody can try credentials without end.
     pub async fn decide(
         &self,
-        presented: Presented<'_>,
+        (from, presented): (IpAddr, Presented<'_>),
         addressed: &Addressed<'_>,
         needed: &ScopeSet,
     ) -> Result<Decision, CannotDecide> {
+        let (resource, now) = (addressed.resource, self.clock.now());
+        let mut limits = LimitStates::default();
+        if let Some(most) = resource.limits.per_address {
+            let address = network(from).to_string();
+            if !limits.add(self.limits.count(Limit::Address, &address, (resource, most), now).await?) {
+                return Ok(Decision::TooMany(limits));
+            }
+        }
         if presented == Presented::Nothing {
             return Ok(Decision::Challenge(Challenge::missing(&addressed.guarded())));
         }
-        let Some(caller) = self.caller(presented, addressed.resource).await? else {
+        let Some(caller) = self.caller(presented, resource, now).await? else {
             return Ok(Decision::Challenge(Challenge::invalid_token(&addressed.guarded())));
         };
-        Ok(match require(&caller, &addressed.guarded(), needed) {
-            Ok(()) => Decision::Allow(caller),
-            Err(challenge) => Decision::Challenge(challenge),
-        })
+        if let Some(most) = resource.limits.per_credential {
+            let who = caller.credential();
+            if !limits.add(self.limits.count(Limit::Credential, who, (resource, most), now).await?) {
+                return Ok(Decision::TooMany(limits));
+            }
+        }
+        if caller.scopes().includes(needed) {
+            return Ok(Decision::Allow(Passage { caller, limits }));
+        }
+        Ok(Decision::Challenge(Challenge::insufficient_scope(&addressed.guarded(), needed, caller.scopes())))
+    }
+
+    /// Could a request with this credential still pass? For one that has passed and goes on: it is not counted.
+    pub async fn still_allows(
+        &self,
+        presented: Presented<'_>,
+        resource: &Resource,
+        needed: &ScopeSet,
+    ) -> Result<bool, CannotDecide> {
+        let caller = self.caller(presented, resource, self.clock.now()).await?;
+        Ok(caller.is_some_and(|caller| caller.scopes().includes(needed)))
     }
 
     /// Who shows this credential, by the first of those that the server accepts which knows it.
@@ -99,8 +141,8 @@ impl Guard {
         &self,
         presented: Presented<'_>,
         resource: &Resource,
+        now: Timestamp,
     ) -> Result<Option<Arc<Caller>>, CannotDecide> {
-        let now = self.clock.now();
         for accepted in &resource.accepts {
             if let Some(caller) = self.known_to(accepted, presented, resource, now).await? {
                 return Ok(Some(caller));

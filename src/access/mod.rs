@@ -8,6 +8,7 @@
 //! - [`Challenge`]: the answer to a request that may not pass.
 //! - What a server can accept: [`AccessTokens`] (ours), [`StaticToken`].
 //! - [`Introspection`]: what a protected server is told of a token.
+//! - [`Limits`]: how many requests may come; [`LimitStates`]: how that stands, in headers.
 //! - [`Liveness`]: does a token that verified still count?
 
 mod access_tokens;
@@ -16,6 +17,7 @@ mod challenge;
 mod guard;
 mod identity_headers;
 mod introspection;
+mod limits;
 mod liveness;
 mod presented;
 mod static_tokens;
@@ -24,9 +26,10 @@ mod target;
 pub use access_tokens::AccessTokens;
 pub use caller::Caller;
 pub use challenge::{Challenge, Guarded, metadata_url};
-pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, require};
+pub use guard::{Addressed, CannotDecide, Decision, Guard, Named, Passage, require};
 pub use identity_headers::{identify, is_about_the_request, is_disguised};
 pub use introspection::{Introspected, Introspection};
+pub use limits::{Limit, LimitState, LimitStates, Limits};
 pub use liveness::Liveness;
 pub use presented::{Presented, TwoMethods, bearer};
 pub use static_tokens::StaticToken;

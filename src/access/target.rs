@@ -3,7 +3,9 @@
 //! The proxy in front and the server behind may read a path differently. What has more than one reading is
 //! refused, and never brought into shape (SEC-153).
 
-use crate::domain::Resources;
+use std::borrow::Cow;
+
+use crate::domain::{Resource, Resources};
 use crate::protocol::ResourceUri;
 
 use super::Addressed;
@@ -44,6 +46,10 @@ impl Target<'_> {
         if !matches!(self.scheme, "http" | "https") || !self.authority.bytes().all(is_plain) {
             return Err(BadTarget::NoUrl);
         }
+        // Nearly every request spells its server as the operator does: then there is nothing to parse.
+        if let Some(resource) = self.as_configured(resources, path) {
+            return Ok(Addressed { resource, spelt: Cow::Borrowed(&resource.url) });
+        }
         let asked = ResourceUri::parse(&format!("{}://{}{path}", self.scheme, self.authority));
         let asked = asked.map_err(|_| BadTarget::NoUrl)?;
         let resource = resources.serving(&asked).ok_or(BadTarget::Unknown)?;
@@ -55,8 +61,22 @@ impl Target<'_> {
                 return Err(BadTarget::Ambiguous);
             }
         }
-        let spelt = if *resource.url.path() == *asked.path() { &asked } else { &resource.url };
-        Ok(Addressed { resource, spelt: spelt.clone() })
+        let is_its_own = *resource.url.path() == *asked.path();
+        let spelt = if is_its_own { Cow::Owned(asked) } else { Cow::Borrowed(&resource.url) };
+        Ok(Addressed { resource, spelt })
+    }
+
+    /// The server with exactly this URL, in small letters.
+    fn as_configured<'r>(&self, resources: &'r Resources, path: &str) -> Option<&'r Resource> {
+        let is_asked = |resource: &&Resource| {
+            let rest = resource.url.as_str().strip_prefix(self.scheme);
+            let rest = rest.and_then(|rest| rest.strip_prefix("://")?.strip_prefix(self.authority));
+            rest == Some(path)
+        };
+        if path.bytes().any(|b| b.is_ascii_uppercase()) {
+            return None;
+        }
+        resources.iter().find(is_asked)
     }
 }
 

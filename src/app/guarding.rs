@@ -2,17 +2,24 @@
 
 use std::sync::Arc;
 
-use crate::access::{AccessTokens, Guard, Named, StaticToken};
+use crate::access::{AccessTokens, Guard, Limits, Named, StaticToken};
 use crate::clock::Clock;
 use crate::config::{Config, CredentialKind};
 use crate::gateway::Gateway;
-use crate::outbound::Passage;
+use crate::outbound::Relay;
+use crate::store::Store;
+use crate::store::audit::Journal;
 use crate::tokens::IdentityMinter;
 
 use super::{StartError, State};
 
 /// What decides about requests to protected servers.
-pub(super) fn guard(config: &Config, access_tokens: AccessTokens, clock: &Arc<dyn Clock>) -> Guard {
+pub(super) fn guard(
+    config: &Config,
+    access_tokens: AccessTokens,
+    (store, journal): (&Arc<dyn Store>, &Journal),
+    clock: &Arc<dyn Clock>,
+) -> Guard {
     let named = config.credentials.iter().map(|credential| {
         let named = match &credential.kind {
             CredentialKind::Static { token, subject, scopes } => Named::Static(StaticToken::new(
@@ -24,7 +31,8 @@ pub(super) fn guard(config: &Config, access_tokens: AccessTokens, clock: &Arc<dy
         };
         (credential.id.clone(), named)
     });
-    Guard::new(access_tokens, named.collect(), Arc::clone(clock))
+    let limits = Limits::new(Arc::clone(store), journal.clone(), Arc::clone(clock));
+    Guard::new(access_tokens, named.collect(), limits, Arc::clone(clock))
 }
 
 /// What passes requests on to them.
@@ -35,5 +43,5 @@ pub(super) fn gateway(config: &Config, state: &State, clock: &Arc<dyn Clock>) ->
     });
     let minter = IdentityMinter::new(config.issuer.clone(), Arc::clone(&state.keys));
     let issuer = config.issuer.origin();
-    Ok(Gateway::new(servers, issuer, Passage::new()?, minter, Arc::clone(clock)))
+    Ok(Gateway::new(servers, issuer, Relay::new()?, minter, Arc::clone(clock)))
 }

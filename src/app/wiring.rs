@@ -33,6 +33,11 @@ fn login_rules(config: &Config) -> LoginRules {
     }
 }
 
+fn grant_rules(config: &Config) -> GrantRules {
+    let rotation = RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle };
+    GrantRules { rotation, keep_client: clients::kept_for(config) }
+}
+
 fn sign_in_counter(config: &Config, clock: &Arc<dyn Clock>) -> SignInCounter {
     let SignInConfig { per_address, most_pending } = config.sign_ins;
     let limits = SignInLimits { per_address, most_pending };
@@ -75,7 +80,8 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         liveness: liveness.clone(),
         clock: Arc::clone(&clock),
     };
-    let guard = guarding::guard(config, AccessTokens::new(minter.clone(), liveness), &clock);
+    let guard =
+        guarding::guard(config, AccessTokens::new(minter.clone(), liveness), (&store, &journal), &clock);
     let gateway = guarding::gateway(config, state, &clock)?;
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
@@ -90,10 +96,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         minter,
         codes: AuthorizationCodes::new(&state.secret),
         refresh_tokens: RefreshTokens::new(&state.secret),
-        rules: GrantRules {
-            rotation: RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle },
-            keep_client: clients::kept_for(config),
-        },
+        rules: grant_rules(config),
         clock: Arc::clone(&clock),
     };
     let keys = keeper(config, state, journal.clone(), Arc::clone(&clock));
@@ -156,6 +159,7 @@ pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
         required: resource.required_scopes.clone(),
         everyday: resource.everyday_scopes.clone(),
         accepts: resource.accepts.clone(),
+        limits: resource.limits,
     });
     let default = config.resources.iter().find(|resource| resource.default);
     let default = default.map(|resource| resource.url.clone());

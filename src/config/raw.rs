@@ -240,10 +240,27 @@ pub(super) struct RawResource {
     /// What its tools need beside `required_scopes`, by name; `*` stands for anything. Where several name a
     /// tool it needs them all.
     pub(super) tools: Option<Located<Pairs<Texts>>>,
+    /// How many requests may come, where we decide about them.
+    #[serde(default)]
+    pub(super) limits: RawRequestLimits,
     /// Is this the server that a request without `resource` means? A single server always is.
     #[serde(default)]
     #[schemars(schema_with = "flag", extend("default" = false))]
     pub(super) default: Option<Text>,
+}
+
+/// How many requests may come to a server in a minute. All replicas count together; more are answered 429.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawRequestLimits {
+    /// From one address; 1 to 1000000. Left out: any number. Of IPv6 a /64 is one.
+    #[serde(default)]
+    #[schemars(schema_with = "count")]
+    pub(super) per_address: Option<Text>,
+    /// With one credential: the tokens of one grant are one; 1 to 1000000. Left out: any number.
+    #[serde(default)]
+    #[schemars(schema_with = "count")]
+    pub(super) per_credential: Option<Text>,
 }
 
 /// How long things live: a number and s, m, h or d, as in `30m`.

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::{Accepted, Account, DomainName, EmailAddress, Forwarding, Rule, UpstreamId};
+use crate::domain::{
+    Accepted, Account, DomainName, EmailAddress, Forwarding, RequestLimits, Rule, UpstreamId,
+};
 pub use crate::protocol::SigningAlgorithm;
 use crate::protocol::{Issuer, ResourceUri, Scope, ScopeSet};
 use crate::secret::{MasterSecret, Secret};
@@ -253,6 +255,8 @@ pub struct ResourceConfig {
     pub accepts: Vec<Accepted>,
     /// How requests are passed on to it, if they come to us.
     pub forwarding: Option<Forwarding>,
+    /// How many requests may come.
+    pub limits: RequestLimits,
     /// Is it meant by a request that names no resource?
     pub default: bool,
 }

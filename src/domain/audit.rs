@@ -20,6 +20,8 @@ pub enum AuditKind {
     RegistrationLimited,
     /// More sign-ins were begun than may be.
     SignInsLimited,
+    /// Requests to a protected server were refused: too many came.
+    RequestsLimited,
     /// A client that the operator has said nothing about was used: it waits.
     ClientWaits,
     /// The operator let a client in.
@@ -83,6 +85,7 @@ impl AuditKind {
             Self::ClientDeleted => "client_deleted",
             Self::RegistrationLimited => "registration_limited",
             Self::SignInsLimited => "sign_ins_limited",
+            Self::RequestsLimited => "requests_limited",
             Self::ClientWaits => "client_waits",
             Self::ClientApproved => "client_approved",
             Self::ClientRefused => "client_refused",

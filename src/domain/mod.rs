@@ -32,6 +32,7 @@ mod identity;
 mod key_ring;
 mod known_clients;
 mod login;
+mod rate_window;
 mod resource;
 mod revocation;
 mod rule;
@@ -57,7 +58,8 @@ pub use key_ring::{
 };
 pub use known_clients::KnownClient;
 pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin, ShownTo};
-pub use resource::{Accepted, Resource, Resources};
+pub use rate_window::{RateWindow, Taken};
+pub use resource::{Accepted, RequestLimits, Resource, Resources};
 pub use revocation::{NotBefore, Revoked};
 pub use rule::{Conditions, Effect, Rule};
 pub use upstream_grant::{Standing, UpstreamCredential, UpstreamGrant, UpstreamToken};

@@ -1,5 +1,7 @@
 //! Protected MCP servers.
 
+use std::num::NonZeroU32;
+
 use crate::protocol::{ResourceUri, Scope, ScopeSet};
 
 use super::UpstreamId;
@@ -28,6 +30,17 @@ pub struct Resource {
     pub everyday: ScopeSet,
     /// What requests may carry, in the order in which it is tried; never empty.
     pub accepts: Vec<Accepted>,
+    /// How many requests may come.
+    pub limits: RequestLimits,
+}
+
+/// How many requests may come to a server in a minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// From one address.
+    pub per_address: Option<NonZeroU32>,
+    /// With one credential.
+    pub per_credential: Option<NonZeroU32>,
 }
 
 impl Resource {

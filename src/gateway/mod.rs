@@ -35,7 +35,7 @@ use http::{Method, Request, Response, StatusCode};
 use crate::access::{Addressed, Caller, Challenge, require};
 use crate::clock::Clock;
 use crate::domain::{Forwarding, Resource};
-use crate::outbound::{NoPassage, Passage};
+use crate::outbound::{NoAnswer, Relay};
 use crate::protocol::ResourceUri;
 use crate::tokens::IdentityMinter;
 
@@ -50,7 +50,7 @@ const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// Passes requests on.
 pub struct Gateway {
     routes: HashMap<String, Arc<Route>>,
-    passage: Passage,
+    relay: Relay,
     identities: Identities,
     clock: Arc<dyn Clock>,
 }
@@ -70,7 +70,7 @@ impl Gateway {
     pub fn new(
         servers: impl IntoIterator<Item = (ResourceUri, Forwarding)>,
         same_origin: &str,
-        passage: Passage,
+        relay: Relay,
         minter: IdentityMinter,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -79,7 +79,7 @@ impl Gateway {
             (resource.canonical().to_owned(), Arc::new(Route::new(&resource, forwarding, is_beside_us)))
         };
         let routes = servers.into_iter().map(route).collect();
-        Self { routes, passage, identities: Identities::new(minter), clock }
+        Self { routes, relay, identities: Identities::new(minter), clock }
     }
 
     /// Do requests to this server come to us?
@@ -121,7 +121,7 @@ impl Gateway {
             onward.headers_mut().remove(http::header::ACCEPT_ENCODING);
         }
         *onward.body_mut() = body;
-        let answer = self.passage.send(onward, route.forwarding.timeout).await;
+        let answer = self.relay.send(onward, route.forwarding.timeout).await;
         let answer = answer.map_err(|fault| {
             let refused = upload.as_ref().and_then(|fate| fate.refused(limit));
             refused.unwrap_or_else(|| unreachable(route, &fault))
@@ -187,11 +187,11 @@ impl Gateway {
 }
 
 /// Never the client's fault (PRIN-5).
-fn unreachable(route: &Route, fault: &NoPassage) -> Refused {
+fn unreachable(route: &Route, fault: &NoAnswer) -> Refused {
     tracing::warn!(server = %route.name(), "the server {fault}");
     match fault {
-        NoPassage::TooLate(_) => Refused::GatewayTimeout,
-        NoPassage::Failed(_) => Refused::BadGateway("the server cannot be reached"),
+        NoAnswer::TooLate(_) => Refused::GatewayTimeout,
+        NoAnswer::Failed(_) => Refused::BadGateway("the server cannot be reached"),
     }
 }
 

@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use crate::access::{CannotDecide, Challenge};
+use crate::access::{CannotDecide, Challenge, LimitStates};
 use crate::broker::Broker;
 use crate::clients::DocumentFault;
 use crate::login::{ClientReturn, PageError};
@@ -266,6 +266,23 @@ pub(super) fn undecided(fault: &CannotDecide) -> Response {
     let text = "try again in a moment";
     let mut response = json(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
     retry_later(&mut response);
+    response
+}
+
+/// More came than may (RFC 6585 section 4).
+pub(super) fn too_many(limits: &LimitStates) -> Response {
+    let mut response = json(StatusCode::TOO_MANY_REQUESTS, "slow_down", "too many requests");
+    response.headers_mut().insert(RETRY_AFTER, limits.retry_after().into());
+    with_limits(response, limits)
+}
+
+/// Tells how much is left.
+pub(super) fn with_limits(mut response: Response, limits: &LimitStates) -> Response {
+    for (name, value) in limits.headers().into_iter().flatten() {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
     response
 }
 

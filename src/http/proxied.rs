@@ -14,7 +14,7 @@ use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::access::{Addressed, BadTarget, Challenge, Decision, Presented, Target};
+use crate::access::{Addressed, BadTarget, Challenge, Decision, Passage, Presented, Target};
 use crate::broker::Broker;
 use crate::gateway::{Asker, Refused};
 
@@ -93,37 +93,32 @@ pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, requ
         return cors::open(cors::preflight());
     }
     let (parts, body) = request.into_parts();
+    let address = address::of(&parts, &broker.trusted_proxies);
     let decided = match Presented::read(&parts.headers, parts.uri.query()) {
-        Ok(presented) => broker.guard.decide(presented, addressed, &addressed.resource.required).await,
+        Ok(presented) => {
+            broker.guard.decide((address, presented), addressed, &addressed.resource.required).await
+        }
         Err(_) => Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded()))),
     };
-    let response = match decided {
-        Ok(Decision::Allow(caller)) => {
-            let asker = Asker { caller, address: address::of(&parts, &broker.trusted_proxies) };
+    let refusal = match decided {
+        Ok(Decision::Allow(Passage { caller, limits })) => {
             let opened = Opened::by(broker, &parts, addressed);
-            match broker.gateway.pass(Request::from_parts(parts, body), addressed, asker).await {
-                Ok(response) => match opened {
-                    Some(opened) => opened.watch(response),
-                    None => response,
-                },
-                Err(why) => refused(why),
-            }
+            let asker = Asker { caller, address };
+            let passed = broker.gateway.pass(Request::from_parts(parts, body), addressed, asker).await;
+            let response = match (passed, opened) {
+                (Ok(response), Some(opened)) => opened.watch(response),
+                (Ok(response), None) => response,
+                (Err(why), _) => refused(why),
+            };
+            return cors::open(answer::with_limits(response, &limits));
         }
-        Ok(Decision::Challenge(challenge)) => {
-            arrived(Request::from_parts(parts, body)).await;
-            answer::challenged(&challenge)
-        }
-        Err(fault) => {
-            arrived(Request::from_parts(parts, body)).await;
-            answer::undecided(&fault)
-        }
+        Ok(Decision::TooMany(limits)) => answer::too_many(&limits),
+        Ok(Decision::Challenge(challenge)) => answer::challenged(&challenge),
+        Err(fault) => answer::undecided(&fault),
     };
-    cors::open(response)
-}
-
-/// An answer that overtakes its request's body ends the connection.
-async fn arrived(request: Request) {
-    let _ = body::arrived(request, LARGEST_BODY).await;
+    // An answer that overtakes its request's body ends the connection.
+    body::arrived(Request::from_parts(parts, body), LARGEST_BODY).await;
+    cors::open(refusal)
 }
 
 /// Nothing is at this path of a server's name.

@@ -64,7 +64,8 @@ async fn decide(broker: &Broker, request: Request) -> Response {
     };
     let query = target.path_and_query.split_once('?').map(|(_, query)| query);
     match passes(broker, &parts, query, &addressed).await {
-        Ok(Decision::Allow(caller)) => allowed(&caller),
+        Ok(Decision::Allow(passage)) => answer::with_limits(allowed(&passage.caller), &passage.limits),
+        Ok(Decision::TooMany(limits)) => anonymous(answer::too_many(&limits)),
         Ok(Decision::Challenge(challenge)) => anonymous(answer::challenged(&challenge)),
         Err(fault) => anonymous(answer::undecided(&fault)),
     }
@@ -79,7 +80,8 @@ async fn passes(
     let Ok(presented) = Presented::read(&parts.headers, query) else {
         return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
     };
-    broker.guard.decide(presented, addressed, &addressed.resource.required).await
+    let from = address::of(parts, &broker.trusted_proxies);
+    broker.guard.decide((from, presented), addressed, &addressed.resource.required).await
 }
 
 /// What the proxy was asked for, said once and in one way.

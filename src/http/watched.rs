@@ -13,7 +13,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
-use crate::access::{Addressed, Challenge, Decision, Presented};
+use crate::access::{Addressed, Presented};
 use crate::broker::Broker;
 use crate::protocol::ResourceUri;
 
@@ -30,7 +30,6 @@ pub(super) struct Opened {
     headers: HeaderMap,
     query: Option<String>,
     resource: ResourceUri,
-    spelt: ResourceUri,
     /// When it was decided about.
     decided: Duration,
 }
@@ -45,7 +44,6 @@ impl Opened {
             headers: parts.headers.clone(),
             query: parts.uri.query().map(str::to_owned),
             resource: addressed.resource.url.clone(),
-            spelt: addressed.spelt.clone(),
             decided: broker.login.clock.elapsed(),
         })
     }
@@ -82,17 +80,13 @@ impl Opened {
             return true;
         }
         let Some(resource) = self.broker.resources.find(&self.resource) else { return false };
-        let addressed = Addressed { resource, spelt: self.spelt.clone() };
-        let decided = match Presented::read(&self.headers, self.query.as_deref()) {
-            Ok(presented) => self.broker.guard.decide(presented, &addressed, &resource.required).await,
-            Err(_) => Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded()))),
-        };
-        match decided {
-            Ok(Decision::Allow(_)) => {
+        let Ok(presented) = Presented::read(&self.headers, self.query.as_deref()) else { return false };
+        match self.broker.guard.still_allows(presented, resource, &resource.required).await {
+            Ok(true) => {
                 self.decided = now;
                 true
             }
-            Ok(Decision::Challenge(_)) => {
+            Ok(false) => {
                 tracing::info!(resource = %self.resource, "a stream ends: whoever listens may no longer");
                 false
             }

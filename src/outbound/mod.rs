@@ -3,13 +3,13 @@
 //! - [`Outbound`]: servers that the operator names. Verified TLS, no proxy from the environment, no
 //!   redirects, 3 s to connect, 10 s in all, at most 1 MiB of body. Plain http only towards loopback.
 //! - [`documents`]: documents whose address a stranger names: more guarded, and smaller.
-//! - [`Passage`]: requests of others, passed on to a server that the operator names.
+//! - [`Relay`]: requests of others, passed on to a server that the operator names.
 //! - `special_use`: the addresses that such a name must not lead to.
 //!
 //! Nothing else in the crate builds a client: a lint forbids it.
 
 pub mod documents;
-mod passage;
+mod relay;
 mod special_use;
 
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::protocol::is_loopback_host;
 
-pub use passage::{NoPassage, Passage};
+pub use relay::{NoAnswer, Relay};
 
 /// What one call may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Timestamp;
 use crate::domain::{
-    Accepted, ClientId, Conditions, Effect, EmailAddress, Identity, Resource, Rule, UpstreamId,
+    Accepted, ClientId, Conditions, Effect, EmailAddress, Identity, RequestLimits, Resource, Rule, UpstreamId,
 };
 use crate::protocol::{ResourceUri, ScopeSet};
 
@@ -27,6 +27,7 @@ fn resource() -> Resource {
         required: ScopeSet::default(),
         everyday: ScopeSet::default(),
         accepts: vec![Accepted::AccessToken],
+        limits: RequestLimits::default(),
     }
 }
 

@@ -15,7 +15,7 @@ pub mod random;
 mod seal;
 mod text;
 
-pub use hash::{Digest, first_64_bits};
+pub use hash::{Digest, Fingerprint, first_64_bits};
 pub use keyed_hash::KeyedHash;
 pub use keys::{MasterSecret, WeakSecret};
 pub use mac::MacKey;

@@ -19,6 +19,7 @@ use crate::secret::{Digest, Secret};
 use super::{ClientBook, Store, StoreError};
 
 mod operation;
+mod rate_windows;
 
 pub use operation::Operation;
 

@@ -1,7 +1,7 @@
 //! State. The operations are sentences, each one atomic; there is no CRUD to misuse.
 //!
 //! - [`Store`]: what the broker asks of a store.
-//! - [`ClientBook`]: the part of it that the operator's commands write.
+//! - [`ClientBook`]: the part of it that the operator's commands write; [`RateWindows`]: the part that counts.
 //! - [`embedded`]: one process; redb in one file, or the same in memory.
 //! - [`redis`]: several replicas; one Lua script per transition.
 //! - [`revocations`]: what a replica knows of the revocations, and how old that may be.
@@ -19,6 +19,7 @@ mod codec;
 pub mod embedded;
 pub mod faulty;
 mod grant_body;
+mod rate_windows;
 pub mod redis;
 pub mod revocations;
 
@@ -37,6 +38,7 @@ use crate::secret::{Digest, Secret};
 
 pub use client_book::ClientBook;
 pub use embedded::EmbeddedStore;
+pub use rate_windows::RateWindows;
 pub use redis::RedisStore;
 
 /// A store failed; never the client's fault (PRIN-5).
@@ -68,7 +70,7 @@ fn readable<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
 /// What the broker remembers. `now` decides expiry; the backend's own TTL only collects garbage
 /// (PRIN-7).
 #[async_trait]
-pub trait Store: ClientBook + fmt::Debug {
+pub trait Store: ClientBook + RateWindows + fmt::Debug {
     /// Remembers a client that has just registered itself. Of those that were never used there are at
     /// most `most_unused`: the oldest make room (SEC-113).
     async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError>;

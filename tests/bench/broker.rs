@@ -24,7 +24,10 @@ pub(crate) fn start(
     origin: &str,
     folder: &Path,
     (provider, redis): (&Provider, Option<&str>),
+    signing_key: &str,
 ) -> Result<Process, Fault> {
+    let key_file = folder.join("signing.pem");
+    fs::write(&key_file, signing_key)?;
     let embedded = folder.join("gatelodge.db").display().to_string();
     let config = format!(
         "\
@@ -51,7 +54,9 @@ trusted_proxies: [127.0.0.1]
 forward_auth: true
 registration: {{ per_address: 1000000 }}
 sign_ins: {{ per_address: 1000000, most_pending: 1000000 }}
+signing: {{ key_file: {key_file} }}
 ",
+        key_file = key_file.display(),
         listen = origin.trim_start_matches("http://"),
         secret = random::token(),
         store = redis.unwrap_or(&embedded),

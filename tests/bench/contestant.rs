@@ -11,7 +11,7 @@ use crate::process::{Memory, Process, free_port};
 use crate::provider::Provider;
 use crate::redis::Redis;
 use crate::work::Endpoints;
-use crate::{Fault, broker, peer};
+use crate::{Fault, bare, broker, mint, peer};
 
 /// How long a server may take to answer for the first time.
 const LONGEST_START: Duration = Duration::from_secs(20);
@@ -23,6 +23,8 @@ pub(crate) enum Product {
     Gatelodge { binary: PathBuf, label: &'static str },
     /// The peer.
     OidcProvider,
+    /// A server that does nothing.
+    Axum,
 }
 
 /// Where it keeps its state.
@@ -51,6 +53,7 @@ impl Contestant {
         let (product, local) = match &self.product {
             Product::Gatelodge { label, .. } => (*label, "file"),
             Product::OidcProvider => ("oidc-provider", "memory"),
+            Product::Axum => ("axum", "nothing"),
         };
         let store = if self.store == Store::Redis { "Redis" } else { local };
         format!("{product}, {store}")
@@ -71,14 +74,20 @@ impl Contestant {
         let (endpoints, begun, mut server);
         match &self.product {
             Product::Gatelodge { binary, .. } => {
-                endpoints = Endpoints::of_the_broker(&origin);
+                let signing_key = mint::new_key()?;
+                endpoints = Endpoints::of_the_broker(&origin, &signing_key);
                 begun = Instant::now();
-                server = broker::start(binary, &origin, folder.path(), (&provider, url))?;
+                server = broker::start(binary, &origin, folder.path(), (&provider, url), &signing_key)?;
             }
             Product::OidcProvider => {
                 endpoints = Endpoints::of_the_peer(&origin);
                 begun = Instant::now();
                 server = peer::start(port, folder.path(), url)?;
+            }
+            Product::Axum => {
+                endpoints = Endpoints::of_nothing(&origin);
+                begun = Instant::now();
+                server = bare::start(port, folder.path())?;
             }
         }
         let answered = first_answer(&origin, &mut server).await;

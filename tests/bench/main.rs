@@ -8,9 +8,10 @@
 //!
 //! - `options`: the command line.
 //! - `contestant`: who is measured: a build of the broker, or a peer, on a store.
-//! - [`broker`], [`peer`], [`redis`], [`provider`]: how each of them is started.
+//! - [`broker`], [`peer`], [`bare`], [`redis`], [`provider`]: how each of them is started.
 //! - [`process`]: a server process: its CPU time and its memory.
 //! - [`work`]: the kinds of request. [`flow`]: a browser that signs in.
+//! - [`mint`]: tokens that nobody has seen before.
 //! - [`load`]: the closed loop.
 //! - [`calibration`]: how fast this machine is.
 //! - [`rounds`]: the interleaved rounds, and their medians.
@@ -19,11 +20,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
+mod bare;
 mod broker;
 mod calibration;
 mod contestant;
 mod flow;
 mod load;
+mod mint;
 mod options;
 mod peer;
 mod process;
@@ -61,6 +64,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<String, Fault> {
+    if let Some(port) = options.bare() {
+        return bare::serve(port).await;
+    }
     if let Some(sessions) = options.sessions() {
         return sessions::measure(sessions).await;
     }

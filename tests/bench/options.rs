@@ -21,8 +21,9 @@ pub(crate) struct Options {
     #[arg(long)]
     markdown: bool,
     /// Measure another product on the same work in the same run, and print the ratios.
+    /// May be given more than once.
     #[arg(long, value_name = "NAME")]
-    peer: Option<Peer>,
+    peer: Vec<Peer>,
     /// Measure another build of gatelodge in the same run, and print the ratios.
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
@@ -47,15 +48,20 @@ pub(crate) struct Options {
     /// Instead: fill a Redis with this many sessions, and print what they take.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     sessions: Option<u32>,
+    /// Instead: be a server that does nothing.
+    #[arg(long, value_name = "PORT", hide = true)]
+    bare: Option<u16>,
     /// What `cargo bench` adds.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Peer {
     /// node-oidc-provider
     OidcProvider,
+    /// A server that does nothing: what any answer costs here.
+    Axum,
 }
 
 impl Options {
@@ -65,16 +71,22 @@ impl Options {
         if let Some(other) = &self.against {
             products.push(Product::Gatelodge { binary: other.clone(), label: "other build" });
         }
-        if let Some(Peer::OidcProvider) = self.peer {
+        if self.peer.contains(&Peer::OidcProvider) {
             peer::check()?;
             products.push(Product::OidcProvider);
+        }
+        if self.peer.contains(&Peer::Axum) {
+            products.push(Product::Axum);
         }
         let mut stores = vec![Store::Local];
         if redis::is_installed()? {
             stores.push(Store::Redis);
         }
         stores.retain(|store| self.store.is_none_or(|wanted| wanted == *store));
-        let on = |store: &Store| products.iter().map(|product| Contestant::new(product, *store)).collect();
+        let on = |store: &Store| {
+            let keeps = |product: &&Product| *store == Store::Local || !matches!(product, Product::Axum);
+            products.iter().filter(keeps).map(|product| Contestant::new(product, *store)).collect()
+        };
         Ok(stores.iter().flat_map(|store| -> Vec<_> { on(store) }).collect())
     }
 
@@ -99,6 +111,11 @@ impl Options {
     /// How many sessions to fill a Redis with, where that is what is measured.
     pub(crate) fn sessions(&self) -> Option<usize> {
         self.sessions.and_then(|sessions| usize::try_from(sessions).ok())
+    }
+
+    /// Where to serve as one that does nothing.
+    pub(crate) fn bare(&self) -> Option<u16> {
+        self.bare
     }
 
     /// Too short for figures?

@@ -9,6 +9,7 @@ use gatelodge::secret::random;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
+use crate::mint::Mint;
 use crate::{Fault, flow};
 
 /// The protected server that tokens are for; nothing listens there.
@@ -30,11 +31,19 @@ pub(crate) enum Work {
     Registration,
     /// One question of a proxy about a request, with a token that was seen before.
     ForwardAuth,
+    /// The same with a token that nobody has seen before.
+    ForwardAuthCold,
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Refresh, Self::CodeFlow, Self::Metadata, Self::Registration, Self::ForwardAuth];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Refresh,
+        Self::CodeFlow,
+        Self::Metadata,
+        Self::Registration,
+        Self::ForwardAuth,
+        Self::ForwardAuthCold,
+    ];
 }
 
 impl fmt::Display for Work {
@@ -45,6 +54,7 @@ impl fmt::Display for Work {
             Self::Metadata => "metadata",
             Self::Registration => "dynamic registration",
             Self::ForwardAuth => "forward-auth, token known",
+            Self::ForwardAuthCold => "forward-auth, token new",
         })
     }
 }
@@ -56,23 +66,42 @@ pub(crate) struct Endpoints {
     registration: String,
     authorization: String,
     token: String,
-    /// Where a proxy asks, if one can.
-    verify: Option<String>,
+    verify: String,
+    /// What it signs with, if that is known.
+    signing_key: String,
+    /// What is there at all.
+    offered: &'static [Work],
 }
 
 impl Endpoints {
     /// Is this kind of work there at all?
     pub(crate) fn offer(&self, work: Work) -> bool {
-        work != Work::ForwardAuth || self.verify.is_some()
+        self.offered.contains(&work)
     }
 
-    pub(crate) fn of_the_broker(origin: &str) -> Self {
+    /// A server that does nothing answers anything.
+    pub(crate) fn of_nothing(origin: &str) -> Self {
+        let all = || format!("{origin}/");
+        Self {
+            metadata: all(),
+            registration: all(),
+            authorization: all(),
+            token: all(),
+            verify: all(),
+            signing_key: String::new(),
+            offered: &[Work::Metadata],
+        }
+    }
+
+    pub(crate) fn of_the_broker(origin: &str, signing_key: &str) -> Self {
         Self {
             metadata: format!("{origin}/.well-known/oauth-authorization-server"),
             registration: format!("{origin}/oauth/register"),
             authorization: format!("{origin}/oauth/authorize"),
             token: format!("{origin}/oauth/token"),
-            verify: Some(format!("{origin}/verify")),
+            verify: format!("{origin}/verify"),
+            signing_key: signing_key.to_owned(),
+            offered: &Work::ALL,
         }
     }
 
@@ -82,7 +111,9 @@ impl Endpoints {
             registration: format!("{origin}/reg"),
             authorization: format!("{origin}/auth"),
             token: format!("{origin}/token"),
-            verify: None,
+            verify: String::new(),
+            signing_key: String::new(),
+            offered: &[Work::Refresh, Work::CodeFlow, Work::Metadata, Work::Registration],
         }
     }
 }
@@ -95,15 +126,21 @@ pub(crate) struct Caller {
     client_id: String,
     refresh_token: String,
     access_token: String,
+    mint: Option<Mint>,
 }
 
 impl Caller {
     /// Registers and signs in.
     pub(crate) async fn new(at: Arc<Endpoints>, outbound: Outbound) -> Result<Self, Fault> {
         let (client_id, refresh_token, access_token) = Default::default();
-        let mut caller = Self { at, outbound, client_id, refresh_token, access_token };
-        caller.client_id = caller.register().await?;
-        (caller.refresh_token, caller.access_token) = caller.sign_in().await?;
+        let mut caller = Self { at, outbound, client_id, refresh_token, access_token, mint: None };
+        if caller.at.offer(Work::CodeFlow) {
+            caller.client_id = caller.register().await?;
+            (caller.refresh_token, caller.access_token) = caller.sign_in().await?;
+        }
+        if caller.at.offer(Work::ForwardAuthCold) {
+            caller.mint = Some(Mint::like(&caller.access_token, &caller.at.signing_key)?);
+        }
         Ok(caller)
     }
 
@@ -114,7 +151,11 @@ impl Caller {
             Work::CodeFlow => self.sign_in().await.map(drop),
             Work::Metadata => Ok(self.outbound.get(&self.at.metadata).await.map(drop)?),
             Work::Registration => self.register().await.map(drop),
-            Work::ForwardAuth => self.verify().await,
+            Work::ForwardAuth => self.verify(&self.access_token).await,
+            Work::ForwardAuthCold => {
+                let token = self.mint.as_mut().ok_or("there is no key")?.next()?;
+                self.verify(&token).await
+            }
         }
     }
 
@@ -153,14 +194,13 @@ impl Caller {
         Ok((text(&answer, "refresh_token")?, text(&answer, "access_token")?))
     }
 
-    async fn verify(&self) -> Result<(), Fault> {
-        let url = self.at.verify.as_ref().ok_or("there is no forward-auth")?;
+    async fn verify(&self, token: &str) -> Result<(), Fault> {
         let (origin, path) = RESOURCE.split_at(RESOURCE.len() - "/mcp".len());
-        let request = Request::get(url)
+        let request = Request::get(&self.at.verify)
             .header("x-forwarded-proto", "http")
             .header("x-forwarded-host", origin.trim_start_matches("http://"))
             .header("x-forwarded-uri", path)
-            .header("authorization", format!("Bearer {}", self.access_token));
+            .header("authorization", format!("Bearer {token}"));
         let answer = self.outbound.send(request.body(Vec::new())?).await?;
         match answer.status() {
             StatusCode::OK if !answer.headers()["x-auth-user"].is_empty() => Ok(()),

@@ -53,6 +53,7 @@ mod registration_management;
 mod remembered_consent;
 mod replay;
 mod replicas;
+mod request_limits;
 mod rolling_restart;
 mod secret_rotation;
 mod sign_in;

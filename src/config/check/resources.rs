@@ -1,16 +1,20 @@
 //! Protected servers.
 
 use super::super::fault::Place;
-use super::super::raw::RawResource;
+use super::super::raw::{RawRequestLimits, RawResource};
 use super::super::settings::ResourceConfig;
 use super::super::settings_credentials::CredentialConfig;
-use super::super::text::{Located, Pairs, Texts};
+use super::super::text::{Located, Pairs, Text, Texts};
 use super::values::{Checker, Value};
 use super::{Checked, Partly};
+use crate::domain::RequestLimits;
 use crate::protocol::{ResourceUri, Scope, ScopeSet};
 
 /// Scopes that mean something in OAuth itself and can protect nothing (SEC-139).
 const RESERVED: [&str; 2] = ["openid", "offline_access"];
+
+/// More than any limit means anything at.
+const MOST_REQUESTS: u32 = 1_000_000;
 
 impl Checker<'_> {
     pub(super) fn resources(
@@ -81,6 +85,7 @@ impl Checker<'_> {
         });
         let forwarding = self.forwarding(raw, place, scopes.as_deref().ok());
         let accepts = self.accepted(place, raw.accepts.as_ref(), credentials);
+        let limits = self.request_limits(place, &raw.limits);
         Ok(ResourceConfig {
             url: url?,
             name: name?.text,
@@ -89,8 +94,19 @@ impl Checker<'_> {
             everyday_scopes: everyday?,
             accepts: accepts?,
             forwarding: forwarding?,
+            limits: limits?,
             default: default?,
         })
+    }
+
+    fn request_limits(&mut self, parent: &Place, raw: &RawRequestLimits) -> Checked<RequestLimits> {
+        let place = parent.key("limits", parent.spot);
+        let mut most = |key: &str, raw: Option<&Text>| {
+            raw.map(|raw| self.count(&place, key, Some(raw), ("600", MOST_REQUESTS))).transpose()
+        };
+        let per_address = most("per_address", raw.per_address.as_ref());
+        let per_credential = most("per_credential", raw.per_credential.as_ref());
+        Ok(RequestLimits { per_address: per_address?, per_credential: per_credential? })
     }
 
     /// Scopes that the server has, or no token could ever be enough.

@@ -26,6 +26,7 @@ mod logins;
 mod operations;
 mod pins;
 mod purge;
+mod rate_windows;
 mod revocations;
 mod tables;
 mod unused_clients;
@@ -43,6 +44,7 @@ use crate::secret::Sealer;
 
 use super::{StoreError, codec};
 use held::Held;
+use rate_windows::Counters;
 use tables::{Cover, Expiring, SIGNING_KEYS, failed, opened};
 use writer::Writer;
 
@@ -59,6 +61,7 @@ pub struct EmbeddedStore {
     writer: Writer,
     held: Arc<Held>,
     sealer: Sealer,
+    counters: Counters,
 }
 
 impl EmbeddedStore {
@@ -75,7 +78,7 @@ impl EmbeddedStore {
     fn start(held: Held, sealer: Sealer) -> Result<Self, StoreError> {
         let held = Arc::new(held);
         let writer = Writer::start(Arc::clone(&held))?;
-        Ok(Self { writer, held, sealer })
+        Ok(Self { writer, held, sealer, counters: Counters::default() })
     }
 
     /// Runs a long look, such as one through a whole table, where it may wait for the disk.

@@ -18,6 +18,7 @@ const MOST_AT_ONCE: usize = 256;
 impl EmbeddedStore {
     /// Removes what has expired by `now`; gives back how many records that were.
     pub async fn purge_expired(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.counters.forget_past(now);
         let mut removed = 0;
         for table in COLLECTED {
             let expired = self.expired(table, now).await?;

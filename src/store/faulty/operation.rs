@@ -55,4 +55,5 @@ pub enum Operation {
     Decide,
     Decision,
     Decisions,
+    TakeOfWindow,
 }

@@ -4,7 +4,9 @@
 //! are the Cluster hash tag, so everything about one record is in one slot. An id that comes from
 //! outside is hashed first: it can neither move to another slot nor meet another key (SEC-167).
 
-use crate::domain::{ClientId, ConsentKey, EmailAddress, GrantId, LoginId, PersonTag, UpstreamSession};
+use crate::domain::{
+    ClientId, ConsentKey, EmailAddress, GrantId, LoginId, PersonTag, RateWindow, UpstreamSession,
+};
 use crate::secret::Digest;
 use crate::store::StoreError;
 
@@ -53,6 +55,11 @@ impl Keys {
     /// What was decided about them, one field for each.
     pub(super) fn decisions(&self) -> String {
         format!("{}decisions", self.prefix)
+    }
+
+    /// How many requests came within a time.
+    pub(super) fn rate_window(&self, window: &RateWindow) -> String {
+        format!("{}rate:{{{}}}:{}", self.prefix, window.name.as_str(), window.ends.as_unix())
     }
 
     /// That a client's assertion has been used.

@@ -49,6 +49,7 @@ mod logins;
 mod memory;
 mod operations;
 mod pins;
+mod rate_windows;
 mod revocations;
 mod scripts;
 mod servers;

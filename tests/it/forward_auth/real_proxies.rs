@@ -17,6 +17,10 @@ use crate::harness::reverse_proxy::{Kind, ReverseProxy};
 /// Most attempts to find a port that nobody takes in between.
 const ATTEMPTS: usize = 20;
 
+/// A credential that may come so many times in a minute.
+const JOB: &str = "a-static-token-of-the-nightly-job-0123456789";
+const QUOTA: u64 = 60;
+
 type Seen = Arc<Mutex<Vec<axum::http::HeaderMap>>>;
 
 /// A proxy of this kind in front of a server, and the broker that it asks.
@@ -40,9 +44,13 @@ impl Scene {
             let origin = format!("http://127.0.0.1:{port}");
             let resources = format!(
                 "  - url: {origin}/mcp\n    name: Notes\n    scopes: {{ mcp:read: Read, mcp:write: Write }}\n    \
-                 required_scopes: [mcp:read]\n  - url: http://wiki.example/mcp\n    name: Wiki\n    scopes: {{ mcp:write: Write }}\n"
+                 required_scopes: [mcp:read]\n    accepts: [access_token, job]\n    \
+                 limits: {{ per_credential: {QUOTA} }}\n  - url: http://wiki.example/mcp\n    name: Wiki\n    scopes: {{ mcp:write: Write }}\n"
             );
-            let extra = "trusted_proxies: [127.0.0.1]\nforward_auth: true\n".to_owned();
+            let credentials =
+                format!("- {{ id: job, type: static, token: {JOB}, subject: job, scopes: [mcp:read] }}");
+            let extra =
+                format!("trusted_proxies: [127.0.0.1]\nforward_auth: true\ncredentials:\n  {credentials}\n");
             let access = "  default_scopes: [mcp:read, mcp:write]\n".to_owned();
             let broker = TestBroker::with(Setup { access, extra, resources, ..Setup::default() }).await;
             let at = broker.url("").trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -119,6 +127,27 @@ async fn another_server(scene: &Scene, kind: Kind, client: &TestClient, bearer: 
         page.status >= 400 || arrived.iter().all(|headers| !headers.contains_key("x_auth_user")),
         "{kind:?}: {arrived:?}"
     );
+}
+
+/// One request too many is told so, and so is the way there.
+async fn too_many(kind: Kind) {
+    let Some(scene) = Scene::of(kind).await else { return };
+    let bearer = format!("Bearer {JOB}");
+    let ask = async || scene.ask("POST", "/mcp", &[("authorization", bearer.as_str())]).await;
+    for left in (0..QUOTA).rev() {
+        let page = ask().await;
+        assert_eq!(page.status, 200, "{kind:?}");
+        let told = page.header("ratelimit");
+        assert!(
+            matches!(kind, Kind::Caddy) || told.starts_with(&format!("\"credential\";r={left};")),
+            "{kind:?}: {told}"
+        );
+    }
+    let page = ask().await;
+    assert_eq!((page.status, page.json()["error"].as_str()), (429, Some("slow_down")), "{kind:?}");
+    assert!(page.header("ratelimit").starts_with("\"credential\";r=0;"), "{kind:?}");
+    assert_ne!(page.header("retry-after"), "", "{kind:?}");
+    assert_eq!(scene.arrived().len() as u64, QUOTA, "{kind:?}");
 }
 
 async fn goes_through(kind: Kind) {
@@ -219,4 +248,16 @@ async fn sec_155_nginx_passes_on_what_we_say_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sec_155_caddy_passes_on_what_we_say_and_nothing_else() {
     goes_through(Kind::Caddy).await;
+}
+
+/// A quota is told of by `deploy/forward-auth/nginx.conf`, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_tells_of_a_quota() {
+    too_many(Kind::Nginx).await;
+}
+
+/// A quota is told of by `deploy/forward-auth/Caddyfile`, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caddy_tells_of_a_quota() {
+    too_many(Kind::Caddy).await;
 }

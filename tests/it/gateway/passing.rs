@@ -260,6 +260,21 @@ async fn sec_156_a_store_that_is_away_lets_nobody_pass() {
     assert!(scene.backend.arrived().is_empty());
 }
 
+/// The limits of a server count here too, and every answer tells how they stand.
+#[tokio::test]
+async fn requests_are_counted_and_one_too_many_is_429() {
+    let scene = Scene::with(Backend::plain().await, &["limits: { per_credential: 2 }"]).await;
+    for left in ["1", "0"] {
+        let answer = scene.ask("POST", "/mcp").await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("ratelimit").starts_with(&format!("\"credential\";r={left};")), "{answer:?}");
+    }
+    scene.backend.arrived();
+    let answer = scene.ask("POST", "/mcp").await;
+    assert_eq!((answer.status, answer.error().as_str()), (429, "slow_down"));
+    assert!(answer.headers.contains_key("retry-after") && scene.backend.arrived().is_empty());
+}
+
 /// SEC-134: what was ended passes no more within a second.
 #[tokio::test]
 async fn sec_134_what_was_ended_passes_no_more() {

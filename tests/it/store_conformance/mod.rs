@@ -27,6 +27,7 @@ mod misc;
 mod model;
 mod people;
 mod pins;
+mod rate_windows;
 mod redis;
 mod reference;
 mod revocations;
@@ -114,6 +115,8 @@ on_every_backend! {
         upstream_grants::a_sign_in_goes_over_whatever_is_there,
         pins::one_of_many_gets_an_address,
         pins::a_pin_stays_until_it_is_taken_out,
+        rate_windows::a_window_gives_what_it_has_and_no_more,
+        rate_windows::a_window_ends,
         keys::replicas_agree_on_one_key_ring,
         keys::one_of_many_rotates_the_key_ring,
         keys::a_key_ring_comes_back_as_it_was,

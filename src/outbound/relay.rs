@@ -18,7 +18,7 @@ const MOST_IDLE: usize = 64;
 
 /// Why there is no answer. The text names no secret and no path.
 #[derive(Debug, thiserror::Error)]
-pub enum NoPassage {
+pub enum NoAnswer {
     /// It did not begin in time.
     #[error("did not begin to answer within {0:?}")]
     TooLate(Duration),
@@ -29,9 +29,9 @@ pub enum NoPassage {
 
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Passage(reqwest::Client);
+pub struct Relay(reqwest::Client);
 
-impl Passage {
+impl Relay {
     /// Builds the client. Fails where the machine has no CA certificates.
     pub fn new() -> Result<Self, reqwest::Error> {
         Ok(Self(bare(CONNECT).pool_max_idle_per_host(MOST_IDLE).build()?))
@@ -39,11 +39,11 @@ impl Passage {
 
     /// Sends a request; gives back the answer as soon as its head is there. Whoever drops this, or the
     /// answer's body, ends the request at the server, too.
-    pub async fn send(&self, request: Request, longest: Duration) -> Result<Response<Body>, NoPassage> {
+    pub async fn send(&self, request: Request, longest: Duration) -> Result<Response<Body>, NoAnswer> {
         match timeout(longest, self.0.execute(request)).await {
             Ok(Ok(answer)) => Ok(answer.into()),
-            Ok(Err(fault)) => Err(NoPassage::Failed(causes(&fault.without_url()))),
-            Err(_) => Err(NoPassage::TooLate(longest)),
+            Ok(Err(fault)) => Err(NoAnswer::Failed(causes(&fault.without_url()))),
+            Err(_) => Err(NoAnswer::TooLate(longest)),
         }
     }
 }
