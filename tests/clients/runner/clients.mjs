@@ -6,7 +6,7 @@ import path from 'node:path';
 import { guards, servers } from './places.mjs';
 import { chromium, crateVersion, npmVersion, pypiVersion, python, rmcpClient } from './prerequisites.mjs';
 
-// Every client in front of both kinds of server, every guard in front of both, and the gateway by most of them.
+// Three clients meet every guard and both kinds of server, and each guard meets both; two more meet the gateway.
 const behind = {
   'gateway/typescript': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk', 'mcp-remote'],
   'gateway/python': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk', 'fastmcp'],

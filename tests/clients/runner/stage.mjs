@@ -167,7 +167,8 @@ export async function startStage(binary) {
     /** As it was at the beginning, whatever a client left. */
     settle: () =>
       inTurn(async () => {
-        if (life || broker.child.exitCode !== null) {
+        const { exitCode, signalCode } = broker.child;
+        if (life || exitCode !== null || signalCode !== null) {
           await endBroker().catch(() => {});
           await startBroker();
         }
