@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use tokio::sync::watch;
 
-use crate::access::{Guard, Introspection};
+use crate::access::{ApiKeyBook, Guard, Introspection};
 use crate::clients::Registration;
 use crate::domain::{Resource, Resources};
 use crate::gateway::Gateway;
@@ -13,7 +13,7 @@ use crate::grants::TokenEndpoint;
 use crate::keyring::KeyKeeper;
 use crate::login::Login;
 use crate::protocol::metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata};
-use crate::protocol::{Issuer, KeySet};
+use crate::protocol::{Issuer, KeySet, ResourceUri};
 use crate::store::Store;
 use crate::store::audit::Journal;
 
@@ -38,6 +38,10 @@ pub struct Broker {
     pub introspection: Introspection,
     /// Decides about requests to protected servers.
     pub guard: Guard,
+    /// People's API keys.
+    pub api_keys: ApiKeyBook,
+    /// Where they are managed over HTTP, if anywhere.
+    pub admin_api: Option<ResourceUri>,
     /// May proxies ask it?
     pub forward_auth: bool,
     /// Passes requests on to protected servers.

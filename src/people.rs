@@ -158,6 +158,25 @@ impl People {
         Ok(found.map_or_else(|| identity.clone(), |kept| kept.identity.in_the_session_of(identity)))
     }
 
+    /// Keeps what is known of a person at least until then: something lives on that outlives their grants.
+    pub async fn keep(
+        &self,
+        identity: &Identity,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let Some(kept) = self.find(identity, now).await?.filter(|kept| kept.ends_at < until) else {
+                return Ok(());
+            };
+            let longer = UpstreamGrant { ends_at: until, ..kept.clone() };
+            if self.store.keep_upstream_grant(&longer, Some(kept.version), now).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable("what an upstream says of a person changes without end".into()))
+    }
+
     /// Asks the upstream, and keeps its answer. Whoever calls this has claimed the record.
     async fn renew(
         self,

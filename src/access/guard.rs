@@ -7,14 +7,21 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
 use crate::domain::{Accepted, Resource, UpstreamId};
+use crate::people::NotCurrent;
 use crate::protocol::{ResourceUri, ScopeSet};
 use crate::rate::network;
 use crate::store::StoreError;
+use crate::tokens::ShownApiKey;
 
-use super::{AccessTokens, Caller, Challenge, Guarded, Limit, LimitStates, Limits, Presented, StaticToken};
+use super::{
+    AccessTokens, ApiKeyForms, ApiKeys, Caller, Challenge, Guarded, Limit, LimitStates, Limits, Presented,
+    StaticToken, TwoMethods,
+};
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +32,9 @@ pub enum CannotDecide {
     /// Our own store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The identity provider of a key's owner.
+    #[error(transparent)]
+    Owner(#[from] NotCurrent),
 }
 
 /// A credential that the operator named in `credentials`.
@@ -74,6 +84,7 @@ impl Addressed<'_> {
 /// Decides about requests.
 pub struct Guard {
     access_tokens: AccessTokens,
+    api_keys: (ApiKeys, ApiKeyForms),
     named: HashMap<UpstreamId, Named>,
     limits: Limits,
     clock: Arc<dyn Clock>,
@@ -84,11 +95,24 @@ impl Guard {
     #[must_use]
     pub fn new(
         access_tokens: AccessTokens,
+        api_keys: (ApiKeys, ApiKeyForms),
         named: HashMap<UpstreamId, Named>,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { access_tokens, named, limits, clock }
+        Self { access_tokens, api_keys, named, limits, clock }
+    }
+
+    /// The credential of a request to this server.
+    pub fn presented<'h>(
+        &self,
+        headers: &'h HeaderMap,
+        query: Option<&str>,
+        resource: &Resource,
+    ) -> Result<Presented<'h>, TwoMethods> {
+        let (_, forms) = &self.api_keys;
+        let takes_keys = resource.accepts.contains(&Accepted::ApiKey);
+        Presented::read(headers, query, Some(forms).filter(|_| takes_keys))
     }
 
     /// Decides about a request from this address with this credential to this server (SEC-145). The address
@@ -162,12 +186,29 @@ impl Guard {
             (Accepted::AccessToken, Presented::Bearer(token)) => {
                 Ok(self.access_tokens.caller(token, &resource.url, now).await?)
             }
+            (Accepted::ApiKey, Presented::Bearer(text) | Presented::ApiKey(text)) => {
+                self.of_key(ShownApiKey::read(text), resource, now).await
+            }
+            (Accepted::ApiKey, Presented::ApiKeyPair { id, secret }) => {
+                self.of_key(ShownApiKey::of_pair(id, secret), resource, now).await
+            }
             (Accepted::Named(id), presented) => match (self.named.get(id), presented) {
                 (Some(Named::Static(one)), Presented::Bearer(token)) => Ok(one.caller(token)),
                 _ => Ok(None),
             },
-            (_, Presented::Nothing) => Ok(None),
+            (_, Presented::Nothing)
+            | (Accepted::AccessToken, Presented::ApiKey(_) | Presented::ApiKeyPair { .. }) => Ok(None),
         }
+    }
+
+    async fn of_key(
+        &self,
+        shown: Option<ShownApiKey>,
+        resource: &Resource,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Caller>>, CannotDecide> {
+        let Some(shown) = shown else { return Ok(None) };
+        self.api_keys.0.caller(&shown, resource, now).await
     }
 }
 

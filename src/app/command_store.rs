@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::store::audit::Journal;
 
 use super::StartError;
-use super::state::OpenStore;
+pub(super) use super::state::OpenStore;
 
 /// Why a command cannot have the store.
 #[derive(Debug, thiserror::Error)]

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::access::{AccessTokens, Guard, Limits, Named, StaticToken};
+use crate::access::{
+    AccessTokens, ApiKeyBook, ApiKeyForms, ApiKeys, Guard, Limits, Named, Owners, StaticToken,
+};
 use crate::clock::Clock;
 use crate::config::{Config, CredentialKind};
+use crate::domain::Resources;
 use crate::gateway::Gateway;
 use crate::outbound::Relay;
-use crate::store::Store;
+use crate::people::People;
+use crate::policy::Policy;
+use crate::secret::MasterSecret;
 use crate::store::audit::Journal;
-use crate::tokens::IdentityMinter;
+use crate::store::revocations::Revocations;
+use crate::tokens::{ApiKeySecrets, IdentityMinter};
 
 use super::{StartError, State};
 
@@ -17,7 +23,8 @@ use super::{StartError, State};
 pub(super) fn guard(
     config: &Config,
     access_tokens: AccessTokens,
-    (store, journal): (&Arc<dyn Store>, &Journal),
+    (secret, owners): (&MasterSecret, Owners),
+    journal: &Journal,
     clock: &Arc<dyn Clock>,
 ) -> Guard {
     let named = config.credentials.iter().map(|credential| {
@@ -31,8 +38,38 @@ pub(super) fn guard(
         };
         (credential.id.clone(), named)
     });
-    let limits = Limits::new(Arc::clone(store), journal.clone(), Arc::clone(clock));
-    Guard::new(access_tokens, named.collect(), limits, Arc::clone(clock))
+    let forms = ApiKeyForms { scheme: config.api_key_scheme.clone() };
+    let store = Arc::clone(&owners.store);
+    let api_keys = ApiKeys::new(ApiKeySecrets::new(secret), owners);
+    let limits = Limits::new(store, journal.clone(), Arc::clone(clock));
+    Guard::new(access_tokens, (api_keys, forms), named.collect(), limits, Arc::clone(clock))
+}
+
+/// What the owners of API keys may do.
+pub(super) fn owners(people: &People, policy: &Arc<Policy>, revocations: &Arc<Revocations>) -> Owners {
+    Owners {
+        store: Arc::clone(&people.store),
+        people: people.clone(),
+        policy: Arc::clone(policy),
+        revocations: Arc::clone(revocations),
+    }
+}
+
+/// Where people's API keys are made and revoked.
+pub(super) fn key_book(
+    secret: &MasterSecret,
+    owners: Owners,
+    resources: &Arc<Resources>,
+    journal: &Journal,
+    clock: &Arc<dyn Clock>,
+) -> ApiKeyBook {
+    ApiKeyBook {
+        secrets: ApiKeySecrets::new(secret),
+        owners,
+        resources: Arc::clone(resources),
+        journal: journal.clone(),
+        clock: Arc::clone(clock),
+    }
 }
 
 /// What passes requests on to them.

@@ -7,11 +7,13 @@
 //! - `state`: which store, which secret, which signing keys.
 //! - `command_store`: the store that is there, for a command beside the broker.
 //! - `explain`: what policy would say of a sign-in, without one.
+//! - `api_keys`: API keys by command.
 //! - `admins`, `keys`, `revoke`, `sessions`: pins, signing keys, revocations and one person's sessions
 //!   by command.
 //! - `serve`: a listener, the router, housekeeping, and a graceful end.
 
 mod admins;
+mod api_keys;
 mod client_book;
 mod clients;
 mod command_store;
@@ -26,6 +28,7 @@ mod upstreams;
 mod wiring;
 
 pub use admins::{admin_pins, unpin_admin};
+pub use api_keys::{ApiKeyCommandError, NamedOwner, api_keys, create_api_key, revoke_api_key};
 pub use client_book::{
     ClientBookError, NewClient, NewProof, add_client, applications, clients_by_command, decide_client,
     decisions, remove_client, rotate_client_secret,

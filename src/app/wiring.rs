@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::access::{AccessTokens, Introspection, Liveness};
 use crate::broker::Broker;
-use crate::clients::{Registration, RegistrationParts};
+use crate::clients::{Authenticator, Registration, RegistrationParts};
 use crate::clock::Clock;
 use crate::config::{AccessConfig, BrowserSessionConfig, Config, SignInConfig, SigningConfig};
 use crate::domain::{Conditions, Effect, Resource, Resources, RotationRules, Rule};
@@ -36,6 +36,22 @@ fn login_rules(config: &Config) -> LoginRules {
 fn grant_rules(config: &Config) -> GrantRules {
     let rotation = RotationRules { grace: config.tokens.refresh_grace, idle: config.tokens.refresh_idle };
     GrantRules { rotation, keep_client: clients::kept_for(config) }
+}
+
+fn introspection(
+    config: &Config,
+    authenticator: &Arc<Authenticator>,
+    minter: &Minter,
+    liveness: &Liveness,
+    clock: &Arc<dyn Clock>,
+) -> Introspection {
+    Introspection {
+        authenticator: Arc::clone(authenticator),
+        servers: clients::introspecting(&config.clients),
+        minter: minter.clone(),
+        liveness: liveness.clone(),
+        clock: Arc::clone(clock),
+    }
 }
 
 fn sign_in_counter(config: &Config, clock: &Arc<dyn Clock>) -> SignInCounter {
@@ -73,15 +89,11 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     };
     let authenticator = Arc::new(clients::authenticator(config, state, clients.clone(), Arc::clone(&clock)));
     let liveness = Liveness::new(clients.clone(), Arc::clone(&store), Arc::clone(&revocations));
-    let introspection = Introspection {
-        authenticator: Arc::clone(&authenticator),
-        servers: clients::introspecting(&config.clients),
-        minter: minter.clone(),
-        liveness: liveness.clone(),
-        clock: Arc::clone(&clock),
-    };
-    let guard =
-        guarding::guard(config, AccessTokens::new(minter.clone(), liveness), (&store, &journal), &clock);
+    let introspection = introspection(config, &authenticator, &minter, &liveness, &clock);
+    let owners = guarding::owners(&people, &policy, &revocations);
+    let access_tokens = AccessTokens::new(minter.clone(), liveness);
+    let guard = guarding::guard(config, access_tokens, (&state.secret, owners.clone()), &journal, &clock);
+    let book = guarding::key_book(&state.secret, owners, &resources, &journal, &clock);
     let gateway = guarding::gateway(config, state, &clock)?;
     let documents = clients.documents().clone();
     let tokens = TokenEndpoint {
@@ -121,6 +133,8 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         tokens,
         introspection,
         guard,
+        api_keys: book,
+        admin_api: config.admin_api.clone(),
         forward_auth: config.forward_auth,
         gateway,
         store,
@@ -130,7 +144,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
 }
 
 /// The identity providers.
-fn providers(config: &Config, policy: &Policy) -> Result<Upstreams, StartError> {
+pub(super) fn providers(config: &Config, policy: &Policy) -> Result<Upstreams, StartError> {
     let outbound = Outbound::new()?;
     let provider =
         |upstream| Upstream::new(upstreams::settings(upstream, &config.issuer, policy), outbound.clone());

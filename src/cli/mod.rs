@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
 
 mod admins;
+mod api_keys;
 mod check;
 mod clients;
 mod demo;
@@ -55,6 +56,9 @@ enum Command {
     /// Add, list and remove clients, and decide about those that wait for approval.
     #[command(subcommand)]
     Clients(clients::Clients),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    ApiKeys(api_keys::ApiKeys),
     /// List or take out the pins of admins' addresses.
     #[command(subcommand)]
     Admins(admins::Admins),
@@ -112,6 +116,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Serve(file) => serve::run(file),
         Command::Demo(options) => demo::run(options),
         Command::Admins(command) => admins::run(command),
+        Command::ApiKeys(command) => api_keys::run(command),
         Command::Clients(command) => clients::run(command),
         Command::Check(file) => check::run(file),
         Command::Explain(question) => explain::run(question),

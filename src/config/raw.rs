@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::defaults;
 use super::raw_access::RawAccess;
 use super::raw_clients::{RawClientDocuments, RawClients, RawRegistration};
-use super::raw_credentials::{ACCESS_TOKEN, RawCredential};
+use super::raw_credentials::{ACCESS_TOKEN, RawApiKeys, RawCredential};
 use super::settings::{Preset, SigningAlgorithm};
 use super::text::{Located, Pairs, Text, TextOr, Texts};
 
@@ -58,6 +58,14 @@ pub(super) struct RawConfig {
     pub(super) resources: Option<Vec<Located<RawResource>>>,
     /// What requests to protected servers may carry beside our access tokens, where we decide about them.
     pub(super) credentials: Option<Vec<Located<RawCredential>>>,
+    /// How API keys may come, at servers that accept them.
+    #[serde(default)]
+    pub(super) api_keys: RawApiKeys,
+    /// Is there an HTTP API for API keys, at `{issuer}/admin/api`? Who may use it, the scopes
+    /// `gatelodge:keys` and `gatelodge:admin` say.
+    #[serde(default)]
+    #[schemars(schema_with = "flag", extend("default" = false))]
+    pub(super) admin_api: Option<Text>,
     /// Who may do what.
     #[schemars(required)]
     pub(super) access: Option<Located<RawAccess>>,
@@ -206,8 +214,8 @@ pub(super) struct RawResource {
     pub(super) required_scopes: Option<Texts>,
     /// Which of its scopes the first challenge asks for, beside those: what most requests need. Default: all.
     pub(super) everyday_scopes: Option<Texts>,
-    /// What requests may carry, where we decide about them: `access_token`, which is ours, and what
-    /// `credentials` names. They are tried in this order.
+    /// What requests may carry, where we decide about them: `access_token` and `api_key`, which are ours,
+    /// and what `credentials` names. They are tried in this order.
     #[schemars(extend("default" = [ACCESS_TOKEN]))]
     pub(super) accepts: Option<Texts>,
     /// Its own address, where requests come to us and we pass them on: what stands below `url` is

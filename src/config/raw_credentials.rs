@@ -9,8 +9,19 @@ use super::text::{Text, Texts};
 /// The word for our own access tokens.
 pub(super) const ACCESS_TOKEN: &str = "access_token";
 
+/// The word for API keys.
+pub(super) const API_KEY: &str = "api_key";
+
 /// The words that `type` takes.
 pub(super) const CREDENTIAL_TYPES: [&str; 1] = ["static"];
+
+/// How API keys may come.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawApiKeys {
+    /// A scheme for `Authorization: {scheme} {id}:{secret}`, beside `Bearer` and `X-API-Key`; left out: none.
+    pub(super) scheme: Option<Text>,
+}
 
 /// What requests to protected servers may carry.
 #[derive(Default, Deserialize, JsonSchema)]

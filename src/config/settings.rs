@@ -44,6 +44,10 @@ pub struct Config {
     pub resources: Vec<ResourceConfig>,
     /// What requests to them may carry beside our access tokens.
     pub credentials: Vec<CredentialConfig>,
+    /// The scheme for API keys in two halves, if there is one.
+    pub api_key_scheme: Option<String>,
+    /// Where the HTTP API is, which is one of the resources; none: there is none.
+    pub admin_api: Option<ResourceUri>,
     /// Who may do what.
     pub access: AccessConfig,
     /// How long things live.

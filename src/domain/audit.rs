@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-use super::{ClientId, GrantId, PersonId, UpstreamId};
+use super::{ApiKey, ApiKeyId, ClientId, GrantId, PersonId, UpstreamId};
 
 /// The kinds of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +73,10 @@ pub enum AuditKind {
     UpstreamLogout,
     /// Every grant of a person, of a client, or of everybody was ended by the operator.
     AccessRevoked,
+    /// An API key was made for a person.
+    ApiKeyCreated,
+    /// An API key was revoked.
+    ApiKeyRevoked,
 }
 
 impl AuditKind {
@@ -111,6 +115,8 @@ impl AuditKind {
             Self::KeysRotated => "keys_rotated",
             Self::UpstreamLogout => "upstream_logout",
             Self::AccessRevoked => "access_revoked",
+            Self::ApiKeyCreated => "api_key_created",
+            Self::ApiKeyRevoked => "api_key_revoked",
         }
     }
 }
@@ -134,6 +140,12 @@ pub struct AuditEvent {
     /// Which grant.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grant: Option<GrantId>,
+    /// Which API key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub api_key: Option<ApiKeyId>,
+    /// Who did it, where that is not the person.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<PersonId>,
     /// Which server.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resource: Option<String>,
@@ -159,6 +171,8 @@ impl AuditEvent {
             person: None,
             upstream: None,
             grant: None,
+            api_key: None,
+            by: None,
             resource: None,
             scopes: None,
             rules: None,
@@ -196,6 +210,16 @@ impl AuditEvent {
         self.upstream = Some(grant.identity.upstream.clone());
         self.resource = Some(grant.resource.to_string());
         self.scopes = Some(grant.scopes.to_string());
+        self
+    }
+
+    /// Names the API key, and with it servers and scopes.
+    #[must_use]
+    pub fn api_key(mut self, key: &ApiKey) -> Self {
+        self.api_key = Some(key.id);
+        let servers = key.resources.iter().map(ToString::to_string);
+        self.resource = Some(servers.collect::<Vec<_>>().join(" "));
+        self.scopes = Some(key.scopes.to_string());
         self
     }
 

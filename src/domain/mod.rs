@@ -12,6 +12,7 @@
 //! | [`Grant`] | person, client, resource and scopes; its refresh tokens are one family |
 //! | [`BrowserSession`] | a browser in which somebody is signed in |
 //! | [`RememberedConsent`] | what a person has approved, and need not be asked again |
+//! | [`ApiKey`] | what a program shows in place of a person |
 //! | [`Resource`] | a protected MCP server and its scopes |
 //! | [`Forwarding`] | how requests are passed on to one, and what its tools need |
 //! | [`Rule`] | who gets which scopes, or is denied |
@@ -19,6 +20,7 @@
 //! | [`NotBefore`] | every revocation of a person, a client or everything |
 //! | [`AuditEvent`] | what happened, for the log and the audit stream |
 
+mod api_key;
 mod audit;
 mod browser_session;
 mod client;
@@ -38,6 +40,10 @@ mod revocation;
 mod rule;
 mod upstream_grant;
 
+pub use api_key::{
+    ApiKey, ApiKeyId, ApiKeyLifetime, ApiKeyState, MOST_API_KEYS, MOST_API_KEYS_KEPT, USE_NOTED_EVERY,
+    base62, is_api_key_name, keys_of, scopes_meant,
+};
 pub use audit::{AuditEvent, AuditKind};
 pub use browser_session::{BrowserSession, BrowserSessionId, MOST_BROWSER_SESSIONS, living_of};
 pub use client::{
@@ -59,7 +65,7 @@ pub use key_ring::{
 pub use known_clients::KnownClient;
 pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin, ShownTo};
 pub use rate_window::{RateWindow, Taken};
-pub use resource::{Accepted, RequestLimits, Resource, Resources};
+pub use resource::{ADMIN_API_PATH, ADMIN_SCOPE, Accepted, KEYS_SCOPE, RequestLimits, Resource, Resources};
 pub use revocation::{NotBefore, Revoked};
 pub use rule::{Conditions, Effect, Rule};
 pub use upstream_grant::{Standing, UpstreamCredential, UpstreamGrant, UpstreamToken};

@@ -6,11 +6,22 @@ use crate::protocol::{ResourceUri, Scope, ScopeSet};
 
 use super::UpstreamId;
 
+/// Where the HTTP API is, below the issuer.
+pub const ADMIN_API_PATH: &str = "/admin/api";
+
+/// There it allows everybody's API keys,
+pub const ADMIN_SCOPE: &str = "gatelodge:admin";
+
+/// and one's own.
+pub const KEYS_SCOPE: &str = "gatelodge:keys";
+
 /// What a request to a protected server may carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accepted {
     /// Our own access token.
     AccessToken,
+    /// An API key of ours.
+    ApiKey,
     /// What the operator named in `credentials`.
     Named(UpstreamId),
 }

@@ -221,6 +221,11 @@ pub(super) async fn not_found(State(broker): State<Arc<Broker>>, request: Reques
     json(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
 }
 
+/// The same for programs alone.
+pub(super) fn nothing_here() -> Response {
+    json(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+}
+
 /// A method that this address does not have (SEC-034, SEC-062).
 pub(super) async fn method_not_allowed() -> Response {
     let text = "this address does not take this method";

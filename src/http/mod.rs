@@ -1,7 +1,7 @@
 //! Extract, call, map. Decides nothing.
 //!
 //! - `router`: every route with its CORS and limits, on one screen.
-//! - `authorize`, `backchannel_logout`, `token`, `register`, `revoke`, `introspect`, `logout`, `discovery`, `site`: the handlers.
+//! - `admin_api`, `authorize`, `backchannel_logout`, `token`, `register`, `revoke`, `introspect`, `logout`, `discovery`, `site`: the handlers.
 //! - `verify`, `proxied`: requests to protected servers: a proxy asks about one, or it comes to us;
 //!   `watched`: streams that somebody listens to.
 //! - `params`: queries and forms; `cookies`: those of a sign-in and of the session.
@@ -11,6 +11,7 @@
 //!   programs in a browser.
 
 mod address;
+mod admin_api;
 mod answer;
 mod authorize;
 mod backchannel_logout;

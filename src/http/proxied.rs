@@ -14,7 +14,7 @@ use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::access::{Addressed, BadTarget, Challenge, Decision, Passage, Presented, Target};
+use crate::access::{Addressed, BadTarget, Challenge, Decision, Passage, Target};
 use crate::broker::Broker;
 use crate::gateway::{Asker, Refused};
 
@@ -94,7 +94,7 @@ pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, requ
     }
     let (parts, body) = request.into_parts();
     let address = address::of(&parts, &broker.trusted_proxies);
-    let decided = match Presented::read(&parts.headers, parts.uri.query()) {
+    let decided = match broker.guard.presented(&parts.headers, parts.uri.query(), addressed.resource) {
         Ok(presented) => {
             broker.guard.decide((address, presented), addressed, &addressed.resource.required).await
         }

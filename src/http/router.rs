@@ -7,10 +7,11 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get, post};
 
 use crate::broker::Broker;
+use crate::domain::ADMIN_API_PATH;
 
 use super::{
-    answer, authorize, backchannel_logout, cors, discovery, door, introspect, logout, register, revoke, site,
-    token, verify,
+    admin_api, answer, authorize, backchannel_logout, cors, discovery, door, introspect, logout, register,
+    revoke, site, token, verify,
 };
 
 const AS_METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -79,6 +80,13 @@ fn machine_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
     // What is not configured is not there (SEC-137).
     if !broker.introspection.servers.is_empty() {
         routes = routes.route("/oauth/introspect", post(introspect::introspect));
+    }
+    if broker.admin_api.is_some() {
+        let one = get(admin_api::look).delete(admin_api::revoke);
+        routes = routes
+            .route(&format!("{ADMIN_API_PATH}/openapi.json"), get(admin_api::description))
+            .route(&format!("{ADMIN_API_PATH}/api-keys"), get(admin_api::list).post(admin_api::create))
+            .route(&format!("{ADMIN_API_PATH}/api-keys/{{id}}"), one);
     }
     let paths = broker.resources.iter().map(|resource| resource.url.path());
     let mut paths: Vec<&str> = paths.filter(|path| !path.is_empty()).collect();

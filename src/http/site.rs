@@ -18,7 +18,9 @@ use super::answer;
 /// `GET /`: what this is.
 pub(super) async fn index(State(broker): State<Arc<Broker>>) -> Response {
     let server = |resource: &'_ crate::domain::Resource| (resource.name.clone(), resource.url.to_string());
-    let servers: Vec<(String, String)> = broker.resources.iter().map(server).collect();
+    let is_for_people =
+        |resource: &&crate::domain::Resource| Some(&resource.url) != broker.admin_api.as_ref();
+    let servers: Vec<(String, String)> = broker.resources.iter().filter(is_for_people).map(server).collect();
     let page = IndexPage {
         base: broker.issuer.path(),
         issuer: broker.issuer.as_str(),

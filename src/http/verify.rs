@@ -15,9 +15,7 @@ use http::header::{CACHE_CONTROL, HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 
-use crate::access::{
-    Addressed, Caller, CannotDecide, Challenge, Decision, Presented, Target, identify, is_disguised,
-};
+use crate::access::{Addressed, Caller, CannotDecide, Challenge, Decision, Target, identify, is_disguised};
 use crate::broker::Broker;
 
 use super::router::VERIFY;
@@ -77,7 +75,7 @@ async fn passes(
     query: Option<&str>,
     addressed: &Addressed<'_>,
 ) -> Result<Decision, CannotDecide> {
-    let Ok(presented) = Presented::read(&parts.headers, query) else {
+    let Ok(presented) = broker.guard.presented(&parts.headers, query, addressed.resource) else {
         return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
     };
     let from = address::of(parts, &broker.trusted_proxies);

@@ -13,7 +13,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
-use crate::access::{Addressed, Presented};
+use crate::access::Addressed;
 use crate::broker::Broker;
 use crate::protocol::ResourceUri;
 
@@ -80,8 +80,11 @@ impl Opened {
             return true;
         }
         let Some(resource) = self.broker.resources.find(&self.resource) else { return false };
-        let Ok(presented) = Presented::read(&self.headers, self.query.as_deref()) else { return false };
-        match self.broker.guard.still_allows(presented, resource, &resource.required).await {
+        let guard = &self.broker.guard;
+        let Ok(presented) = guard.presented(&self.headers, self.query.as_deref(), resource) else {
+            return false;
+        };
+        match guard.still_allows(presented, resource, &resource.required).await {
             Ok(true) => {
                 self.decided = now;
                 true

@@ -22,6 +22,12 @@ impl KeyedHash {
         Self(URL_SAFE_NO_PAD.encode(key.tag(&message(owner, secret))))
     }
 
+    /// Its text, for a record.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Is this the hash of `secret`, under any of the keys? In constant time.
     #[must_use]
     pub fn is_of(&self, key: &MacKey, owner: &str, secret: &str) -> bool {

@@ -104,6 +104,8 @@ fn log(event: &AuditEvent) {
         person = event.person.as_ref().map(PersonId::as_str),
         upstream = event.upstream.as_ref().map(UpstreamId::as_str),
         grant = event.grant.map(|id| id.to_string()),
+        api_key = event.api_key.map(|id| id.to_string()),
+        by = event.by.as_ref().map(PersonId::as_str),
         resource = event.resource.as_deref(),
         scopes = event.scopes.as_deref(),
         rules = event.rules.as_deref(),

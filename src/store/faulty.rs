@@ -18,6 +18,7 @@ use crate::secret::{Digest, Secret};
 
 use super::{ClientBook, Store, StoreError};
 
+mod api_keys;
 mod operation;
 mod rate_windows;
 

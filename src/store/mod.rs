@@ -1,6 +1,7 @@
 //! State. The operations are sentences, each one atomic; there is no CRUD to misuse.
 //!
 //! - [`Store`]: what the broker asks of a store.
+//! - [`ApiKeyStore`]: the part of it that keeps API keys.
 //! - [`ClientBook`]: the part of it that the operator's commands write; [`RateWindows`]: the part that counts.
 //! - [`embedded`]: one process; redb in one file, or the same in memory.
 //! - [`redis`]: several replicas; one Lua script per transition.
@@ -13,6 +14,7 @@
 //! Everything personal or secret is sealed before it reaches a disk or a network
 //! ([`crate::secret::Sealer`], the record's key as associated data).
 
+mod api_keys;
 pub mod audit;
 mod client_book;
 mod codec;
@@ -36,6 +38,7 @@ use crate::domain::{
 };
 use crate::secret::{Digest, Secret};
 
+pub use api_keys::ApiKeyStore;
 pub use client_book::ClientBook;
 pub use embedded::EmbeddedStore;
 pub use rate_windows::RateWindows;
@@ -70,7 +73,7 @@ fn readable<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
 /// What the broker remembers. `now` decides expiry; the backend's own TTL only collects garbage
 /// (PRIN-7).
 #[async_trait]
-pub trait Store: ClientBook + RateWindows + fmt::Debug {
+pub trait Store: ClientBook + ApiKeyStore + RateWindows + fmt::Debug {
     /// Remembers a client that has just registered itself. Of those that were never used there are at
     /// most `most_unused`: the oldest make room (SEC-113).
     async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError>;

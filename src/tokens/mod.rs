@@ -1,5 +1,6 @@
 //! Minting and verifying.
 //!
+//! - `api_key`: API keys: a name, a secret and a checksum; a keyed hash is stored.
 //! - `authorization`: [`Authorization`], the only thing that tokens are minted from.
 //! - `code`: authorization codes: the grant's name, and MACs of what it was issued for; nothing is stored.
 //! - `refresh_token`: family, generation and a MAC; nothing secret is stored.
@@ -10,6 +11,7 @@
 //! - `minter`: an authorization becomes an access token.
 
 mod access_token;
+mod api_key;
 mod authorization;
 mod code;
 mod identity_token;
@@ -19,6 +21,7 @@ mod signing;
 mod signing_keys;
 
 pub use access_token::{AccessClaims, AccessTokenVerifier, Audience, InvalidToken, VerifiedAccess};
+pub use api_key::{API_KEY_PREFIX, ApiKeySecrets, ShownApiKey};
 pub use authorization::Authorization;
 pub use code::{AuthorizationCode, AuthorizationCodes};
 pub use identity_token::{IDENTITY_LIFETIME, IDENTITY_TYPE, IdentityClaims, IdentityMinter, IdentityToken};

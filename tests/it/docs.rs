@@ -13,8 +13,9 @@ use gatelodge::protocol::ErrorCode;
 /// One page for each preset.
 const PRESETS: [&str; 8] = ["google", "okta", "keycloak", "clerk", "entra", "auth0", "github", "oidc"];
 
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "README.md",
+    "docs/api-keys.md",
     "docs/architecture.md",
     "docs/clients.md",
     "docs/configuration.md",
@@ -182,6 +183,9 @@ fn the_commands_exist() {
         &["explain", "--help"],
         &["admins", "list", "--help"],
         &["admins", "unpin", "--help"],
+        &["api-keys", "create", "--help"],
+        &["api-keys", "list", "--help"],
+        &["api-keys", "revoke", "--help"],
         &["clients", "add", "--help"],
         &["clients", "list", "--help"],
         &["clients", "rotate-secret", "--help"],

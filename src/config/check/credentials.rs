@@ -1,7 +1,7 @@
 //! What requests to protected servers may carry.
 
 use super::super::fault::Place;
-use super::super::raw_credentials::{ACCESS_TOKEN, CREDENTIAL_TYPES, RawCredential};
+use super::super::raw_credentials::{ACCESS_TOKEN, API_KEY, CREDENTIAL_TYPES, RawApiKeys, RawCredential};
 use super::super::settings::{ResourceConfig, UpstreamConfig};
 use super::super::settings_credentials::{CredentialConfig, CredentialKind};
 use super::super::text::{Located, Texts};
@@ -9,6 +9,9 @@ use super::values::Checker;
 use super::{Checked, Partly};
 use crate::domain::{Accepted, UpstreamId};
 use crate::secret::{Digest, MasterSecret};
+
+/// Schemes that other credentials come under.
+const TAKEN_SCHEMES: [&str; 3] = ["Bearer", "Basic", "DPoP"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Type {
@@ -48,9 +51,11 @@ impl Checker<'_> {
         let id = self.required(place, "id", raw.id.as_ref(), "give it a name, such as ci");
         let id = id.and_then(|value| {
             let instead = "use 1 to 40 of a-z, 0-9 and -";
-            UpstreamId::parse(&value.text).filter(|_| value.text != ACCESS_TOKEN).ok_or_else(|| {
-                self.report(&value.place, format!("{} is no such name", value.quoted()), instead)
-            })
+            UpstreamId::parse(&value.text)
+                .filter(|_| value.text != ACCESS_TOKEN && value.text != API_KEY)
+                .ok_or_else(|| {
+                    self.report(&value.place, format!("{} is no such name", value.quoted()), instead)
+                })
         });
         let instead = "write what it is, such as static";
         let kind = self.required(place, "type", raw.r#type.as_ref(), instead);
@@ -96,14 +101,46 @@ impl Checker<'_> {
             if value.text == ACCESS_TOKEN {
                 return Ok(Accepted::AccessToken);
             }
+            if value.text == API_KEY {
+                return Ok(Accepted::ApiKey);
+            }
             let named = |id: &UpstreamId| credentials.good.iter().any(|credential| credential.id == *id);
             // While one has a fault of its own, it may be the one that is meant.
             let id = UpstreamId::parse(&value.text).filter(|id| !credentials.complete || named(id));
             id.map(Accepted::Named).ok_or_else(|| {
                 let problem = format!("{} names no credential", value.quoted());
-                checker.report(&value.place, problem, "write access_token, or the id of one of `credentials`")
+                checker.report(
+                    &value.place,
+                    problem,
+                    "write access_token, api_key, or the id of one of `credentials`",
+                )
             })
         })
+    }
+
+    /// A token of RFC 9110 that means nothing else yet.
+    pub(super) fn api_key_scheme(
+        &mut self,
+        raw: &RawApiKeys,
+        resources: &Partly<ResourceConfig>,
+    ) -> Checked<Option<String>> {
+        let place = Place::root().key("api_keys", Place::root().spot);
+        let Some(value) = self.optional(&place, "scheme", raw.scheme.as_ref())? else { return Ok(None) };
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if !value.text.bytes().all(is_token) {
+            let problem = format!("{} is no name of a scheme", value.quoted());
+            return Err(self.report(&value.place, problem, "write one word, such as trustgrid-token"));
+        }
+        if TAKEN_SCHEMES.iter().any(|taken| value.text.eq_ignore_ascii_case(taken)) {
+            let problem = format!("{} has a meaning of its own", value.quoted());
+            return Err(self.report(&value.place, problem, "choose another word, such as trustgrid-token"));
+        }
+        let takes_keys = |resource: &ResourceConfig| resource.accepts.contains(&Accepted::ApiKey);
+        if resources.complete && !resources.good.iter().any(takes_keys) {
+            let instead = "name api_key under `accepts` of a resource, or remove it";
+            return Err(self.report(&value.place, "no resource accepts API keys", instead));
+        }
+        Ok(Some(value.text))
     }
 
     /// A credential that no server accepts has no effect.

@@ -74,7 +74,9 @@ impl Checker<'_> {
         let previous_secrets = self.previous_secrets(raw, secret.as_ref().ok());
         let upstreams = self.upstreams(raw.upstreams.as_deref());
         let credentials = self.credentials(raw.credentials.as_deref(), &upstreams);
-        let resources = self.resources(raw.resources.as_deref(), &credentials);
+        let mut resources = self.resources(raw.resources.as_deref(), &credentials);
+        let admin_api = self.admin_api(raw.admin_api.as_ref(), issuer.as_ref().ok(), &mut resources);
+        let api_key_scheme = self.api_key_scheme(&raw.api_keys, &resources);
         let apart = self.apart(raw.resources.as_deref(), &resources, issuer.as_ref().ok());
         let accepted = self.accepted_somewhere(raw.credentials.as_deref(), &resources);
         let tokens = self.tokens(&raw.tokens);
@@ -112,6 +114,8 @@ impl Checker<'_> {
             upstreams: upstreams.whole()?,
             resources: apart.and(resources.whole())?,
             credentials: accepted.and(credentials.whole())?,
+            api_key_scheme: api_key_scheme?,
+            admin_api: admin_api?,
             access: access?,
             tokens: tokens?,
             browser_sessions: browser_sessions?,

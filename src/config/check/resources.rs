@@ -7,8 +7,8 @@ use super::super::settings_credentials::CredentialConfig;
 use super::super::text::{Located, Pairs, Text, Texts};
 use super::values::{Checker, Value};
 use super::{Checked, Partly};
-use crate::domain::RequestLimits;
-use crate::protocol::{ResourceUri, Scope, ScopeSet};
+use crate::domain::{ADMIN_API_PATH, ADMIN_SCOPE, Accepted, KEYS_SCOPE, RequestLimits};
+use crate::protocol::{Issuer, ResourceUri, Scope, ScopeSet};
 
 /// Scopes that mean something in OAuth itself and can protect nothing (SEC-139).
 const RESERVED: [&str; 2] = ["openid", "offline_access"];
@@ -51,6 +51,48 @@ impl Checker<'_> {
             resources.push(resource);
         }
         Partly { good: resources, complete }
+    }
+
+    /// The HTTP API is a server like any other, at the issuer's own address.
+    pub(super) fn admin_api(
+        &mut self,
+        raw: Option<&Text>,
+        issuer: Option<&Issuer>,
+        resources: &mut Partly<ResourceConfig>,
+    ) -> Checked<Option<ResourceUri>> {
+        let value = self.or_default(&Place::root(), "admin_api", raw, "false")?;
+        if !self.flag(&value)? {
+            return Ok(None);
+        }
+        // Without an issuer there is a fault already.
+        let Some(url) = issuer.and_then(|issuer| ResourceUri::parse(&issuer.url(ADMIN_API_PATH)).ok()) else {
+            return Ok(None);
+        };
+        let is_ours = |scope: &Scope| [ADMIN_SCOPE, KEYS_SCOPE].contains(&scope.as_str());
+        let takes =
+            |other: &ResourceConfig| other.url == url || other.scopes.iter().any(|(scope, _)| is_ours(scope));
+        if let Some(other) = resources.good.iter().find(|other| takes(other)) {
+            let problem = format!("{} has the URL or a scope of this API", other.url);
+            return Err(self.report(&value.place, problem, "rename the scope, or move the server"));
+        }
+        // A single server stays the one that is meant where none is named.
+        if let [only] = resources.good.as_mut_slice() {
+            only.default = true;
+        }
+        let scope = |name: &str, text: &str| name.parse().ok().map(|scope: Scope| (scope, text.to_owned()));
+        let own = scope(KEYS_SCOPE, "Manage your own API keys");
+        let all = scope(ADMIN_SCOPE, "Manage everybody's API keys");
+        resources.good.push(ResourceConfig {
+            url: url.clone(),
+            name: "Gatelodge API".to_owned(),
+            scopes: own.into_iter().chain(all).collect(),
+            required_scopes: ScopeSet::default(),
+            accepts: vec![Accepted::AccessToken],
+            forwarding: None,
+            limits: RequestLimits::default(),
+            default: false,
+        });
+        Ok(Some(url))
     }
 
     fn resource(

@@ -20,9 +20,11 @@ impl McpServer {
     /// (SEC-147), with what the token said.
     pub(super) async fn guard(&self, guarded: &Guarded, request: Request) -> Response {
         let (mut parts, body) = request.into_parts();
-        let token = match Presented::read(&parts.headers, parts.uri.query()) {
+        let token = match Presented::read(&parts.headers, parts.uri.query(), None) {
             Ok(Presented::Bearer(token)) => token,
-            Ok(Presented::Nothing) => return challenged(&Challenge::missing(guarded)),
+            Ok(Presented::Nothing | Presented::ApiKey(_) | Presented::ApiKeyPair { .. }) => {
+                return challenged(&Challenge::missing(guarded));
+            }
             Err(_) => return challenged(&Challenge::two_methods(guarded)),
         };
         let Ok(verifier) = self.inner.keys.verifier_for(token).await else {

@@ -1,5 +1,6 @@
 //! State for one process: redb, in one file or in memory, the same code for both.
 //!
+//! - `api_keys`: API keys.
 //! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `clients`: client applications; `unused_clients`: which of them nobody has used.
@@ -16,6 +17,7 @@
 //! - `upstream_grants`: what upstreams have said of people.
 //! - `purge`: garbage collection, which the app calls now and then.
 
+mod api_keys;
 mod audit;
 mod browser_sessions;
 mod client_book;

@@ -39,6 +39,8 @@ pub(super) const CONSENTS: Expiring = TableDefinition::new("consents");
 /// What upstreams have said of people.
 pub(super) const UPSTREAM_GRANTS: Expiring = TableDefinition::new("upstream_grants");
 pub(super) const SIGNING_KEYS: Plain = TableDefinition::new("signing_keys");
+/// API keys, also those that count no longer.
+pub(super) const API_KEYS: Plain = TableDefinition::new("api_keys");
 /// Clients that were added by command.
 pub(super) const OPERATOR_CLIENTS: Plain = TableDefinition::new("operator_clients");
 /// Clients that wait for approval, and what was decided about them.

@@ -55,5 +55,10 @@ pub enum Operation {
     Decide,
     Decision,
     Decisions,
+    AddApiKey,
+    ApiKey,
+    ApiKeysOf,
+    RevokeApiKey,
+    NoteApiKeyUse,
     TakeOfWindow,
 }

@@ -31,7 +31,7 @@ pub(super) fn name(id: &GrantId) -> [u8; 8] {
 }
 
 /// The largest number that the scripts hold exactly, as a date: later than any end that matters.
-const FARTHEST: u64 = (1 << 53) - 1;
+pub(super) const FARTHEST: u64 = (1 << 53) - 1;
 
 /// A date for a script.
 pub(super) fn date(at: Timestamp) -> u64 {

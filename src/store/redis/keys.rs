@@ -91,6 +91,11 @@ impl Keys {
         format!("{}browser:{{{person}}}", self.prefix)
     }
 
+    /// The API keys of a person, one field for each.
+    pub(super) fn api_keys(&self, owner: PersonTag) -> String {
+        format!("{}apikeys:{{{owner}}}", self.prefix)
+    }
+
     /// A remembered consent.
     pub(super) fn consent(&self, consent: &ConsentKey) -> String {
         format!("{}consent:{{{}}}", self.prefix, consent.as_str())

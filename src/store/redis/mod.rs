@@ -7,6 +7,7 @@
 //! - `memory`: whether Redis keeps what it was given.
 //! - `client_book`: what the operator says about clients.
 //! - `grants`: a person's grants, as the scripts keep them.
+//! - `api_keys`: API keys.
 //! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
 //! - `clients`: client applications, and which of them nobody has used.
@@ -26,6 +27,7 @@
 //! | session at an upstream | hash | `exp`, `person` |
 //! | a person's grants | string | `MessagePack` that the scripts read: of each grant what they decide by; its body (sealed) |
 //! | a person's browser sessions | hash | `MessagePack` by name: `over`, `ends`; `body` (sealed) |
+//! | a person's API keys | hash | `MessagePack` by name: `created`, `ends`, `revoked`, `used`, `hash`; `body` (sealed) |
 //! | remembered consent | hash | `exp`; `body` (sealed) |
 //! | what upstreams said of a person | hash | for each `name`, upstream and person: `name` (sealed), `name:at` (version and end) |
 //! | signing keys | hash | `version`; `ring` (sealed); of older brokers one sealed key for each algorithm |
@@ -38,6 +40,7 @@
 //! thousand people it takes half of what a key for each grant and an index take, and is listed with
 //! one read. Its price: a person's grants are counted, and one too many ends another.
 
+mod api_keys;
 mod audit;
 mod browser_sessions;
 mod client_book;

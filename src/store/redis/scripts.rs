@@ -45,6 +45,13 @@ macro_rules! session_script {
     };
 }
 
+/// A script about a person's API keys.
+macro_rules! api_key_script {
+    ($file:literal) => {
+        Script::new(concat!(include_str!("common.lua"), include_str!("api_keys.lua"), include_str!($file)))
+    };
+}
+
 /// The scripts, hashed once.
 pub(super) struct Scripts {
     pub(super) put: Script,
@@ -64,6 +71,9 @@ pub(super) struct Scripts {
     pub(super) seal_anew: Script,
     pub(super) begin_browser_session: Script,
     pub(super) keep_browser_session: Script,
+    pub(super) add_api_key: Script,
+    pub(super) revoke_api_key: Script,
+    pub(super) use_api_key: Script,
     pub(super) keep_upstream_grant: Script,
     pub(super) pin_admin: Script,
     pub(super) replace_key_ring: Script,
@@ -93,6 +103,9 @@ impl Scripts {
             seal_anew: grant_script!("seal_anew.lua"),
             begin_browser_session: session_script!("begin_browser_session.lua"),
             keep_browser_session: session_script!("keep_browser_session.lua"),
+            add_api_key: api_key_script!("add_api_key.lua"),
+            revoke_api_key: api_key_script!("revoke_api_key.lua"),
+            use_api_key: api_key_script!("use_api_key.lua"),
             keep_upstream_grant: script!("keep_upstream_grant.lua"),
             pin_admin: script!("pin_admin.lua"),
             replace_key_ring: script!("replace_key_ring.lua"),

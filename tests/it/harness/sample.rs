@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
-    AuthorizationRequest, BrowserSession, Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin,
-    FormProof, Grant, GrantId, GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey, PendingLogin,
-    PersonId, UpstreamCredential, UpstreamGrant, UpstreamId, UpstreamSession, UpstreamToken,
+    ApiKey, ApiKeyId, AuthorizationRequest, BrowserSession, Client, ClientAuthMethod, ClientId, ClientLimits,
+    ClientOrigin, FormProof, Grant, GrantId, GrantState, Identity, KeyRing, LoginId, LoginStep, NewKey,
+    PendingLogin, PersonId, UpstreamCredential, UpstreamGrant, UpstreamId, UpstreamSession, UpstreamToken,
 };
 use gatelodge::protocol::{RedirectUri, ResourceUri, S256Challenge, ScopeSet, SigningAlgorithm};
-use gatelodge::secret::{Digest, Secret, random};
+use gatelodge::secret::{Digest, KeyedHash, MasterSecret, Secret, random};
 
 /// The present of every test that does not move it.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -111,6 +111,24 @@ pub(crate) fn browser_session(identity: Identity) -> BrowserSession {
         idle_ends_at: later(3600),
         ends_at: later(12 * 3600),
         id_token: Some(Secret::new("canary-id-token".into())),
+    }
+}
+
+/// An API key of this person that is good for an hour.
+pub(crate) fn api_key(owner: Identity) -> ApiKey {
+    let id = ApiKeyId::generate(&owner.person());
+    let key = MasterSecret::generate().mac_key("test");
+    ApiKey {
+        id,
+        owner,
+        name: "Canary report".into(),
+        resources: vec![ResourceUri::parse("https://mcp.example.com/mcp").unwrap()],
+        scopes: ScopeSet::parse_lenient("mcp:read"),
+        created_at: NOW,
+        expires_at: Some(later(3600)),
+        last_used_at: None,
+        revoked_at: None,
+        hash: KeyedHash::of(&key, &id.to_string(), "canary-secret"),
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use gatelodge::domain::{BrowserSessionId, GrantId, Redemption, Rotation, RotationRules, UpstreamGrant};
 use gatelodge::secret::{MasterSecret, Sealer};
-use gatelodge::store::{EmbeddedStore, Store, StoreError};
+use gatelodge::store::{ApiKeyStore as _, EmbeddedStore, Store, StoreError};
 
 use crate::harness::sample::{
-    NOW, at_upstream, browser_session, client, grant, key_ring, later, login, upstream_grant,
+    NOW, api_key, at_upstream, browser_session, client, grant, key_ring, later, login, upstream_grant,
 };
 use crate::harness::temp_dir::TempDir;
 
@@ -118,6 +118,7 @@ async fn sec_166_the_file_holds_no_canary() {
     let (id, cookie) = BrowserSessionId::generate(&session.identity.person());
     store.begin_browser_session(&id, &session, NOW).await.unwrap();
     store.keep_upstream_grant(&upstream_grant(&grant()), Some(0), NOW).await.unwrap();
+    store.add_api_key(&api_key(grant().identity), NOW).await.unwrap();
     drop(store);
     let bytes = std::fs::read(&path).unwrap();
     let contains = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());

@@ -2,6 +2,7 @@
 //!
 //! - `backend`: the stores under test.
 //! - `clients`, `logins`, `codes`, `families`, `keys`, `misc`: cases over any `Store`, races included.
+//! - `api_keys`: API keys.
 //! - `client_book`: what the operator says about clients.
 //! - `people`: all the grants of one person; `pins`: whose an admin's address is.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
@@ -12,6 +13,7 @@
 //! - `full_disk`: the embedded store where there is no room.
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
 
+mod api_keys;
 mod backend;
 mod browser_sessions;
 mod client_book;
@@ -113,6 +115,11 @@ on_every_backend! {
         upstream_grants::each_person_and_upstream_has_one_of_their_own,
         upstream_grants::one_of_many_claims,
         upstream_grants::a_sign_in_goes_over_whatever_is_there,
+        api_keys::sec_148_a_key_comes_back_as_it_was,
+        api_keys::a_persons_keys_are_listed,
+        api_keys::sec_150_a_revoked_key_stays_revoked,
+        api_keys::a_use_is_noted_once_a_minute,
+        api_keys::keys_are_bounded,
         pins::one_of_many_gets_an_address,
         pins::a_pin_stays_until_it_is_taken_out,
         rate_windows::a_window_gives_what_it_has_and_no_more,

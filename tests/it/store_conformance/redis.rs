@@ -7,12 +7,12 @@ use gatelodge::domain::{
 };
 use gatelodge::secret::{Digest, MasterSecret, Secret};
 use gatelodge::store::redis::Servers;
-use gatelodge::store::{RedisStore, Store, StoreError};
+use gatelodge::store::{ApiKeyStore as _, RedisStore, Store, StoreError};
 use redis::{Cmd, Connection, FromRedisValue};
 
 use crate::harness::redis_server::{self, RedisServer};
 use crate::harness::sample::{
-    NOW, at_upstream, browser_session, client, grant, key_ring, later, login, upstream_grant,
+    NOW, api_key, at_upstream, browser_session, client, grant, key_ring, later, login, upstream_grant,
 };
 
 const IDLE: Duration = Duration::from_secs(3600);
@@ -73,8 +73,10 @@ async fn sec_166_redis_holds_no_canary() {
     let (id, cookie) = BrowserSessionId::generate(&session.identity.person());
     store.begin_browser_session(&id, &session, NOW).await.unwrap();
 
+    store.add_api_key(&api_key(grant().identity), NOW).await.unwrap();
+
     let keys: Vec<Vec<u8>> = ask(&mut raw, &[b"KEYS", format!("{prefix}*").as_bytes()]);
-    assert_eq!(keys.len(), 6);
+    assert_eq!(keys.len(), 7);
     let mut bytes = Vec::new();
     for key in keys {
         bytes.extend(ask::<Vec<u8>>(&mut raw, &[b"DUMP", &key]));
