@@ -82,11 +82,13 @@ impl Checker<'_> {
         let scope = |name: &str, text: &str| name.parse().ok().map(|scope: Scope| (scope, text.to_owned()));
         let own = scope(KEYS_SCOPE, "Manage your own API keys");
         let all = scope(ADMIN_SCOPE, "Manage everybody's API keys");
+        let scopes: Vec<(Scope, String)> = own.into_iter().chain(all).collect();
         resources.good.push(ResourceConfig {
             url: url.clone(),
             name: "Gatelodge API".to_owned(),
-            scopes: own.into_iter().chain(all).collect(),
             required_scopes: ScopeSet::default(),
+            everyday_scopes: scopes.iter().map(|(scope, _)| scope.clone()).collect(),
+            scopes,
             accepts: vec![Accepted::AccessToken],
             forwarding: None,
             limits: RequestLimits::default(),
