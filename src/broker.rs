@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use tokio::sync::watch;
 
 use crate::access::{ApiKeyBook, Guard, Introspection};
 use crate::clients::Registration;
@@ -45,6 +46,8 @@ pub struct Broker {
     pub forward_auth: bool,
     /// Passes requests on to protected servers.
     pub gateway: Gateway,
+    /// Has the end been asked for? Then who only listens is let go.
+    pub ending: watch::Sender<bool>,
     /// Dynamic registration.
     pub registration: Registration,
     /// For the readiness check.

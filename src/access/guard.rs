@@ -100,7 +100,7 @@ impl Addressed<'_> {
     /// What a challenge says of it.
     #[must_use]
     pub fn guarded(&self) -> Guarded {
-        Guarded { resource: self.spelt.clone().into_owned(), everyday: self.resource.scope_set() }
+        Guarded { resource: self.spelt.clone().into_owned(), everyday: self.resource.everyday.clone() }
     }
 }
 

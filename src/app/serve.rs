@@ -102,10 +102,12 @@ pub async fn serve_on(
     let key_keeper = tokio::spawn(keep_keys(Arc::clone(&broker)));
     let (ending, ended) = tokio::sync::oneshot::channel();
     let journal = broker.journal.clone();
+    let listeners = broker.ending.clone();
     let service = router(broker).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         end.await;
         tracing::info!("ending: open requests are finished first");
+        listeners.send_replace(true);
         let _ = ending.send(());
     });
     let drained = async {

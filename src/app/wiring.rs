@@ -126,6 +126,7 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
         allowed_hosts: config.allowed_hosts.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         contact: config.access.contact.clone(),
+        ending: tokio::sync::watch::Sender::new(false),
         registration: Registration::new(clients::registration_rules(config), parts),
         resources,
         login,
@@ -170,6 +171,7 @@ pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
         name: resource.name.clone(),
         scopes: resource.scopes.clone(),
         required: resource.required_scopes.clone(),
+        everyday: resource.everyday_scopes.clone(),
         accepts: resource.accepts.clone(),
         limits: resource.limits,
     });

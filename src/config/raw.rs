@@ -212,6 +212,8 @@ pub(super) struct RawResource {
     pub(super) scopes: Option<Located<Pairs>>,
     /// Which of its scopes every request needs, where proxies ask us (`forward_auth`).
     pub(super) required_scopes: Option<Texts>,
+    /// Which of its scopes the first challenge asks for, beside those: what most requests need. Default: all.
+    pub(super) everyday_scopes: Option<Texts>,
     /// What requests may carry, where we decide about them: `access_token` and `api_key`, which are ours,
     /// and what `credentials` names. They are tried in this order.
     #[schemars(extend("default" = [ACCESS_TOKEN]))]

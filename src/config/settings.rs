@@ -253,6 +253,8 @@ pub struct ResourceConfig {
     pub scopes: Vec<(Scope, String)>,
     /// Which of them every request needs.
     pub required_scopes: ScopeSet,
+    /// Which of them the first challenge asks for: those, and what most requests need.
+    pub everyday_scopes: ScopeSet,
     /// What requests may carry, in the order in which it is tried; at least one.
     pub accepts: Vec<Accepted>,
     /// How requests are passed on to it, if they come to us.

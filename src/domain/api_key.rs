@@ -285,6 +285,7 @@ mod tests {
             name: "A".into(),
             scopes: scopes.iter().map(|scope| (scope.parse().unwrap(), String::new())).collect(),
             required: ScopeSet::default(),
+            everyday: ScopeSet::default(),
             accepts: vec![Accepted::ApiKey],
             limits: RequestLimits::default(),
         };

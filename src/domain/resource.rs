@@ -37,6 +37,8 @@ pub struct Resource {
     pub scopes: Vec<(Scope, String)>,
     /// What every request needs that we decide about.
     pub required: ScopeSet,
+    /// What a client is told to ask for first.
+    pub everyday: ScopeSet,
     /// What requests may carry, in the order in which it is tried; never empty.
     pub accepts: Vec<Accepted>,
     /// How many requests may come.

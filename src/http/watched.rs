@@ -1,6 +1,6 @@
 //! Streams that somebody listens to, for as long as they may: before a piece goes on, and once a second at
 //! most, it is decided again about the request that opened the stream. What was let in to be answered is
-//! answered to its end; who only listens hears nothing any more once access has ended.
+//! answered to its end; who only listens hears nothing any more once access has ended, or once we are to end.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -60,6 +60,7 @@ impl Opened {
             return response;
         }
         response.map(|body| {
+            let mut ending = self.broker.ending.subscribe();
             let pieces = stream::unfold(Some((self, body.into_data_stream())), |state| async move {
                 let (mut opened, mut pieces) = state?;
                 let piece: Result<Bytes, BoxError> = match pieces.next().await? {
@@ -70,7 +71,10 @@ impl Opened {
                 let goes_on = piece.is_ok().then_some((opened, pieces));
                 Some((piece, goes_on))
             });
-            Body::from_stream(pieces)
+            // Nobody's request is cut: the stream is over, and clients open it again elsewhere.
+            Body::from_stream(pieces.take_until(async move {
+                let _ = ending.wait_for(|is_asked| *is_asked).await;
+            }))
         })
     }
 

@@ -25,6 +25,7 @@ fn resource() -> Resource {
         name: "Tools".into(),
         scopes: all.map(|scope| (scope.parse().unwrap(), String::new())).into(),
         required: ScopeSet::default(),
+        everyday: ScopeSet::default(),
         accepts: vec![Accepted::AccessToken],
         limits: RequestLimits::default(),
     }

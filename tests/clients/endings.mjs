@@ -67,14 +67,16 @@ export async function endings({ session, broker, trace, Unauthorized }) {
     `${person}: the grant is revoked, the token ends, and the SDK is back at the sign-in`,
     async () => {
       const { client_id: id } = provider.clientInformation();
-      await broker.revoke(provider.tokens().access_token);
-      await expired(provider.tokens().access_token);
+      const { access_token: token } = provider.tokens();
+      // Whichever comes first is refused: this call, or the SDK's listening stream, which opens itself again.
       const mark = trace.mark();
+      await broker.revoke(token);
+      await expired(token);
       await assert.rejects(session.call('whoami'), Unauthorized);
       const [refresh] = trace.since(mark, exchange => exchange.grant === 'refresh_token');
       assert.equal(refresh.status, 400);
       assert.equal(JSON.parse(refresh.body).error, 'invalid_grant');
-      assert.equal(provider.redirects.length, browsers + 1, 'the SDK opened no browser');
+      assert(provider.redirects.length > browsers, 'the SDK opened no browser');
       await session.authorize('revoked');
       await whoami();
       assert.equal(provider.clientInformation().client_id, id, 'the client registered again');

@@ -18,10 +18,10 @@ const usage = `usage: run.mjs PATH_TO_GATELODGE [--only NAME]... [--screenshots 
   --write-table FILE   put what this run saw into FILE`;
 
 /** Runs one client; what it says that it did comes back beside the outcome. */
-async function runClient(client, { stage, control, browser }, screenshots) {
+async function runClient(client, mcpUrl, { control, browser }, screenshots) {
   const [command, ...args] = client.command();
   const folder = path.join(screenshots, client.name);
-  const told = ['--mcp-url', stage.mcpUrl, '--control', control.url, '--screenshots', folder];
+  const told = ['--mcp-url', mcpUrl, '--control', control.url, '--screenshots', folder];
   const env = { ...process.env, SHARED_BROWSER: browser.endpoint };
   const child = spawn(command, [...args, ...told], { cwd: here, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const did = [];
@@ -70,8 +70,8 @@ async function start() {
 
 for (const client of everyone.filter(({ name }) => !values.only || values.only.includes(name))) {
   console.log(`\n== ${client.name}`);
-  const { name, title, judge } = client;
-  const row = { name, title, judge, version: '', seen: '', did: [], took: '' };
+  const { name, title, judge, place } = client;
+  const row = { name, title, judge, place, version: '', seen: '', did: [], took: '' };
   const missing = client.needs.map(need => prerequisite[need]()).find(Boolean);
   if (missing) {
     console.log(`skipped: ${missing}`);
@@ -84,8 +84,9 @@ for (const client of everyone.filter(({ name }) => !values.only || values.only.i
     starting ??= start();
     const at = await starting;
     await at.stage.settle();
+    const mcpUrl = await at.stage.open(place);
     const started = performance.now();
-    const ended = await runClient(client, at, screenshots);
+    const ended = await runClient(client, mcpUrl, at, screenshots);
     row.took = `${((performance.now() - started) / 1000).toFixed(1)} s`;
     rows.push({ ...row, ...ended });
     if (ended.result === 'failed') {

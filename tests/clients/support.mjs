@@ -4,7 +4,10 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 
-/** `--mcp-url`, `--control`, `--screenshots` and `--timeout`, or the variables of the same meaning. */
+/**
+ * `--mcp-url`, `--control`, `--screenshots` and `--timeout`, or the variables of the same meaning. `--tools-alike` says
+ * that no tool of the server needs more than another.
+ */
 export function readOptions() {
   const { values } = parseArgs({
     options: {
@@ -12,16 +15,18 @@ export function readOptions() {
       control: { type: 'string', default: process.env.CONTROL },
       screenshots: { type: 'string', default: process.env.SCREENSHOTS },
       timeout: { type: 'string', default: process.env.TIMEOUT ?? '150' },
+      'tools-alike': { type: 'boolean', default: false },
     },
   });
   if (!values['mcp-url']) {
-    console.error('usage: --mcp-url URL [--control URL] [--screenshots DIR] [--timeout SECONDS]');
+    console.error('usage: --mcp-url URL [--control URL] [--screenshots DIR] [--timeout SECONDS] [--tools-alike]');
     process.exit(2);
   }
   return {
     mcpUrl: new URL(values['mcp-url']),
     control: values.control,
     screenshotsDir: values.screenshots,
+    toolsAlike: values['tools-alike'],
     timeoutMs: Number(values.timeout) * 1000,
   };
 }

@@ -82,11 +82,13 @@ impl Checker<'_> {
         let scope = |name: &str, text: &str| name.parse().ok().map(|scope: Scope| (scope, text.to_owned()));
         let own = scope(KEYS_SCOPE, "Manage your own API keys");
         let all = scope(ADMIN_SCOPE, "Manage everybody's API keys");
+        let scopes: Vec<(Scope, String)> = own.into_iter().chain(all).collect();
         resources.good.push(ResourceConfig {
             url: url.clone(),
             name: "Gatelodge API".to_owned(),
-            scopes: own.into_iter().chain(all).collect(),
             required_scopes: ScopeSet::default(),
+            everyday_scopes: scopes.iter().map(|(scope, _)| scope.clone()).collect(),
+            scopes,
             accepts: vec![Accepted::AccessToken],
             forwarding: None,
             limits: RequestLimits::default(),
@@ -116,6 +118,15 @@ impl Checker<'_> {
             raw.required_scopes.as_ref(),
             scopes.as_deref().ok(),
         );
+        let known = scopes.as_deref().ok();
+        let everyday = self.scopes_of_server(place, "everyday_scopes", raw.everyday_scopes.as_ref(), known);
+        let everyday = everyday.map(|named| match (known, &required) {
+            (Some(known), _) if raw.everyday_scopes.is_none() => {
+                known.iter().map(|(scope, _)| scope.clone()).collect()
+            }
+            (_, Ok(required)) => named.union(required),
+            (_, Err(_)) => named,
+        });
         let forwarding = self.forwarding(raw, place, scopes.as_deref().ok());
         let accepts = self.accepted(place, raw.accepts.as_ref(), credentials);
         let limits = self.request_limits(place, &raw.limits);
@@ -124,6 +135,7 @@ impl Checker<'_> {
             name: name?.text,
             scopes: scopes?,
             required_scopes: required?,
+            everyday_scopes: everyday?,
             accepts: accepts?,
             forwarding: forwarding?,
             limits: limits?,

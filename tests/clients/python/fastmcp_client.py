@@ -94,7 +94,8 @@ async def walk(options: argparse.Namespace) -> None:
         require(note in read, f"the note reads {read}")
         ok("alice: list tools, call whoami, write_note, read_note", " ".join(tools))
 
-        await walks.step_up(alice, client, tools)
+        if not options.tools_alike:
+            await walks.step_up(alice, client, tools)
         await walks.endings(alice, client, broker)
 
     alice.start_again()

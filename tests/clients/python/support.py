@@ -80,6 +80,7 @@ def run(what: str, walk: Callable[[argparse.Namespace], Awaitable[None]], trace:
     parser.add_argument("--mcp-url", required=True)
     parser.add_argument("--control", required=True)
     parser.add_argument("--screenshots")
+    parser.add_argument("--tools-alike", action="store_true", help="no tool of the server needs more than another")
     parser.add_argument("--timeout", type=float, default=150)
     options = parser.parse_args()
 

@@ -1,13 +1,50 @@
-// Who is run: each row is one script, what it needs, and which version it is.
-// `needs` names prerequisites; `version` answers for the table of docs/clients.md, `seen` for the run's own summary.
+// Who is run: each row is one script, what it needs, which version it is, and where it goes (without `place`, to the
+// demo's server). `needs` names prerequisites; `version` answers for the table of docs/clients.md, `seen` for the run's
+// own summary.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { guards, servers } from './places.mjs';
 import { chromium, crateVersion, npmVersion, pypiVersion, python, rmcpClient } from './prerequisites.mjs';
+
+// Three clients meet every guard and both kinds of server, and each guard meets both; mcp-remote meets the gateway.
+const behind = {
+  'gateway/typescript': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk', 'mcp-remote'],
+  'gateway/python': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk'],
+  'nginx/typescript': ['ts-sdk-v2', 'python-sdk'],
+  'nginx/python': ['ts-sdk-v1'],
+  'caddy/typescript': ['ts-sdk-v1'],
+  'caddy/python': ['ts-sdk-v2', 'python-sdk'],
+  'traefik/typescript': ['ts-sdk-v2'],
+  'traefik/python': ['ts-sdk-v1', 'python-sdk'],
+  'envoy/typescript': ['ts-sdk-v1', 'python-sdk'],
+  'envoy/python': ['ts-sdk-v2'],
+};
 
 const node = script => () => [process.execPath, script];
 
 /** `binary` is the `gatelodge` under test. */
 export function clients(binary) {
+  const everyone = atTheDemo(binary);
+  const guarded = Object.entries(behind).flatMap(([name, who]) => {
+    const [guard, server] = name.split('/');
+    return who.map(client => atPlace(everyone.find(({ name }) => name === client), { guard, server }));
+  });
+  return [...everyone.filter(({ judge }) => !judge), ...guarded, ...everyone.filter(({ judge }) => judge)];
+}
+
+/** The same client in front of a server that checks nothing. */
+function atPlace(client, place) {
+  const { needs, rulesForTools } = guards[place.guard];
+  return {
+    ...client,
+    name: `${client.name}/${place.guard}/${place.server}`,
+    place,
+    needs: [...client.needs, ...servers[place.server].needs, ...needs],
+    command: () => [...client.command(), ...(rulesForTools ? [] : ['--tools-alike'])],
+  };
+}
+
+function atTheDemo(binary) {
   return [
     {
       name: 'ts-sdk-v1',
@@ -79,6 +116,15 @@ export function clients(binary) {
       needs: ['chromium', 'npm', 'node-22'],
       version: () => npmVersion('@modelcontextprotocol/conformance', 'node-22'),
       command: node('conformance.mjs'),
+    },
+    {
+      name: 'conformance-server',
+      judge: true,
+      place: { guard: 'relay', server: 'everything' },
+      title: 'MCP conformance suite, a server behind the gateway',
+      needs: ['npm', 'node-22'],
+      version: () => npmVersion('@modelcontextprotocol/conformance', 'node-22'),
+      command: node('conformance-server.mjs'),
     },
     {
       name: 'oauth4webapi',

@@ -9,9 +9,9 @@ import { shortLife } from './stage.mjs';
  * access token of the grant, answer when the broker is there again; after a revocation tokens live as long as usual.
  */
 export async function openControl(stage) {
-  const { document, introspector } = stage;
+  const { document, introspector, unguarded } = stage;
   const actions = {
-    'GET /': () => ({ document, introspector }),
+    'GET /': () => ({ document, introspector, unguarded }),
     'POST /restart': query => stage.restart(query.get('life') === 'short' ? shortLife : undefined),
     'POST /revoke': (_, token) => stage.revoke(JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))),
   };

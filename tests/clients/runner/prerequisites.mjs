@@ -17,6 +17,9 @@ export function prerequisites(binary) {
     'python-1': remember(() => installPythonPackages('python-sdk-1')),
     fastmcp: remember(() => installPythonPackages('fastmcp')),
     authlib: remember(() => installPythonPackages('authlib')),
+    proxies: remember(() => installPythonPackages('proxies')),
+    nginx: remember(() => tryRun('nginx', ['-v'])),
+    caddy: remember(() => tryRun('caddy', ['version'])),
     rmcp: remember(() => {
       const client = rmcpClient(binary);
       return existsSync(client) ? undefined : `no ${client}: cargo build --example rmcp-client`;
@@ -37,6 +40,11 @@ export function stageProgram(binary) {
 /** The interpreter of a virtual environment in `python/`. */
 export function python(name) {
   return path.join(here, 'python', `.venv-${name}`, 'bin', 'python');
+}
+
+/** A proxy that PyPI has as a program. */
+export function proxy(name) {
+  return path.join(path.dirname(python('proxies')), name);
 }
 
 /** The version that a package of npm has in the lock of `dir`. */

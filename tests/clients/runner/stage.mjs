@@ -2,14 +2,22 @@
 // store while they stay. All on free ports, in a directory that disappears with them.
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Program, answers, freePorts } from '../../providers/process.mjs';
+import { choosePlaces, guards, servers } from './places.mjs';
 import { here, stageProgram } from './prerequisites.mjs';
 
 /** The identifier of a client that has a document, which the broker need not fetch. */
 const document = 'https://clients.example.com/oauth/client.json';
+
+/** Does anything answer at this address, whatever it says? */
+async function listens(url) {
+  const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+  await response.body?.cancel();
+  return true;
+}
 
 /** How long an access token of the short kind lives: long enough to be used once, short enough to wait for. */
 export const shortLife = 3;
@@ -23,6 +31,7 @@ export async function startStage(binary) {
   const [brokerPort, providerPort, mcpPort] = await freePorts(3);
   const at = port => `http://127.0.0.1:${port}`;
   const mcpUrl = `${at(mcpPort)}/mcp`;
+  const { behind, places, variables } = await choosePlaces(at(brokerPort));
   const cwd = mkdtempSync(path.join(tmpdir(), 'gatelodge-stage-'));
   copyFileSync(path.join(here, 'runner', 'stage.yaml'), path.join(cwd, 'gatelodge.yaml'));
   const secret = () => randomBytes(32).toString('hex');
@@ -37,6 +46,8 @@ export async function startStage(binary) {
     MCP: mcpUrl,
     DOCUMENT: document,
     INTROSPECTOR_SECRET: introspector.client_secret,
+    SUITE_TOKEN: secret(),
+    ...variables,
   };
   const config = ['--config', 'gatelodge.yaml'];
   const running = new Set();
@@ -46,19 +57,19 @@ export async function startStage(binary) {
   let turn = Promise.resolve();
   const inTurn = work => (turn = turn.catch(() => {}).then(work));
 
-  async function start(command, args, probe, input) {
+  async function start([command, args], probe, input) {
     const program = new Program(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
     program.child.stdin.end(input);
     running.add(program);
-    await program.until('ready', () => answers(probe), 30);
+    await program.until('ready', probe, 30);
     return program;
   }
 
   async function startBroker(seconds) {
-    const [command, args] = seconds
+    const command = seconds
       ? [stageProgram(binary), ['broker', ...config, '--access-seconds', String(seconds)]]
       : [binary, ['serve', ...config]];
-    broker = await start(command, args, `${at(brokerPort)}/readyz`);
+    broker = await start(command, () => answers(`${at(brokerPort)}/readyz`));
     life = seconds;
   }
 
@@ -82,6 +93,26 @@ export async function startStage(binary) {
     return stdout;
   }
 
+  const opened = new Map();
+  const once = (key, work) => opened.get(key) ?? opened.set(key, work()).get(key);
+
+  /** Starts what stands at a place, the first time that somebody goes there. */
+  async function openPlace({ guard, server }) {
+    const { url, port } = places.find(place => place.guard === guard && place.server === server);
+    const { url: to, port: behindPort } = behind[server];
+    await once(server, () => start(servers[server].command(behindPort), () => listens(to)));
+    const { program } = guards[guard];
+    const folder = path.join(cwd, `${guard}-${server}`);
+    if (program) {
+      await once(folder, () => {
+        mkdirSync(folder);
+        const [broker, server] = [at(brokerPort), to].map(url => new URL(url).host);
+        return start(program({ folder, port, broker, server }), () => listens(url));
+      });
+    }
+    return url;
+  }
+
   const stop = async () => {
     await Promise.all([...running].map(program => program.stop()));
     rmSync(cwd, { recursive: true, force: true });
@@ -90,20 +121,24 @@ export async function startStage(binary) {
   try {
     const provider = ['provider', '--port', String(providerPort), '--redirect-uri', `${at(brokerPort)}/oauth/callback/demo`];
     const discovery = `${at(providerPort)}/.well-known/openid-configuration`;
-    await start(stageProgram(binary), provider, discovery, env.PROVIDER_SECRET);
+    await start([stageProgram(binary), provider], () => answers(discovery), env.PROVIDER_SECRET);
     await startBroker();
     const server = ['demo', 'mcp-server', '--listen', `127.0.0.1:${mcpPort}`, '--url', mcpUrl, '--issuer', at(brokerPort)];
-    await start(binary, server, `${at(mcpPort)}/.well-known/oauth-protected-resource/mcp`);
+    const metadata = `${at(mcpPort)}/.well-known/oauth-protected-resource/mcp`;
+    await start([binary, server], () => answers(metadata));
   } catch (error) {
     await stop();
     throw error;
   }
 
   return {
-    mcpUrl,
     document,
     introspector,
+    /** The servers that check nothing, without what stands in front. */
+    unguarded: Object.fromEntries(Object.values(behind).map(({ name, url }) => [name, url])),
     stop,
+    /** The address of a place, of the demo's server without one. */
+    open: place => (place ? openPlace(place) : mcpUrl),
     tail: () => [...running].map(program => program.tail()).join('\n'),
     /** Ends the broker and starts it again; access tokens then live so many seconds, or as long as they usually do. */
     restart: seconds =>
@@ -132,7 +167,8 @@ export async function startStage(binary) {
     /** As it was at the beginning, whatever a client left. */
     settle: () =>
       inTurn(async () => {
-        if (life || broker.child.exitCode !== null) {
+        const { exitCode, signalCode } = broker.child;
+        if (life || exitCode !== null || signalCode !== null) {
           await endBroker().catch(() => {});
           await startBroker();
         }

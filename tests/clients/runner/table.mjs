@@ -1,5 +1,6 @@
-// The two tables of docs/clients.md: only what a run saw stands between the two markers.
+// The tables of docs/clients.md: only what a run saw stands between the two markers.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { guards, servers } from './places.mjs';
 
 const begin = '<!-- written by tests/clients/run.mjs: begin -->';
 const end = '<!-- written by tests/clients/run.mjs: end -->';
@@ -9,6 +10,10 @@ const columns = ['registration', 'sign-in', 'refresh', 'step-up', 'broker restar
 
 const heads = {
   clients: [`| client | version | ${columns.join(' | ')} |`, `|---|---|${columns.map(() => '---|').join('')}`],
+  guarded: [
+    `| behind | a server of the | client | ${columns.join(' | ')} |`,
+    `|---|---|---|${columns.map(() => '---|').join('')}`,
+  ],
   judges: ['| judge | version | what was done |', '|---|---|---|'],
 };
 
@@ -21,28 +26,40 @@ function said(did, column) {
   return did.filter(what => what.startsWith(prefix)).map(what => what.slice(prefix.length));
 }
 
-function line({ title, version, did, judge }) {
+/** What a row did, column by column; a judge names no columns. */
+function seen({ title, did, judge }) {
   const strange = did.find(what => !columns.some(column => what.startsWith(`${column}: `)));
   if (strange && !judge) {
     throw new Error(`${title} did "${strange}", which has no column`);
   }
-  const cells = judge ? [did.join(', ')] : columns.map(column => said(did, column).join(', ') || '–');
-  return `| ${[title, cell(version), ...cells].join(' | ')} |`;
+  return judge ? [did.join(', ')] : columns.map(column => said(did, column).join(', ') || '–');
 }
 
-/** The lines of both tables, with their heads; the blank line is what parts them. */
+function line(row) {
+  const { title, version, place } = row;
+  const who = kind(row) === 'guarded' ? guarded(place, title) : [title, cell(version)];
+  return `| ${[...who, ...seen(row)].join(' | ')} |`;
+}
+
+function guarded({ guard, server }, client) {
+  return [guards[guard].title, `${servers[server].title}, ${cell(servers[server].version())}`, client];
+}
+
+/** Which table a row is in. */
+function kind({ judge, place }) {
+  if (judge) {
+    return 'judges';
+  }
+  return place ? 'guarded' : 'clients';
+}
+
+/** The lines of all tables, with their heads; the blank line is what parts them. */
 function tables(rows) {
-  const part = (head, some) => (some.length > 0 ? [...head, ...some.map(line), ''] : []);
-  return [
-    ...part(
-      heads.clients,
-      rows.filter(({ judge }) => !judge),
-    ),
-    ...part(
-      heads.judges,
-      rows.filter(({ judge }) => judge),
-    ),
-  ].slice(0, -1);
+  const part = name => {
+    const some = rows.filter(row => kind(row) === name);
+    return some.length > 0 ? [...heads[name], ...some.map(line), ''] : [];
+  };
+  return Object.keys(heads).flatMap(part).slice(0, -1);
 }
 
 function parts(file) {

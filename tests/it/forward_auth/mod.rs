@@ -74,6 +74,24 @@ async fn sec_145_whoever_may_not_pass_gets_the_challenge() {
     assert!(page.header("www-authenticate").contains("invalid_token"));
 }
 
+/// INT-24: the first challenge asks for what is needed every day, what every request needs included, and not for
+/// all that there is.
+#[tokio::test]
+async fn int_24_the_first_challenge_asks_for_what_is_needed_every_day() {
+    for (lines, asked) in [
+        ("required_scopes: [mcp:read]\n    everyday_scopes: [mcp:write]", "mcp:read mcp:write"),
+        ("everyday_scopes: [mcp:read]", "mcp:read"),
+        ("required_scopes: [mcp:read]", "mcp:admin mcp:read mcp:write"),
+    ] {
+        let usual = setup();
+        let resources = usual.resources.replacen("required_scopes: [mcp:read]", lines, 1);
+        let broker = TestBroker::with(Setup { resources, ..usual }).await;
+        let page = ask(&broker, &NOTES).await;
+        let challenge = page.header("www-authenticate");
+        assert!(challenge.ends_with(&format!(", scope=\"{asked}\"")), "{lines}: {challenge}");
+    }
+}
+
 /// SEC-157, SEC-140: a token is for one server, also where it was seen before; and what a server requires has
 /// to be in it.
 #[tokio::test]

@@ -168,6 +168,31 @@ async fn sec_134_who_listens_hears_nothing_after_the_end_of_access() {
     assert_eq!(hears(&mut called).await.expect("it hears"), "data: 3\n\n");
 }
 
+/// REL-21: the end waits for whoever is being answered, and not for those who only listen, who may listen for
+/// hours: their streams are over, and nothing in them is cut.
+#[tokio::test]
+async fn rel_21_the_end_does_not_wait_for_those_who_only_listen() {
+    let speak = |_: Request| {
+        let hello = stream::once(future::ready(Ok::<_, Infallible>("data: 1\n\n")));
+        future::ready(events(Body::from_stream(hello.chain(stream::pending()))))
+    };
+    let scene = Scene::with(Backend::serving(Router::new().fallback(speak)).await, &[]).await;
+    let mut listening = scene.request("GET", "/mcp").send().await.expect("an answer");
+    let listen = scene.request("POST", "/mcp").header("mcp-method", "subscriptions/listen");
+    let mut subscribed = listen.send().await.expect("an answer");
+    for answer in [&mut listening, &mut subscribed] {
+        let piece = timeout(LONG, answer.chunk()).await.expect("in time").expect("a piece");
+        assert_eq!(piece.expect("it hears"), "data: 1\n\n");
+    }
+    let heard = async {
+        for answer in [&mut listening, &mut subscribed] {
+            assert_eq!(timeout(LONG, answer.chunk()).await.expect("in time").expect("whole"), None);
+        }
+    };
+    let (ended, ()) = tokio::join!(timeout(LONG, scene.broker.stop()), heard);
+    ended.expect("it ends");
+}
+
 /// A client that has gone ends the request at the server: in the middle of an answer, and before it.
 #[tokio::test]
 async fn a_client_that_has_gone_ends_the_request_at_the_server() {

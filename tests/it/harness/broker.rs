@@ -148,8 +148,10 @@ impl TestBroker {
         let router = gatelodge::http::router(Arc::clone(&parts)).layer(recording);
         let (ending, ended) = oneshot::channel::<()>();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum::serve(listener, service).with_graceful_shutdown(async {
+        let listeners = parts.ending.clone();
+        let server = axum::serve(listener, service).with_graceful_shutdown(async move {
             let _ = ended.await;
+            listeners.send_replace(true);
         });
         let server = Some(tokio::spawn(server.into_future()));
         Self { issuer, clock, provider, other, store, parts, exchanges, ending: Some(ending), server }

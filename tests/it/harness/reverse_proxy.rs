@@ -1,4 +1,4 @@
-//! A real nginx or Caddy with a configuration of `deploy/`, between a client and two servers.
+//! A real proxy with a configuration of `deploy/`, between a client and two servers.
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -17,6 +17,8 @@ const START: Duration = Duration::from_secs(20);
 pub(crate) enum Kind {
     Nginx,
     Caddy,
+    Traefik,
+    Envoy,
 }
 
 /// A running proxy; it ends with the test.
@@ -32,6 +34,8 @@ impl Kind {
         let (name, word) = match self {
             Self::Nginx => ("nginx", "-v"),
             Self::Caddy => ("caddy", "version"),
+            Self::Traefik => ("traefik", "version"),
+            Self::Envoy => ("envoy", "--version"),
         };
         let asked = Command::new(name).arg(word).stdout(Stdio::null()).stderr(Stdio::null()).status();
         let installed = asked.is_ok_and(|status| status.success());
@@ -45,18 +49,43 @@ impl Kind {
     /// The file of `deploy/forward-auth`, with the places that an operator fills in.
     fn config(self, port: u16, broker: &str, server: SocketAddr) -> String {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/forward-auth");
-        let (file, public, here) = match self {
-            Self::Nginx => ("nginx.conf", "listen 80;", format!("listen 127.0.0.1:{port};")),
-            Self::Caddy => ("Caddyfile", "\nmcp.example.com {", format!("\nhttp://127.0.0.1:{port} {{")),
+        let at =
+            |place: &str| (place.to_owned(), place.replace("mcp.example.com", &format!("127.0.0.1:{port}")));
+        let port_of = |address: &str| {
+            let (_, port) = address.rsplit_once(':').expect("a port");
+            format!("port_value: {port} }}")
         };
-        let text = std::fs::read_to_string(folder.join(file)).expect("a file of deploy/");
-        let mut filled =
-            text.replace("set $public_host mcp.example.com;", &format!("set $public_host 127.0.0.1:{port};"));
-        for (place, with) in
-            [(public, here.as_str()), ("127.0.0.1:9400", broker), ("127.0.0.1:8000", &server.to_string())]
-        {
-            assert!(filled.contains(place), "{file} has no {place}");
-            filled = filled.replace(place, with);
+        let server = server.to_string();
+        let servers =
+            [("127.0.0.1:9400".to_owned(), broker.to_owned()), ("127.0.0.1:8000".to_owned(), server.clone())];
+        let (file, places) = match self {
+            Self::Nginx => {
+                let listen = ("listen 80;".to_owned(), format!("listen 127.0.0.1:{port};"));
+                ("nginx.conf", vec![listen, at("set $public_host mcp.example.com;")])
+            }
+            Self::Caddy => {
+                let site = ("\nmcp.example.com {".to_owned(), format!("\nhttp://127.0.0.1:{port} {{"));
+                ("Caddyfile", vec![site])
+            }
+            Self::Traefik => {
+                let host = ("Host(`mcp.example.com`)".to_owned(), "Host(`127.0.0.1`)".to_owned());
+                ("traefik.yaml", vec![host, ("      tls: {}\n".to_owned(), String::new())])
+            }
+            Self::Envoy => {
+                let listen = "address: 0.0.0.0, port_value: 80 }".to_owned();
+                let places = vec![
+                    (listen, format!("address: 127.0.0.1, port_value: {port} }}")),
+                    ("[mcp.example.com]".to_owned(), format!("[\"127.0.0.1:{port}\"]")),
+                    ("port_value: 9400 }".to_owned(), port_of(broker)),
+                    ("port_value: 8000 }".to_owned(), port_of(&server)),
+                ];
+                ("envoy.yaml", places)
+            }
+        };
+        let mut filled = std::fs::read_to_string(folder.join(file)).expect("a file of deploy/");
+        for (place, with) in places.into_iter().chain(servers) {
+            assert!(filled.contains(&place), "{file} has no {place}");
+            filled = filled.replace(&place, &with);
         }
         filled
     }
@@ -85,6 +114,22 @@ impl Kind {
                 let mut command = Command::new("caddy");
                 command.args(["run", "--adapter", "caddyfile", "--config", &format!("{path}/Caddyfile")]);
                 command.env("HOME", path).env("XDG_DATA_HOME", path).env("XDG_CONFIG_HOME", path);
+                command
+            }
+            Self::Traefik => {
+                let file = folder.path().join("traefik.yaml");
+                std::fs::write(&file, config).expect("a file");
+                let mut command = Command::new("traefik");
+                command.arg(format!("--entryPoints.web.address=127.0.0.1:{port}"));
+                command.arg(format!("--providers.file.filename={}", file.display()));
+                command.args(["--global.checkNewVersion=false", "--global.sendAnonymousUsage=false"]);
+                command
+            }
+            Self::Envoy => {
+                let file = folder.path().join("envoy.yaml");
+                std::fs::write(&file, config).expect("a file");
+                let mut command = Command::new("envoy");
+                command.arg("-c").arg(file).args(["--use-dynamic-base-id", "--concurrency", "1"]);
                 command
             }
         };
