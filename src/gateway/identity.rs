@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::domain::IdentityForm;
 use crate::tokens::{IdentityClaims, IdentityMinter};
 
+use super::Refused;
 use super::route::Route;
 
 /// How long one serves: it holds for twice as long.
@@ -37,21 +38,27 @@ impl Identities {
         Self { minter, kept: Cache::new(MOST_KEPT) }
     }
 
-    /// Writes into the headers who asks.
-    pub(super) fn tell(&self, route: &Route, caller: &Arc<Caller>, now: Timestamp, headers: &mut HeaderMap) {
+    /// Writes into the headers who asks. A server that could not be told gets no request (SEC-156).
+    pub(super) fn tell(
+        &self,
+        route: &Route,
+        caller: &Arc<Caller>,
+        now: Timestamp,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Refused> {
         match &route.forwarding.identity {
             IdentityForm::Headers => identify(Some(caller), headers),
             IdentityForm::None => {}
             IdentityForm::Jwt(name) => {
                 let scheme = if *name == AUTHORIZATION { "Bearer " } else { "" };
-                if let Some(value) = self.token(route, caller, scheme, now) {
-                    headers.insert(name, value);
-                }
+                let value = self.token(route, caller, scheme, now).ok_or(Refused::CannotSign)?;
+                headers.insert(name, value);
             }
         }
+        Ok(())
     }
 
-    /// None if nothing can be signed: then the server sees nobody.
+    /// None if nothing can be signed.
     fn token(
         &self,
         route: &Route,

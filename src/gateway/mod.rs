@@ -116,7 +116,7 @@ impl Gateway {
             (upload.map(reqwest::Body::wrap_stream), Some(fate))
         };
         let mut onward = reqwest::Request::new(parts.method.clone(), url);
-        *onward.headers_mut() = self.onward_headers(&parts, route, &asker, body.is_some() && !reads);
+        *onward.headers_mut() = self.onward_headers(&parts, route, &asker, body.is_some() && !reads)?;
         if changes.hides_tools {
             onward.headers_mut().remove(http::header::ACCEPT_ENCODING);
         }
@@ -129,14 +129,20 @@ impl Gateway {
         Self::brought_back(answer, &parts, addressed, route, changes).await
     }
 
-    fn onward_headers(&self, parts: &Parts, route: &Route, asker: &Asker, streams: bool) -> HeaderMap {
+    fn onward_headers(
+        &self,
+        parts: &Parts,
+        route: &Route,
+        asker: &Asker,
+        streams: bool,
+    ) -> Result<HeaderMap, Refused> {
         let mut onward = headers::onward(&parts.headers, route);
         if !streams {
             onward.remove(CONTENT_LENGTH);
         }
         headers::say_where_from(&mut onward, route, asker.address);
-        self.identities.tell(route, &asker.caller, self.clock.now(), &mut onward);
-        onward
+        self.identities.tell(route, &asker.caller, self.clock.now(), &mut onward)?;
+        Ok(onward)
     }
 
     async fn brought_back(

@@ -32,6 +32,8 @@ pub enum Refused {
     BadGateway(&'static str),
     /// The server does not answer in time.
     GatewayTimeout,
+    /// The server cannot be told who asks (SEC-156).
+    CannotSign,
 }
 
 impl From<Challenge> for Refused {

@@ -268,6 +268,11 @@ pub(super) fn challenged(challenge: &Challenge) -> Response {
 /// The store is our fault: clients throw their tokens away on a 401 (PRIN-5).
 pub(super) fn undecided(fault: &CannotDecide) -> Response {
     tracing::error!(%fault, "a request to a protected server cannot be decided about");
+    try_again()
+}
+
+/// A fault of ours that may pass.
+pub(super) fn try_again() -> Response {
     let text = "try again in a moment";
     let mut response = json(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
     retry_later(&mut response);

@@ -155,6 +155,7 @@ fn refused(refused: Refused) -> Response<Body> {
         }
         Refused::NotFound => nothing(),
         Refused::BadGateway(text) => answer::json(StatusCode::BAD_GATEWAY, "bad_gateway", text),
+        Refused::CannotSign => answer::try_again(),
         Refused::GatewayTimeout => {
             let text = "the server does not answer in time";
             answer::json(StatusCode::GATEWAY_TIMEOUT, "gateway_timeout", text)

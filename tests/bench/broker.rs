@@ -9,6 +9,7 @@ use std::process::Command;
 use gatelodge::secret::random;
 
 use crate::Fault;
+use crate::contestant::GATE;
 use crate::process::Process;
 use crate::provider::Provider;
 use crate::work::RESOURCE;
@@ -24,8 +25,13 @@ pub(crate) fn start(
     origin: &str,
     folder: &Path,
     (provider, redis): (&Provider, Option<&str>),
-    signing_key: &str,
+    (signing_key, behind): (&str, Option<&str>),
 ) -> Result<Process, Fault> {
+    let behind = behind.map_or_else(String::new, |url| {
+        format!(
+            "  - {{ url: {origin}{GATE}, name: Gate, scopes: {{ mcp:read: Read }}, upstream_url: {url} }}\n"
+        )
+    });
     let key_file = folder.join("signing.pem");
     fs::write(&key_file, signing_key)?;
     let embedded = folder.join("gatelodge.db").display().to_string();
@@ -48,7 +54,7 @@ resources:
   - url: {RESOURCE}
     name: Tools
     scopes: {{ mcp:read: Read, mcp:write: Change }}
-access:
+{behind}access:
   default_scopes: [mcp:read, mcp:write]
 trusted_proxies: [127.0.0.1]
 forward_auth: true

@@ -13,6 +13,9 @@ use crate::redis::Redis;
 use crate::work::Endpoints;
 use crate::{Fault, bare, broker, mint, peer};
 
+/// Where the server behind the gateway is.
+pub(crate) const GATE: &str = "/gate";
+
 /// How long a server may take to answer for the first time.
 const LONGEST_START: Duration = Duration::from_secs(20);
 
@@ -59,9 +62,19 @@ impl Contestant {
         format!("{product}, {store}")
     }
 
-    /// Starts a server and waits for its first answer. Its files are on the disk that the build
-    /// is on: a temporary folder may be in memory, where flushing costs nothing.
+    /// Starts a server and waits for its first answer.
     pub(crate) async fn start(&self) -> Result<Running, Fault> {
+        self.start_with(None).await
+    }
+
+    /// The same with its gateway before a server, at [`GATE`].
+    pub(crate) async fn start_before(&self, behind: &str) -> Result<Running, Fault> {
+        self.start_with(Some(behind)).await
+    }
+
+    /// Its files are on the disk that the build is on: a temporary folder may be in memory, where flushing
+    /// costs nothing.
+    async fn start_with(&self, behind: Option<&str>) -> Result<Running, Fault> {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let redis = match self.store {
             Store::Local => None,
@@ -77,7 +90,8 @@ impl Contestant {
                 let signing_key = mint::new_key()?;
                 endpoints = Endpoints::of_the_broker(&origin, &signing_key);
                 begun = Instant::now();
-                server = broker::start(binary, &origin, folder.path(), (&provider, url), &signing_key)?;
+                server =
+                    broker::start(binary, &origin, folder.path(), (&provider, url), (&signing_key, behind))?;
             }
             Product::OidcProvider => {
                 endpoints = Endpoints::of_the_peer(&origin);
@@ -93,7 +107,7 @@ impl Contestant {
         let answered = first_answer(&origin, &mut server).await;
         answered.map_err(|fault| format!("{}: {fault}", self.name()))?;
         let started_in = begun.elapsed();
-        Ok(Running { endpoints, started_in, server, redis, _provider: provider, _folder: folder })
+        Ok(Running { origin, endpoints, started_in, server, redis, _provider: provider, _folder: folder })
     }
 }
 
@@ -113,6 +127,7 @@ async fn first_answer(origin: &str, server: &mut Process) -> Result<(), Fault> {
 
 /// A running server with what it stands on.
 pub(crate) struct Running {
+    pub(crate) origin: String,
     pub(crate) endpoints: Endpoints,
     /// Until the first 200 of `/healthz`.
     pub(crate) started_in: Duration,

@@ -15,7 +15,7 @@
 //! - [`load`]: the closed loop.
 //! - [`calibration`]: how fast this machine is.
 //! - [`rounds`]: the interleaved rounds, and their medians.
-//! - [`sessions`]: what sessions take in Redis.
+//! - [`sessions`]: what sessions take in Redis. [`gateway`]: what the gateway adds to a call.
 //! - [`table`]: the result.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user")]
@@ -25,6 +25,7 @@ mod broker;
 mod calibration;
 mod contestant;
 mod flow;
+mod gateway;
 mod load;
 mod mint;
 mod options;
@@ -69,6 +70,9 @@ async fn run(options: &Options) -> Result<String, Fault> {
     }
     if let Some(sessions) = options.sessions() {
         return sessions::measure(sessions).await;
+    }
+    if let Some((binary, callers, rounds)) = options.gateway() {
+        return gateway::measure(binary, callers, rounds).await;
     }
     let contestants = options.contestants()?;
     let extent = options.extent();

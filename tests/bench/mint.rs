@@ -27,6 +27,12 @@ impl Mint {
         Ok(Self { key, header, claims })
     }
 
+    /// For another server.
+    pub(crate) fn for_resource(mut self, resource: &str) -> Self {
+        self.claims.insert("aud".to_owned(), resource.into());
+        self
+    }
+
     /// One more.
     pub(crate) fn next(&mut self) -> Result<String, Fault> {
         self.claims.insert("jti".to_owned(), random::id().into());

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Fault;
@@ -48,6 +48,9 @@ pub(crate) struct Options {
     /// Instead: fill a Redis with this many sessions, and print what they take.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     sessions: Option<u32>,
+    /// Instead: what the gateway adds to a call, and what silent streams take.
+    #[arg(long)]
+    gateway: bool,
     /// Instead: be a server that does nothing.
     #[arg(long, value_name = "PORT", hide = true)]
     bare: Option<u16>,
@@ -111,6 +114,11 @@ impl Options {
     /// How many sessions to fill a Redis with, where that is what is measured.
     pub(crate) fn sessions(&self) -> Option<usize> {
         self.sessions.and_then(|sessions| usize::try_from(sessions).ok())
+    }
+
+    /// Which build's gateway to measure, with how many callers, in how many rounds.
+    pub(crate) fn gateway(&self) -> Option<(&Path, usize, usize)> {
+        self.gateway.then_some((self.build.as_path(), self.callers.into(), self.rounds.into()))
     }
 
     /// Where to serve as one that does nothing.

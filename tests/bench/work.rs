@@ -159,6 +159,11 @@ impl Caller {
         }
     }
 
+    /// An access token for another server of the same broker.
+    pub(crate) fn token_for(&self, resource: &str) -> Result<String, Fault> {
+        Mint::like(&self.access_token, &self.at.signing_key)?.for_resource(resource).next()
+    }
+
     async fn register(&self) -> Result<String, Fault> {
         let client = json!({ "client_name": "bench", "redirect_uris": [REDIRECT] });
         let request = Request::post(&self.at.registration).header("content-type", "application/json");
