@@ -8,8 +8,9 @@ use http::{Response, StatusCode};
 
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, \
-                               Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID";
-const RESPONSE_HEADERS: &str = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version";
+                               Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID, X-API-Key, X-API-Secret";
+const RESPONSE_HEADERS: &str = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, \
+                                RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 
 /// The answer to `OPTIONS`, token or not.
 #[must_use]

@@ -25,7 +25,7 @@ const MOST_COUNTED: usize = 20_000;
 const HANDFUL: u32 = 8;
 
 /// What a limit is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
     /// The address that requests come from.
     Address,
@@ -94,13 +94,24 @@ impl LimitStates {
 pub struct Limits {
     store: Arc<dyn Store>,
     journal: Journal,
-    handfuls: Cache<(String, Timestamp), Arc<Mutex<Handful>>>,
-    told: RateLimit<()>,
+    /// Apart, so that addresses, of which anybody has many, drive out no credentials.
+    of_addresses: Handfuls,
+    of_credentials: Handfuls,
+    told: RateLimit<(String, Limit)>,
 }
+
+type Handfuls = Cache<(String, Timestamp), Arc<Handful>>;
 
 /// What this process has taken out of a window.
 #[derive(Default)]
 struct Handful {
+    held: Mutex<Held>,
+    /// One request takes more; the others wait for it.
+    taking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Held {
     left: u32,
     /// What all have taken, as far as we know.
     in_all: u32,
@@ -111,7 +122,8 @@ impl Limits {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, journal: Journal, clock: Arc<dyn Clock>) -> Self {
         let told = RateLimit::per_minute(NonZeroU32::MIN, clock);
-        Self { store, journal, handfuls: Cache::new(MOST_COUNTED), told }
+        let (of_addresses, of_credentials) = (Cache::new(MOST_COUNTED), Cache::new(MOST_COUNTED));
+        Self { store, journal, of_addresses, of_credentials, told }
     }
 
     /// Counts one request to a server.
@@ -124,12 +136,13 @@ impl Limits {
     ) -> Result<LimitState, StoreError> {
         let name = Digest::of(&format!("{}\n{}\n{who}", limit.as_str(), resource.url.canonical()));
         let window = RateWindow::at(name, quota.get(), now);
-        let remaining = self.take_one(&window, now).await?;
-        if remaining.is_none() && self.told.allows(&()) {
+        let remaining = self.take_one(limit, &window, now).await?;
+        let server = || resource.url.canonical().to_owned();
+        if remaining.is_none() && self.told.allows(&(server(), limit)) {
+            let kind = limit.as_str();
             let why = format!(
-                "more than {quota} in a minute to {} from one {}; others may be, too",
-                resource.url,
-                limit.as_str()
+                "more than {quota} in a minute to {} from the {kind} {who}; others may be, too",
+                resource.url
             );
             self.journal.record(AuditEvent::new(AuditKind::RequestsLimited, now).because(why));
         }
@@ -137,38 +150,60 @@ impl Limits {
     }
 
     /// What is left after one more; none if there was nothing.
-    async fn take_one(&self, window: &RateWindow, now: Timestamp) -> Result<Option<u32>, StoreError> {
-        let key = (window.name.as_str().to_owned(), window.ends);
-        let made: Result<_, StoreError> = self.handfuls.get_or_insert_with(&key, || Ok(Arc::default()));
-        let handful = made?;
-        let most = {
-            let mut own = lock(&handful);
-            let unclaimed = window.quota.saturating_sub(own.in_all);
-            if own.left > 0 {
-                own.left -= 1;
-                return Ok(Some(unclaimed + own.left));
-            }
-            if unclaimed == 0 {
-                return Ok(None);
-            }
-            (unclaimed / HANDFUL).max(1)
+    async fn take_one(
+        &self,
+        limit: Limit,
+        window: &RateWindow,
+        now: Timestamp,
+    ) -> Result<Option<u32>, StoreError> {
+        let handfuls = match limit {
+            Limit::Address => &self.of_addresses,
+            Limit::Credential => &self.of_credentials,
         };
+        let key = (window.name.as_str().to_owned(), window.ends);
+        let made: Result<_, StoreError> = handfuls.get_or_insert_with(&key, || Ok(Arc::default()));
+        let handful = made?;
+        if let Some(told) = handful.held().take_one(window) {
+            return Ok(told);
+        }
+        let _turn = handful.taking.lock().await;
+        if let Some(told) = handful.held().take_one(window) {
+            return Ok(told);
+        }
+        let most = handful.held().unclaimed(window).div_ceil(HANDFUL);
         let taken = self.store.take_of_window(window, most, now).await?;
-        let mut own = lock(&handful);
-        own.in_all = own.in_all.max(taken.in_all);
-        own.left += taken.now.saturating_sub(1);
-        let left = window.quota.saturating_sub(own.in_all) + own.left;
-        Ok((taken.now > 0).then_some(left))
+        let mut held = handful.held();
+        held.in_all = held.in_all.max(taken.in_all);
+        held.left += taken.now;
+        Ok(held.take_one(window).flatten())
     }
 }
 
-/// Nothing can fail while it is held.
-fn lock(handful: &Mutex<Handful>) -> std::sync::MutexGuard<'_, Handful> {
-    handful.lock().unwrap_or_else(PoisonError::into_inner)
+impl Handful {
+    /// Nothing can fail while it is held.
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn unclaimed(&self, window: &RateWindow) -> u32 {
+        window.quota.saturating_sub(self.in_all)
+    }
+
+    /// What is left after one more; `Some(None)` if there is no more, none if it is not here.
+    #[expect(clippy::option_option, reason = "known to be nothing, and not known")]
+    fn take_one(&mut self, window: &RateWindow) -> Option<Option<u32>> {
+        if self.left > 0 {
+            self.left -= 1;
+            return Some(Some(self.unclaimed(window) + self.left));
+        }
+        (self.unclaimed(window) == 0).then_some(None)
+    }
 }
 
 impl fmt::Debug for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limits").field("counted", &self.handfuls.len()).finish_non_exhaustive()
+        f.debug_struct("Limits").field("counted", &self.of_credentials.len()).finish_non_exhaustive()
     }
 }

@@ -60,6 +60,12 @@ impl Caller {
     pub fn credential(&self) -> &str {
         &self.credential
     }
+
+    /// The same, shared.
+    #[must_use]
+    pub fn shared_credential(&self) -> Arc<str> {
+        Arc::clone(&self.credential)
+    }
 }
 
 /// Does what the caller may do include all that is needed?

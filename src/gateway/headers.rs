@@ -52,8 +52,24 @@ const CREDENTIALS: [&str; 3] = ["authorization", "x-api-key", "x-api-secret"];
 const SESSION: &str = "__session";
 const OUR_COOKIES: [&str; 2] = ["gl_", "__Host-gl_"];
 
-/// What an answer may not say on our own origin.
-const NOT_BESIDE_US: [&str; 3] = ["set-cookie", "clear-site-data", "service-worker-allowed"];
+/// What an answer may not say on our own origin: it would hold for all of it.
+const NOT_BESIDE_US: [&str; 12] = [
+    "accept-ch",
+    "clear-site-data",
+    "nel",
+    "no-vary-search",
+    "refresh",
+    "report-to",
+    "reporting-endpoints",
+    "service-worker-allowed",
+    "set-cookie",
+    "set-login",
+    "speculation-rules",
+    "use-as-dictionary",
+];
+
+/// What proxies in front of us would do for a server of their own: serve another file, say.
+const FOR_PROXIES: [&str; 3] = ["x-accel-", "x-lighttpd-", "x-sendfile"];
 
 /// A page of the server would be a page of ours: it gets no scripts and no origin.
 const SANDBOX: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
@@ -119,6 +135,7 @@ pub(super) fn returned(answered: &HeaderMap, route: &Route, asked: &Uri) -> Head
         HOP_BY_HOP.contains(&text)
             || *name == WWW_AUTHENTICATE
             || text == "alt-svc"
+            || FOR_PROXIES.iter().any(|prefix| text.starts_with(prefix))
             || text.starts_with("access-control-")
             || is_about_the_request(text)
             || (route.is_beside_us && NOT_BESIDE_US.contains(&text))

@@ -13,9 +13,30 @@ pub(super) enum Node {
     Scalar(Value),
 }
 
+/// Objects and lists in one text. Each takes many times the bytes that it is written in.
+const MOST_NESTS: usize = 50_000;
+
 /// Reads a text that is one value and nothing else.
 pub(super) fn parse(text: &[u8]) -> Result<Node, serde_json::Error> {
+    if nests(text) > MOST_NESTS {
+        return Err(serde_json::Error::custom("there are too many objects and lists"));
+    }
     serde_json::from_slice(text)
+}
+
+/// How many objects and lists begin in a text.
+fn nests(text: &[u8]) -> usize {
+    let (mut nests, mut is_text, mut is_escaped) = (0, false, false);
+    for byte in text {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            b'{' | b'[' if !is_text => nests += 1,
+            _ => {}
+        }
+    }
+    nests
 }
 
 impl Node {

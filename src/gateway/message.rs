@@ -26,6 +26,9 @@ const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
 const HEADER_MISMATCH: i32 = -32020;
 
+/// Most messages in a batch.
+const LONGEST_BATCH: usize = 100;
+
 const METHOD: &str = "mcp-method";
 const NAME: &str = "mcp-name";
 
@@ -111,6 +114,10 @@ fn messages(body: &[u8], headers: &HeaderMap) -> Result<Read, Refused> {
     if let Node::Array(batch) = &parsed {
         if headers.contains_key(METHOD) || headers.contains_key(NAME) {
             return Err(mismatch(Value::Null));
+        }
+        if batch.len() > LONGEST_BATCH {
+            let text = "too many messages at once";
+            return Err(Refused::Message { code: INVALID_REQUEST, id: Value::Null, text });
         }
         for message in batch {
             look(message, &mut read)?;
@@ -214,6 +221,18 @@ mod tests {
         assert_eq!(calls(r#"{"method":"tools/list","params":{"name":"a"}}"#), Ok(vec![]));
         assert_eq!(calls(r#"{"id":1,"result":{"method":"tools/call"}}"#), Ok(vec![]));
         assert_eq!(calls(r#"{"method":"x","params":{"arguments":{"Name":1,"name":2}}}"#), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_body_takes_no_more_room_than_it_may() {
+        let crowd = |many| format!(r#"{{"method":"x","params":{{"a":[{}{{}}]}}}}"#, "{},".repeat(many));
+        assert_eq!(calls(&crowd(1_000)), Ok(vec![]));
+        assert_eq!(calls(&crowd(60_000)), Err(PARSE_ERROR));
+        let text = format!(r#"{{"method":"x","params":{{"a":"{}"}}}}"#, r#"{\"[{"#.repeat(60_000));
+        assert_eq!(calls(&text), Ok(vec![]), "a text may hold anything");
+        let batch = |many: usize| format!("[{}]", vec![r#"{"method":"x"}"#; many].join(","));
+        assert_eq!(calls(&batch(100)), Ok(vec![]));
+        assert_eq!(calls(&batch(101)), Err(INVALID_REQUEST));
     }
 
     #[test]

@@ -28,7 +28,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 
@@ -98,6 +98,10 @@ impl Gateway {
         let resource = addressed.resource;
         let route = self.routes.get(resource.url.canonical()).ok_or(Refused::NotFound)?;
         let (parts, body) = request.into_parts();
+        // One opens a tunnel, the other says everything again that the server was told.
+        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+            return Err(Refused::Method);
+        }
         let url = route.url(&parts.uri).ok_or(Refused::NotFound)?;
         let reads = !route.forwarding.tools.is_empty();
         let limit = route.forwarding.body_limit;
@@ -137,7 +141,8 @@ impl Gateway {
         streams: bool,
     ) -> Result<HeaderMap, Refused> {
         let mut onward = headers::onward(&parts.headers, route);
-        if !streams {
+        // Beside another framing it is the client's word against its own.
+        if !streams || parts.headers.contains_key(TRANSFER_ENCODING) {
             onward.remove(CONTENT_LENGTH);
         }
         headers::say_where_from(&mut onward, route, asker.address);

@@ -12,12 +12,12 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::access::admin_api::{Administrator, Described, NewApiKey, openapi};
-use crate::access::{Addressed, ApiKeyError, Carried, Challenge, Decision, Passage};
+use crate::access::{Addressed, ApiKeyError, Challenge, Decision, Passage};
 use crate::broker::Broker;
 use crate::protocol::{ErrorCode, OAuthError};
 
-use super::address;
 use super::answer::{self, Failure};
+use super::asking;
 use super::params::{check_type, read};
 use super::token::no_store;
 
@@ -102,12 +102,7 @@ async fn admitted(broker: &Broker, parts: &Parts) -> Result<Administrator, Respo
     let Some(resource) = resource else { return Err(answer::nothing_here()) };
     let addressed = Addressed { resource, spelt: Cow::Borrowed(&resource.url) };
     let guarded = addressed.guarded();
-    let carried = Carried { headers: &parts.headers, query: parts.uri.query(), is_local: false };
-    let Ok(presented) = broker.guard.presented(&carried, &addressed) else {
-        return Err(answer::challenged(&Challenge::two_methods(&guarded)));
-    };
-    let from = address::of(parts, &broker.trusted_proxies);
-    let decided = broker.guard.decide((from, presented), &addressed, &resource.required).await;
+    let (_, decided) = asking::ask(broker, parts, parts.uri.query(), &addressed).await;
     match decided.map_err(|fault| told::<()>(StatusCode::OK, Err(fault.into())))? {
         Decision::Allow(Passage { caller, .. }) => Administrator::of(&caller).ok_or_else(|| {
             let needed = Administrator::needed();

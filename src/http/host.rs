@@ -3,10 +3,12 @@
 use axum::extract::Request;
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
+use http::request::Parts;
 
 use crate::broker::Broker;
 use crate::protocol::Issuer;
 
+use super::address;
 use super::router::{RESOURCE_METADATA, VERIFY};
 
 /// Probes ask by address; what they learn is no secret.
@@ -19,6 +21,13 @@ pub(super) fn may_ask(broker: &Broker, request: &Request) -> bool {
         || FOR_ANYBODY.contains(&path)
         // Proxies ask by address; who they are is looked at there.
         || (broker.forward_auth && is_question(path))
+}
+
+/// Does a proxy of ours ask about somebody else's request?
+pub(super) fn is_question_of_a_proxy(broker: &Broker, parts: &Parts) -> bool {
+    broker.forward_auth
+        && is_question(parts.uri.path())
+        && address::is_from_a_proxy(parts, &broker.trusted_proxies)
 }
 
 /// Does a proxy ask about somebody else's request?

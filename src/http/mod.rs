@@ -13,6 +13,7 @@
 mod address;
 mod admin_api;
 mod answer;
+mod asking;
 mod authorize;
 mod backchannel_logout;
 pub mod body;

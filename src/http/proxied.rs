@@ -14,14 +14,14 @@ use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::access::{Addressed, BadTarget, Carried, Challenge, Decision, Passage, Target};
+use crate::access::{Addressed, BadTarget, Decision, Passage, Target};
 use crate::broker::Broker;
 use crate::gateway::{Asker, Refused};
 
 use super::params::LARGEST_BODY;
 use super::router::RESOURCE_METADATA;
 use super::watched::Opened;
-use super::{address, answer, body, cors, host};
+use super::{RequestId, address, answer, asking, body, cors, host};
 
 const PROTO: &str = "x-forwarded-proto";
 const FORWARDED_HOST: &str = "x-forwarded-host";
@@ -40,6 +40,10 @@ pub(super) enum Place<'b> {
 
 /// Where does this request go? What only we answer is not looked at here.
 pub(super) fn place<'b>(broker: &'b Broker, parts: &Parts) -> Place<'b> {
+    // A proxy's question is about a request, and is none.
+    if host::is_question_of_a_proxy(broker, parts) {
+        return Place::Elsewhere;
+    }
     let Some((scheme, name)) = asked(broker, parts) else { return Place::Elsewhere };
     if !broker.on_host(&name).any(|resource| broker.gateway.serves(resource)) {
         return Place::Elsewhere;
@@ -92,27 +96,21 @@ pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, requ
     if *request.method() == Method::OPTIONS {
         return cors::open(cors::preflight());
     }
-    let (parts, body) = request.into_parts();
-    let address = address::of(&parts, &broker.trusted_proxies);
-    let is_local = address::is_local(&parts, &broker.trusted_proxies);
-    let carried = Carried { headers: &parts.headers, query: parts.uri.query(), is_local };
-    let decided = match broker.guard.presented(&carried, addressed) {
-        Ok(presented) => {
-            broker.guard.decide((address, presented), addressed, &addressed.resource.required).await
-        }
-        Err(_) => Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded()))),
-    };
+    let (mut parts, body) = request.into_parts();
+    let (about, decided) = asking::ask(broker, &parts, parts.uri.query(), addressed).await;
     let refusal = match decided {
         Ok(Decision::Allow(Passage { caller, limits })) => {
             let opened = Opened::by(broker, &parts, addressed);
-            let asker = Asker { caller, address };
+            // So that the server's log can be read beside ours.
+            if let Some(RequestId(id)) = parts.extensions.get()
+                && let Ok(id) = HeaderValue::from_str(id)
+            {
+                parts.headers.insert("x-request-id", id);
+            }
+            let asker = Asker { caller, address: about.from };
             let passed = broker.gateway.pass(Request::from_parts(parts, body), addressed, asker).await;
-            let response = match (passed, opened) {
-                (Ok(response), Some(opened)) => opened.watch(response),
-                (Ok(response), None) => response,
-                (Err(why), _) => refused(why),
-            };
-            return cors::open(answer::with_limits(response, &limits));
+            let response = passed.map_or_else(refused, |response| opened.watch(response));
+            return asking::tell(about, cors::open(answer::with_limits(response, &limits)));
         }
         Ok(Decision::TooMany(limits)) => answer::too_many(&limits),
         Ok(Decision::Challenge(challenge)) => answer::challenged(&challenge),
@@ -120,7 +118,7 @@ pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, requ
     };
     // An answer that overtakes its request's body ends the connection.
     body::arrived(Request::from_parts(parts, body), LARGEST_BODY).await;
-    cors::open(refusal)
+    asking::tell(about, cors::open(refusal))
 }
 
 /// Nothing is at this path of a server's name.

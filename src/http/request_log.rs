@@ -12,6 +12,8 @@ use tracing::Span;
 
 use crate::secret::random;
 
+use super::asking::About;
+
 /// Names one request, in the log, in `X-Request-Id` and on error pages.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
@@ -65,6 +67,7 @@ impl Line {
         if let Ok(value) = HeaderValue::from_str(&self.id) {
             response.headers_mut().insert("x-request-id", value);
         }
+        let about = response.extensions_mut().remove::<About>();
         let entered = self.span.enter();
         tracing::info!(
             target: "request",
@@ -72,6 +75,9 @@ impl Line {
             path = &*printable(self.path.as_bytes(), LONGEST_PATH),
             status = response.status().as_u16(),
             micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            resource = about.as_ref().map(|about| about.resource.as_str()),
+            credential = about.as_ref().and_then(|about| about.credential.as_deref()),
+            from = about.as_ref().map(|about| tracing::field::display(about.from)),
             agent = self.agent.as_ref().map(|agent| printable(agent.as_bytes(), LONGEST_AGENT)).as_deref(),
             "answered"
         );

@@ -15,13 +15,11 @@ use http::header::{CACHE_CONTROL, HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 
-use crate::access::{
-    Addressed, Caller, CannotDecide, Carried, Challenge, Decision, Target, identify, is_disguised,
-};
+use crate::access::{Caller, Decision, Target, identify, is_disguised};
 use crate::broker::Broker;
 
 use super::router::VERIFY;
-use super::{address, answer, cors};
+use super::{address, answer, asking, cors};
 
 const PROTO: &str = "x-forwarded-proto";
 const FORWARDED_HOST: &str = "x-forwarded-host";
@@ -63,27 +61,14 @@ async fn decide(broker: &Broker, request: Request) -> Response {
         }
     };
     let query = target.path_and_query.split_once('?').map(|(_, query)| query);
-    match passes(broker, &parts, query, &addressed).await {
+    let (about, decided) = asking::ask(broker, &parts, query, &addressed).await;
+    let response = match decided {
         Ok(Decision::Allow(passage)) => answer::with_limits(allowed(&passage.caller), &passage.limits),
         Ok(Decision::TooMany(limits)) => anonymous(answer::too_many(&limits)),
         Ok(Decision::Challenge(challenge)) => anonymous(answer::challenged(&challenge)),
         Err(fault) => anonymous(answer::undecided(&fault)),
-    }
-}
-
-async fn passes(
-    broker: &Broker,
-    parts: &Parts,
-    query: Option<&str>,
-    addressed: &Addressed<'_>,
-) -> Result<Decision, CannotDecide> {
-    let is_local = address::is_local(parts, &broker.trusted_proxies);
-    let carried = Carried { headers: &parts.headers, query, is_local };
-    let Ok(presented) = broker.guard.presented(&carried, addressed) else {
-        return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
     };
-    let from = address::of(parts, &broker.trusted_proxies);
-    broker.guard.decide((from, presented), addressed, &addressed.resource.required).await
+    asking::tell(about, response)
 }
 
 /// What the proxy was asked for, said once and in one way.

@@ -1,6 +1,6 @@
 //! Streams that somebody listens to, for as long as they may: before a piece goes on, and once a second at
 //! most, it is decided again about the request that opened the stream. What was let in to be answered is
-//! answered to its end; who only listens hears nothing any more once access has ended, or once we are to end.
+//! answered, for ten minutes; who only listens hears nothing any more once access has ended, or once we are to end.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,6 +27,14 @@ const HOLDS: Duration = Duration::from_secs(1);
 /// every stream.
 const OUTAGE: Duration = Duration::from_secs(30);
 
+/// How long a call may be answered that was let in, whatever becomes of its caller. What it really asks for, a
+/// server may read otherwise than its headers say.
+const CALL: Duration = Duration::from_secs(600);
+
+/// What a stream of events is sent as, and the method that asks for one (MCP 2026-07-28).
+const EVENTS: &[u8] = b"text/event-stream";
+const LISTEN: &[u8] = b"subscriptions/listen";
+
 /// The request that opened a stream.
 pub(super) struct Opened {
     broker: Arc<Broker>,
@@ -34,33 +42,44 @@ pub(super) struct Opened {
     query: Option<String>,
     is_local: bool,
     resource: ResourceUri,
+    listens: bool,
+    /// Until when nothing is asked: a call that was let in may be answered.
+    free_until: Duration,
     /// When it was decided about.
     decided: Duration,
+    /// When that was last tried.
+    asked: Duration,
 }
 
 impl Opened {
-    /// The request, if it only listens: a GET of the transports before MCP 2026-07-28, or what took its place.
-    pub(super) fn by(broker: &Arc<Broker>, parts: &Parts, addressed: &Addressed<'_>) -> Option<Self> {
-        let named = parts.headers.get("mcp-method").map(http::HeaderValue::as_bytes);
-        let listens = parts.method == Method::GET || named == Some(b"subscriptions/listen");
-        listens.then(|| Self {
+    /// The request. It only listens if it is a GET of the transports before MCP 2026-07-28, or what took its
+    /// place.
+    pub(super) fn by(broker: &Arc<Broker>, parts: &Parts, addressed: &Addressed<'_>) -> Self {
+        let named = parts.headers.get_all("mcp-method").iter().map(http::HeaderValue::as_bytes);
+        let calls = parts.method == Method::POST && named.into_iter().all(|name| name != LISTEN);
+        let now = broker.login.clock.elapsed();
+        Self {
+            listens: !calls,
+            free_until: if calls { now + CALL } else { now },
             broker: Arc::clone(broker),
             headers: parts.headers.clone(),
             query: parts.uri.query().map(str::to_owned),
             is_local: address::is_local(parts, &broker.trusted_proxies),
             resource: addressed.resource.url.clone(),
-            decided: broker.login.clock.elapsed(),
-        })
+            decided: now,
+            asked: now,
+        }
     }
 
     /// The answer, watched if it is a stream of events.
     pub(super) fn watch(self, response: Response) -> Response {
         let kind = response.headers().get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-        if !kind.is_some_and(|kind| kind.starts_with(b"text/event-stream")) {
+        let start = kind.and_then(|kind| kind.get(..EVENTS.len()));
+        if !start.is_some_and(|start| start.eq_ignore_ascii_case(EVENTS)) {
             return response;
         }
         response.map(|body| {
-            let mut ending = self.broker.ending.subscribe();
+            let (mut ending, listens) = (self.broker.ending.subscribe(), self.listens);
             let pieces = stream::unfold(Some((self, body.into_data_stream())), |state| async move {
                 let (mut opened, mut pieces) = state?;
                 let piece: Result<Bytes, BoxError> = match pieces.next().await? {
@@ -73,7 +92,7 @@ impl Opened {
             });
             // Nobody's request is cut: the stream is over, and clients open it again elsewhere.
             Body::from_stream(pieces.take_until(async move {
-                let _ = ending.wait_for(|is_asked| *is_asked).await;
+                let _ = ending.wait_for(|is_asked| *is_asked && listens).await;
             }))
         })
     }
@@ -81,11 +100,15 @@ impl Opened {
     async fn still_may(&mut self) -> bool {
         let now = self.broker.login.clock.elapsed();
         let age = now.saturating_sub(self.decided);
-        if age < HOLDS {
+        if age < HOLDS || now < self.free_until {
             return true;
         }
         let Some(resource) = self.broker.resources.find(&self.resource) else { return false };
         let guard = &self.broker.guard;
+        if now.saturating_sub(self.asked) < HOLDS {
+            return age < OUTAGE;
+        }
+        self.asked = now;
         let (headers, query, is_local) = (&self.headers, self.query.as_deref(), self.is_local);
         let addressed = Addressed { resource, spelt: Cow::Borrowed(&resource.url) };
         let Ok(presented) = guard.presented(&Carried { headers, query, is_local }, &addressed) else {

@@ -41,6 +41,8 @@ impl Type {
             Self::Static => return ["token", "token_file", "subject", "scopes"].contains(&key),
             Self::Nobody => return key == "scopes",
             Self::Jwt => &["jwks_url", "audience", "algorithms", "require_expiry", "jwks_refresh"],
+            // Sessions name no scopes.
+            Self::Clerk if key == "scopes_from" => return false,
             Self::Clerk => &["jwks_url", "audience", "algorithms", "jwks_refresh", "authorized_parties"],
             Self::Introspection => &[
                 "url",

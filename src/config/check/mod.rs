@@ -82,7 +82,8 @@ impl Checker<'_> {
             listen: listen.as_ref().ok().copied(),
         };
         let credentials = self.credentials(raw.credentials.as_deref(), around);
-        let mut resources = self.resources(raw.resources.as_deref(), &credentials);
+        let mut resources =
+            self.resources(raw.resources.as_deref(), &credentials, forward_auth.as_ref().ok().copied());
         let admin_api = self.admin_api(raw.admin_api.as_ref(), issuer.as_ref().ok(), &mut resources);
         let api_key_scheme = self.api_key_scheme(&raw.api_keys, &resources);
         let apart = self.apart(raw.resources.as_deref(), &resources, issuer.as_ref().ok());

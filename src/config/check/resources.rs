@@ -21,6 +21,7 @@ impl Checker<'_> {
         &mut self,
         raw: Option<&[Located<RawResource>]>,
         credentials: &Partly<CredentialConfig>,
+        forward_auth: Option<bool>,
     ) -> Partly<ResourceConfig> {
         let list = Place::root().key("resources", Place::root().spot);
         let raw = raw.unwrap_or_default();
@@ -34,6 +35,9 @@ impl Checker<'_> {
         for (i, raw) in raw.iter().enumerate() {
             let place = list.item(i, raw.spot);
             let at = |key: &str, spot| place.key(key, spot);
+            if forward_auth == Some(false) && raw.inner.upstream_url.is_none() {
+                complete &= self.nothing_is_decided(&raw.inner, &place).is_ok();
+            }
             let Ok(resource) = self.resource(&raw.inner, &place, credentials) else {
                 complete = false;
                 continue;
@@ -80,7 +84,7 @@ impl Checker<'_> {
             only.default = true;
         }
         let scope = |name: &str, text: &str| name.parse().ok().map(|scope: Scope| (scope, text.to_owned()));
-        let own = scope(KEYS_SCOPE, "Manage your own API keys");
+        let own = scope(KEYS_SCOPE, "Manage your API keys: each may do what you may, until it is revoked");
         let all = scope(ADMIN_SCOPE, "Manage everybody's API keys");
         let scopes: Vec<(Scope, String)> = own.into_iter().chain(all).collect();
         resources.good.push(ResourceConfig {
@@ -141,6 +145,25 @@ impl Checker<'_> {
             limits: limits?,
             default: default?,
         })
+    }
+
+    /// No setting is silently ignored.
+    fn nothing_is_decided(&mut self, raw: &RawResource, place: &Place) -> Checked<()> {
+        let first = raw.limits.per_address.as_ref().or(raw.limits.per_credential.as_ref());
+        let keys = [
+            ("required_scopes", raw.required_scopes.as_ref().map(|list| list.spot)),
+            ("accepts", raw.accepts.as_ref().map(|list| list.spot)),
+            ("limits", first.map(|text| text.spot)),
+        ];
+        let mut checked = Ok(());
+        for (key, spot) in keys {
+            if let Some(spot) = spot {
+                let problem = "has an effect only where we decide about requests";
+                let instead = "add `upstream_url` here or `forward_auth: true`, or remove the key";
+                checked = Err(self.report(&place.key(key, spot), problem, instead));
+            }
+        }
+        checked
     }
 
     fn request_limits(&mut self, parent: &Place, raw: &RawRequestLimits) -> Checked<RequestLimits> {

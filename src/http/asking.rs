@@ -1,0 +1,57 @@
+//! The question that every request to a protected server is: may it pass? And what of it stands in the log.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::request::Parts;
+
+use crate::access::{Addressed, CannotDecide, Carried, Challenge, Decision};
+use crate::broker::Broker;
+
+use super::address;
+
+/// What a request was about; it travels in the answer, to the line that is written about it.
+#[derive(Debug, Clone)]
+pub(super) struct About {
+    /// The server.
+    pub(super) resource: String,
+    /// What was shown, by its public name, if it counts.
+    pub(super) credential: Option<Arc<str>>,
+    /// Where the request came from.
+    pub(super) from: IpAddr,
+}
+
+/// Where a request may carry its credential. `query` is that of the address which the client asked for.
+pub(super) fn carried<'a>(broker: &Broker, parts: &'a Parts, query: Option<&'a str>) -> Carried<'a> {
+    let is_local = address::is_local(parts, &broker.trusted_proxies);
+    Carried { headers: &parts.headers, query, is_local }
+}
+
+/// Asks the guard about a request to a server.
+pub(super) async fn ask(
+    broker: &Broker,
+    parts: &Parts,
+    query: Option<&str>,
+    addressed: &Addressed<'_>,
+) -> (About, Result<Decision, CannotDecide>) {
+    let from = address::of(parts, &broker.trusted_proxies);
+    let decided = match broker.guard.presented(&carried(broker, parts, query), addressed) {
+        Ok(presented) => {
+            let needed = &addressed.resource.required;
+            broker.guard.decide((from, presented), addressed, needed).await
+        }
+        Err(_) => Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded()))),
+    };
+    let credential = match &decided {
+        Ok(Decision::Allow(passage)) => Some(passage.caller.shared_credential()),
+        Ok(Decision::TooMany(_) | Decision::Challenge(_)) | Err(_) => None,
+    };
+    (About { resource: addressed.resource.url.as_str().to_owned(), credential, from }, decided)
+}
+
+/// An answer whose line says what it was about.
+pub(super) fn tell(about: About, mut response: Response) -> Response {
+    response.extensions_mut().insert(about);
+    response
+}
