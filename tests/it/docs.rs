@@ -13,13 +13,14 @@ use gatelodge::protocol::ErrorCode;
 /// One page for each preset.
 const PRESETS: [&str; 8] = ["google", "okta", "keycloak", "clerk", "entra", "auth0", "github", "oidc"];
 
-const PAGES: [&str; 26] = [
+const PAGES: [&str; 27] = [
     "README.md",
     "docs/api-keys.md",
     "docs/architecture.md",
     "docs/clients.md",
     "docs/configuration.md",
     "docs/credentials.md",
+    "docs/forward-auth.md",
     "docs/gateway.md",
     "docs/operations.md",
     "docs/performance.md",
