@@ -68,9 +68,13 @@ impl Caller {
     }
 }
 
-/// Does what the caller may do include all that is needed?
+/// Does what the caller may do include all that is needed? Nothing, where nothing is: that is for whoever let the
+/// caller in ([`Caller::may`]).
 pub fn require(caller: &Caller, guarded: &Guarded, needed: &ScopeSet) -> Result<(), Challenge> {
-    if caller.may(needed) { Ok(()) } else { Err(Challenge::lacking(caller, guarded, needed)) }
+    if caller.scopes().includes(needed) {
+        return Ok(());
+    }
+    Err(Challenge::insufficient_scope(guarded, needed, caller.scopes()))
 }
 
 impl From<VerifiedAccess> for Caller {
