@@ -13,6 +13,7 @@ use crate::{peer, redis};
 /// Measures what requests cost the server in CPU time.
 #[derive(Debug, clap::Parser)]
 #[command(name = "./dev bench")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Options {
     /// A short run that shows that everything still works, and no figures.
     #[arg(long)]

@@ -181,6 +181,34 @@ async fn says_what_it_wants(scene: &Scene, kind: Kind, bearer: &str) {
     }
 }
 
+/// SEC-145, INT-18 to INT-21: the challenge arrives as it was, and nothing behind is asked.
+async fn is_told_what_is_missing(scene: &Scene, kind: Kind, (client, refresh): (&TestClient, &str)) {
+    let resource = format!("{}/mcp", scene.origin);
+    let page = scene.ask("POST", "/mcp", &[("x-auth-user", "root"), ORIGIN]).await;
+    assert_eq!(page.status, 401, "{kind:?}");
+    let metadata = format!("{}/.well-known/oauth-protected-resource/mcp", scene.origin);
+    assert_eq!(
+        page.header("www-authenticate"),
+        format!("Bearer resource_metadata=\"{metadata}\", scope=\"mcp:read mcp:write\""),
+        "{kind:?}"
+    );
+    let open_to = page.header("access-control-allow-origin");
+    assert!(["*", ORIGIN.1].contains(&open_to), "{kind:?}: INT-69: {open_to}");
+    let told = Browser::new().get(&metadata).await;
+    assert_eq!(
+        (told.status, told.json()["resource"].as_str().unwrap()),
+        (200, resource.as_str()),
+        "{kind:?}"
+    );
+    let page = scene.ask("POST", "/mcp", &[("authorization", "Bearer x")]).await;
+    assert!(page.status == 401 && page.header("www-authenticate").contains("invalid_token"), "{kind:?}");
+    let narrow = client.refresh_with(&scene.broker, refresh, &[("scope", "mcp:write")]).await.json();
+    let write = format!("Bearer {}", narrow["access_token"].as_str().unwrap());
+    let page = scene.ask("POST", "/mcp", &[("authorization", &write)]).await;
+    assert_eq!(page.status, 403, "{kind:?}");
+    assert!(page.header("www-authenticate").contains("insufficient_scope"), "{kind:?}: {:?}", page.headers);
+}
+
 async fn goes_through(kind: Kind) {
     let Some(scene) = Scene::of(kind).await else { return };
     let client = TestClient::register(&scene.broker).await;
@@ -216,30 +244,7 @@ async fn goes_through(kind: Kind) {
         assert!(!headers.contains_key("authorization"), "{kind:?}: the token went on");
     }
 
-    // SEC-145, INT-18 to INT-21: the challenge arrives as it was, and nothing behind is asked.
-    let page = scene.ask("POST", "/mcp", &[("x-auth-user", "root"), ORIGIN]).await;
-    assert_eq!(page.status, 401, "{kind:?}");
-    let metadata = format!("{}/.well-known/oauth-protected-resource/mcp", scene.origin);
-    assert_eq!(
-        page.header("www-authenticate"),
-        format!("Bearer resource_metadata=\"{metadata}\", scope=\"mcp:read mcp:write\""),
-        "{kind:?}"
-    );
-    let open_to = page.header("access-control-allow-origin");
-    assert!(["*", ORIGIN.1].contains(&open_to), "{kind:?}: INT-69: {open_to}");
-    let told = Browser::new().get(&metadata).await;
-    assert_eq!(
-        (told.status, told.json()["resource"].as_str().unwrap()),
-        (200, resource.as_str()),
-        "{kind:?}"
-    );
-    let page = scene.ask("POST", "/mcp", &[("authorization", "Bearer x")]).await;
-    assert!(page.status == 401 && page.header("www-authenticate").contains("invalid_token"), "{kind:?}");
-    let narrow = client.refresh_with(&scene.broker, refresh, &[("scope", "mcp:write")]).await.json();
-    let write = format!("Bearer {}", narrow["access_token"].as_str().unwrap());
-    let page = scene.ask("POST", "/mcp", &[("authorization", &write)]).await;
-    assert_eq!(page.status, 403, "{kind:?}");
-    assert!(page.header("www-authenticate").contains("insufficient_scope"), "{kind:?}: {:?}", page.headers);
+    is_told_what_is_missing(&scene, kind, (&client, refresh)).await;
 
     another_server(&scene, kind, &client, &bearer).await;
 
