@@ -260,7 +260,7 @@ async fn int_68_int_69_int_70_browsers() {
         assert_eq!((answer.status.as_u16(), answer.challenge()), (204, ""), "{path}");
         assert_eq!(
             answer.header("access-control-allow-headers"),
-            "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID"
+            "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID, X-API-Key, X-API-Secret"
         );
         assert!(answer.header("access-control-allow-methods").contains("POST"));
     }
@@ -272,7 +272,7 @@ async fn int_68_int_69_int_70_browsers() {
         assert_eq!(answer.header("access-control-allow-credentials"), "");
         assert_eq!(
             answer.header("access-control-expose-headers"),
-            "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version"
+            "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
         );
     }
 }

@@ -2,13 +2,13 @@
 
 use gatelodge::domain::Accepted;
 
-use super::{good, only_fault, plus, with};
+use super::{ASKED, good, only_fault, plus, with};
 
 /// [`super::GOOD`] with a server that accepts keys, and more.
 fn accepting(more: &str) -> String {
     let accepts =
         with("    name: Acme tools\n", "    name: Acme tools\n    accepts: [api_key, access_token]\n");
-    format!("{accepts}{more}")
+    format!("{accepts}{more}{ASKED}")
 }
 
 /// SEC-150: keys are accepted where that is written, under a scheme that means nothing else.

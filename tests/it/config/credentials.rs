@@ -2,14 +2,14 @@
 
 use gatelodge::config::{CredentialKind, ForeignConfig, ForeignWay};
 
-use super::{GOOD, good, only_fault, told};
+use super::{ASKED, GOOD, good, only_fault, told};
 
 /// [`GOOD`] with this credential, which the server accepts.
 fn with(credential: &str) -> String {
     let accepting =
         GOOD.replacen("    name: Acme tools\n", "    name: Acme tools\n    accepts: [access_token, x]\n", 1);
     let lines = credential.replace('\n', "\n    ");
-    format!("{accepting}credentials:\n  - id: x\n    {lines}\n")
+    format!("{accepting}credentials:\n  - id: x\n    {lines}\n{ASKED}")
 }
 
 /// Where the credential's first line stands.
@@ -198,4 +198,21 @@ fn rules_may_be_about_foreign_credentials() {
         "type: static\n    token: ${SECRET}\n    subject: job\n    scopes: [mcp:read]",
     );
     assert!(told(&text)[0].contains("there is no upstream `x`"));
+}
+
+/// What is decided about no request is a fault, and not ignored.
+#[test]
+fn what_nobody_asks_about_has_no_effect() {
+    for (key, written) in [
+        ("accepts", "accepts: [access_token]"),
+        ("required_scopes", "required_scopes: [mcp:read]"),
+        ("limits", "limits: { per_address: 10 }"),
+    ] {
+        let text =
+            GOOD.replacen("    name: Acme tools\n", &format!("    name: Acme tools\n    {written}\n"), 1);
+        let problem = "has an effect only where we decide about requests";
+        only_fault(&text, 13, &format!("resources[0].{key}"), problem);
+        good(&format!("{text}{ASKED}"));
+        good(&text.replacen(written, &format!("{written}\n    upstream_url: http://notes:9000/mcp"), 1));
+    }
 }

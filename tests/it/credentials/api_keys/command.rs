@@ -16,7 +16,9 @@ fn config() -> String {
     let accepts = GOOD
         .replace("scopes: { mcp:read: R } }", "scopes: { mcp:read: R, mcp:write: W }, accepts: [api_key] }");
     assert_ne!(accepts, GOOD);
-    format!("{accepts}store: ./state.db\nsecret: {SECRET}\n")
+    format!(
+        "{accepts}store: ./state.db\nsecret: {SECRET}\ntrusted_proxies: [127.0.0.1]\nforward_auth: true\n"
+    )
 }
 
 /// A store in which somebody has signed in at the provider of [`GOOD`]; who that is, and their account.
