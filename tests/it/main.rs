@@ -45,6 +45,7 @@ mod logs;
 mod metadata;
 mod pages;
 mod policy;
+mod post_login;
 mod redis_faults;
 mod registered_keys;
 mod registration;

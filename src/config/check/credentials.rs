@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::super::defaults;
 use super::super::fault::Place;
 use super::super::raw_credentials::{ACCESS_TOKEN, API_KEY, CREDENTIAL_TYPES, RawApiKeys, RawCredential};
 use super::super::settings::{ResourceConfig, UpstreamConfig};
@@ -72,9 +73,28 @@ impl Checker<'_> {
                 self.report(&place.key("id", spot), problem, "give each a name of its own");
                 complete = false;
             }
+            complete &= self.keeps_accounts_apart(&credential, around, (&raw.inner, &place)).is_ok();
             credentials.push(credential);
         }
         Partly { good: credentials, complete }
+    }
+
+    /// Accounts of an issuer that people sign in with are known by `sub`: by another claim, one could be taken
+    /// for somebody else's (SEC-054).
+    fn keeps_accounts_apart(
+        &mut self,
+        credential: &CredentialConfig,
+        around: Around<'_>,
+        (raw, place): (&RawCredential, &Place),
+    ) -> Checked<()> {
+        let CredentialKind::Foreign(foreign) = &credential.kind else { return Ok(()) };
+        let is_theirs = around.upstreams.good.iter().any(|upstream| upstream.issuer == foreign.issuer);
+        if !is_theirs || foreign.subject_claim == defaults::SUBJECT_CLAIM {
+            return Ok(());
+        }
+        let spot = raw.subject_claim.as_ref().map_or(place.spot, |claim| claim.spot);
+        let problem = "people sign in with this issuer, whose accounts are known by `sub`";
+        Err(self.report(&place.key("subject_claim", spot), problem, "remove the key"))
     }
 
     fn credential(
@@ -119,7 +139,17 @@ impl Checker<'_> {
             MasterSecret::new(token).map(|_| digest).map_err(|weak| self.report(&at, weak.to_string(), ""))
         });
         let instead = "write whom it stands for, such as nightly-report";
-        let subject = self.required(place, "subject", raw.subject.as_ref(), instead);
+        let subject = self.required(place, "subject", raw.subject.as_ref(), instead).and_then(|value| {
+            // A server that is told in a header would be told nothing (SEC-156).
+            if value.text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+                return Ok(value);
+            }
+            Err(self.report(
+                &value.place,
+                format!("{} fits in no header", value.quoted()),
+                "write plain ASCII",
+            ))
+        });
         let scopes = self.allowed_scopes(raw, place);
         Ok(CredentialKind::Static { token: token?, subject: subject?.text, scopes: scopes? })
     }

@@ -219,6 +219,16 @@ impl Checker<'_> {
                 let at = at("upstream_url", &raw.inner.upstream_url);
                 checked = Err(self.report(&at, "leads back here", instead));
             }
+            let below = |other: &&ResourceConfig| {
+                other.forwarding.as_ref().is_some_and(|other| leads_below(&forwarding.to, &other.to))
+            };
+            if let Some(other) = resources.good.iter().find(below) {
+                let at = at("upstream_url", &raw.inner.upstream_url);
+                let problem =
+                    format!("requests would also reach the server of {}, past its rules", other.url);
+                let instead = "give each server an address that is not below another's";
+                checked = Err(self.report(&at, problem, instead));
+            }
             let path = resource.url.path();
             if path.contains('?') {
                 let at = at("url", &raw.inner.url);
@@ -233,6 +243,13 @@ impl Checker<'_> {
         }
         checked
     }
+}
+
+/// Is this address below that one, so that what is appended to that one can lead there?
+fn leads_below(to: &Url, other: &Url) -> bool {
+    let base = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    to.origin() == other.origin()
+        && base(other).strip_prefix(&base(to)).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Would a server at this path get requests that are for the broker?

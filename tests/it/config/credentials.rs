@@ -216,3 +216,21 @@ fn what_nobody_asks_about_has_no_effect() {
         good(&text.replacen(written, &format!("{written}\n    upstream_url: http://notes:9000/mcp"), 1));
     }
 }
+
+/// SEC-054: an account is known by one name. SEC-156: whom a server is told of fits in a header.
+#[test]
+fn sec_054_sec_156_whom_a_credential_stands_for() {
+    let ours = JWT.replace("https://idp.example", "https://acme.okta.com");
+    good(&with(&ours));
+    let named = format!("{ours}\nsubject_claim: preferred_username");
+    only_fault(&with(&named), FIRST + 4, "credentials[0].subject_claim", "known by `sub`");
+    good(&with(&format!("{JWT}\nsubject_claim: preferred_username")));
+    let token = "type: static\ntoken: 0123456789-0123456789-0123456789-xyz\nscopes: mcp:read";
+    good(&with(&format!("{token}\nsubject: nightly job")));
+    only_fault(
+        &with(&format!("{token}\nsubject: nächtlich")),
+        FIRST + 4,
+        "credentials[0].subject",
+        "fits in no header",
+    );
+}

@@ -113,3 +113,31 @@ fn sec_168_a_server_takes_nothing_of_the_broker_s_own_place() {
     }
     good(&at(issuer, "https://other.example.com"));
 }
+
+/// SEC-157: no server leads to another one, past that one's rules.
+#[test]
+fn sec_157_one_server_is_not_below_another() {
+    let two = |first: &str, second: &str| {
+        let more = format!(
+            "  - url: https://wiki.example.com/mcp\n    name: Wiki\n    scopes: {{ wiki:read: Read }}\n    \
+             upstream_url: {second}\n"
+        );
+        lines(&format!("upstream_url: {first}")).replacen("access:\n", &format!("{more}access:\n"), 1)
+    };
+    for (first, second) in [
+        ("http://s:9/notes", "http://s:9/wiki"),
+        ("http://s:9/wik", "http://s:9/wiki"),
+        ("http://s:9/mcp", "http://s:9/mcp/"),
+        ("http://s:9/", "http://t:9/wiki"),
+    ] {
+        good(&two(first, second));
+    }
+    for (first, second) in [
+        ("http://s:9", "http://s:9/wiki"),
+        ("http://s:9/a/", "http://s:9/a/b"),
+        ("http://s:9/a/b", "http://s:9/a"),
+    ] {
+        let faults = bad(&two(first, second)).to_string();
+        assert!(faults.contains("past its rules"), "{first} {second}: {faults}");
+    }
+}
