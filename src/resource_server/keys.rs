@@ -30,6 +30,9 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// The same as long as there is no key at all.
 const PAUSE_WITHOUT: Duration = Duration::from_secs(1);
 
+/// How long keys count that could not be renewed: one that leaked and was withdrawn must not for ever.
+const LAST_GOOD: Duration = Duration::from_secs(24 * 3600);
+
 /// What is needed of the issuer's metadata (RFC 8414 section 2).
 #[derive(Deserialize)]
 struct Metadata {
@@ -57,7 +60,7 @@ pub fn keys_by_discovery(outbound: Outbound, issuer: &Issuer) -> KeyLoader {
     })
 }
 
-/// The issuer's keys have never been had.
+/// The issuer's keys have never been had, or not for a day.
 #[derive(Debug)]
 pub(super) struct NoKeys;
 
@@ -147,7 +150,8 @@ impl Inner {
     }
 
     fn held(&self) -> Option<Held> {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner).clone();
+        held.filter(|held| self.clock.elapsed().saturating_sub(held.as_of) < LAST_GOOD)
     }
 
     /// The guarded value is replaced whole: there is no half of one.

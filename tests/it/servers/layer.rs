@@ -213,6 +213,9 @@ async fn keys_are_renewed_and_outlast_an_outage() {
         clock.advance(Duration::from_secs(60));
         assert_eq!(status(&old).await, 200);
     }
+    // For a day: then what was known of its keys is too old to be believed.
+    clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(status(&old).await, 503);
     // It is back, without the old key.
     published.set(Some(keys(&[&new])));
     clock.advance(Duration::from_secs(60));
