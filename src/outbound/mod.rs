@@ -23,6 +23,7 @@ use url::Url;
 
 use crate::protocol::is_loopback_host;
 
+#[cfg(feature = "broker")]
 pub use relay::{NoAnswer, Relay};
 
 /// What one call may cost.
