@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatelodge::app::{State, wire};
 use gatelodge::broker::Broker;
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::browser::Browser;
 use super::clock::TestClock;
+use super::eventually::eventually_async;
 use super::provider::{Person, TestProvider};
 use super::recorder::{self, Recorder};
 
@@ -169,6 +171,11 @@ impl TestBroker {
             server.await.expect("the server ends").expect("without a fault");
             self.parts.journal.settled().await;
         }
+        let store = Arc::downgrade(&self.store);
+        drop(self);
+        // What works on beside requests lets go of it, too.
+        let is_free = async || store.strong_count() == 0;
+        eventually_async("the store is let go of", Duration::from_secs(5), is_free).await;
     }
 
     /// A new browser, without cookies.
