@@ -137,8 +137,7 @@ impl Limits {
         let name = Digest::of(&format!("{}\n{}\n{who}", limit.as_str(), resource.url.canonical()));
         let window = RateWindow::at(name, quota.get(), now);
         let remaining = self.take_one(limit, &window, now).await?;
-        let server = || resource.url.canonical().to_owned();
-        if remaining.is_none() && self.told.allows(&(server(), limit)) {
+        if remaining.is_none() && self.told.allows(&(resource.url.canonical().to_owned(), limit)) {
             let kind = limit.as_str();
             let why = format!(
                 "more than {quota} in a minute to {} from the {kind} {who}; others may be, too",

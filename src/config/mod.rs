@@ -5,7 +5,7 @@
 //! | step | file | what happens there |
 //! |---|---|---|
 //! | 1 | `shape` | YAML is read; unknown keys and wrong kinds of values are found against the schema |
-//! | 2 | `raw`, `raw_access`, `raw_clients`, `raw_credentials`, `text`, `list_or` | the same text becomes typed keys, every scalar with its line and column |
+//! | 2 | `raw`, `raw_access`, `raw_clients`, `raw_credentials`, `raw_resources`, `text`, `list_or` | the same text becomes typed keys, every scalar with its line and column |
 //! | 3 | `check`, `interpolate` | `${VAR}` and secret files are read, every value and every connection between values is checked |
 //! | 4 | [`settings`](Config) | what is left is the checked result |
 //!
@@ -23,6 +23,7 @@ mod raw;
 mod raw_access;
 mod raw_clients;
 mod raw_credentials;
+mod raw_resources;
 mod schema;
 mod settings;
 mod settings_clients;

@@ -22,13 +22,7 @@ pub(super) struct About {
     pub(super) from: IpAddr,
 }
 
-/// Where a request may carry its credential. `query` is that of the address which the client asked for.
-pub(super) fn carried<'a>(broker: &Broker, parts: &'a Parts, query: Option<&'a str>) -> Carried<'a> {
-    let is_local = address::is_local(parts, &broker.trusted_proxies);
-    Carried { headers: &parts.headers, query, is_local }
-}
-
-/// Asks the guard about a request to a server.
+/// Asks the guard about a request to a server. `query` is that of the address which the client asked for.
 pub(super) async fn ask(
     broker: &Broker,
     parts: &Parts,
@@ -36,7 +30,9 @@ pub(super) async fn ask(
     addressed: &Addressed<'_>,
 ) -> (About, Result<Decision, CannotDecide>) {
     let from = address::of(parts, &broker.trusted_proxies);
-    let decided = match broker.guard.presented(&carried(broker, parts, query), addressed) {
+    let is_local = address::is_local(parts, &broker.trusted_proxies);
+    let carried = Carried { headers: &parts.headers, query, is_local };
+    let decided = match broker.guard.presented(&carried, addressed) {
         Ok(presented) => {
             let needed = &addressed.resource.required;
             broker.guard.decide((from, presented), addressed, needed).await

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::super::defaults;
 use super::super::fault::Place;
-use super::super::raw::{IDENTITIES, RawResource};
+use super::super::raw_resources::{IDENTITIES, RawResource};
 use super::super::settings::ResourceConfig;
 use super::super::text::{Located, Pairs, Text, Texts};
 use super::values::{Checker, Limits, Value};

@@ -1,7 +1,7 @@
 //! Protected servers.
 
 use super::super::fault::Place;
-use super::super::raw::{RawRequestLimits, RawResource};
+use super::super::raw_resources::{RawRequestLimits, RawResource};
 use super::super::settings::ResourceConfig;
 use super::super::settings_credentials::CredentialConfig;
 use super::super::text::{Located, Pairs, Text, Texts};
