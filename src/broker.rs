@@ -79,7 +79,7 @@ impl Broker {
                 introspects,
                 &KeySet::ALGORITHMS,
             ),
-            scopes_supported: self.resources.scope_set().iter().map(ToString::to_string).collect(),
+            scopes_supported: self.resources.listed_scopes().iter().map(ToString::to_string).collect(),
             response_types_supported: vec!["code"],
             response_modes_supported: vec!["query"],
             grant_types_supported: vec!["authorization_code", "refresh_token"],
@@ -123,7 +123,7 @@ impl Broker {
             (false, false) => resource.url.as_str().trim_end_matches('/').to_owned(),
             (true, _) => resource.url.as_str().to_owned(),
         };
-        let scopes = resource.scope_set();
+        let scopes = resource.listed_scopes();
         Some(ProtectedResourceMetadata::new(&typed, self.issuer.as_str(), &scopes, Some(&resource.name)))
     }
 }

@@ -2,7 +2,7 @@
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderValue,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderName, HeaderValue,
 };
 use http::{Response, StatusCode};
 
@@ -22,6 +22,13 @@ pub fn preflight<B: Default>() -> Response<B> {
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(REQUEST_HEADERS));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
+}
+
+/// Lets programs in a browser send this header, too.
+pub fn also_allow<B>(preflight: &mut Response<B>, name: &HeaderName) {
+    if let Ok(all) = HeaderValue::from_str(&format!("{REQUEST_HEADERS}, {name}")) {
+        preflight.headers_mut().insert(ACCESS_CONTROL_ALLOW_HEADERS, all);
+    }
 }
 
 /// Opens an answer, errors included, to any origin.

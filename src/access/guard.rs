@@ -12,16 +12,16 @@ use http::header::AUTHORIZATION;
 
 use crate::clients::FindClientError;
 use crate::clock::{Clock, Timestamp};
-use crate::domain::{Accepted, Resource, UpstreamId};
+use crate::domain::{Accepted, Resource, Tenant, UpstreamId};
 use crate::people::NotCurrent;
-use crate::protocol::{ResourceUri, ScopeSet};
+use crate::protocol::ResourceUri;
 use crate::rate::network;
 use crate::store::StoreError;
 use crate::tokens::ShownApiKey;
 
 use super::{
     AccessTokens, ApiKeyForms, ApiKeys, Caller, Carried, Challenge, Foreign, Guarded, Limit, LimitStates,
-    Limits, Nobody, Presented, StaticToken, TwoMethods, X_API_KEY,
+    Limits, NoTenant, Nobody, Presented, StaticToken, TwoMethods, X_API_KEY, tenancy,
 };
 
 /// What would have to be asked does not answer: neither a pass nor the client's fault (SEC-156, PRIN-5).
@@ -76,6 +76,8 @@ pub enum Decision {
     TooMany(LimitStates),
     /// It may not, and this says how it could.
     Challenge(Challenge),
+    /// Its caller may use the server, and it is for no tenant of it.
+    NoTenant(NoTenant),
 }
 
 /// A request that may pass.
@@ -85,6 +87,8 @@ pub struct Passage {
     pub caller: Arc<Caller>,
     /// How the limits stand that it was counted by.
     pub limits: LimitStates,
+    /// The tenant that it is for, where the server has any.
+    pub tenant: Option<Arc<Tenant>>,
 }
 
 /// A protected server, in the spelling that the request used: the challenge repeats it (INT-23).
@@ -139,7 +143,7 @@ impl Guard {
 
     /// The credential of a request to this server. Without a header that holds one it may be in a cookie, or be
     /// none at all, where the server accepts that and no other site's page is behind the request.
-    pub fn presented<'h>(
+    fn presented<'h>(
         &self,
         carried: &Carried<'h>,
         addressed: &Addressed<'_>,
@@ -166,14 +170,17 @@ impl Guard {
         ids.filter_map(|id| self.named.get(id))
     }
 
-    /// Decides about a request from this address with this credential to this server (SEC-145). The address
-    /// is counted first, so that nobody can try credentials without end.
+    /// Decides about a request from this address to this server (SEC-145). The address is counted first, so
+    /// that nobody can try credentials without end.
     pub async fn decide(
         &self,
-        (from, presented): (IpAddr, Presented<'_>),
+        from: IpAddr,
+        carried: &Carried<'_>,
         addressed: &Addressed<'_>,
-        needed: &ScopeSet,
     ) -> Result<Decision, CannotDecide> {
+        let Ok(presented) = self.presented(carried, addressed) else {
+            return Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded())));
+        };
         let (resource, now) = (addressed.resource, self.clock.now());
         let mut limits = LimitStates::default();
         if let Some(most) = resource.limits.per_address {
@@ -194,21 +201,30 @@ impl Guard {
                 return Ok(Decision::TooMany(limits));
             }
         }
-        if caller.may(needed) {
-            return Ok(Decision::Allow(Passage { caller, limits }));
+        if !caller.may(&resource.required) {
+            let challenge = Challenge::lacking(&caller, &addressed.guarded(), &resource.required);
+            return Ok(Decision::Challenge(challenge));
         }
-        Ok(Decision::Challenge(Challenge::lacking(&caller, &addressed.guarded(), needed)))
+        Ok(match tenancy::tenant(carried.headers, addressed, &caller) {
+            Ok(tenant) => Decision::Allow(Passage { caller, limits, tenant }),
+            Err(NoTenant::Lacking(challenge)) => Decision::Challenge(challenge),
+            Err(refusal) => Decision::NoTenant(refusal),
+        })
     }
 
-    /// Could a request with this credential still pass? For one that has passed and goes on: it is not counted.
+    /// Could a request like this still pass? For one that has passed and goes on: it is not counted.
     pub async fn still_allows(
         &self,
-        presented: Presented<'_>,
-        resource: &Resource,
-        needed: &ScopeSet,
+        carried: &Carried<'_>,
+        addressed: &Addressed<'_>,
     ) -> Result<bool, CannotDecide> {
-        let caller = self.caller(presented, resource, self.clock.now()).await?;
-        Ok(caller.is_some_and(|caller| caller.may(needed)))
+        let Ok(presented) = self.presented(carried, addressed) else { return Ok(false) };
+        let caller = self.caller(presented, addressed.resource, self.clock.now()).await?;
+        let may = |caller: &Caller| {
+            let in_general = caller.may(&addressed.resource.required);
+            in_general && tenancy::tenant(carried.headers, addressed, caller).is_ok()
+        };
+        Ok(caller.is_some_and(|caller| may(&caller)))
     }
 
     /// Who shows this credential, by the first of those that the server accepts which knows it. What can be

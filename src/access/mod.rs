@@ -2,7 +2,7 @@
 //!
 //! - [`Guard`]: the decision about a request to a server that we stand in front of.
 //! - [`Carried`]: where a request may carry its credential beside a header.
-//! - [`Target`]: which server it goes to.
+//! - [`Target`]: which server it goes to; [`NoTenant`]: why to none of its tenants.
 //! - [`identify`]: how a server behind is told of the caller.
 //! - What a server can accept: [`AccessTokens`] (ours), [`ApiKeys`], [`StaticToken`], [`Foreign`] (what others
 //!   vouch for), [`Nobody`] (nothing, in development).
@@ -29,6 +29,7 @@ mod nobody;
 mod owners;
 mod static_tokens;
 mod target;
+mod tenancy;
 
 pub use crate::bearer::{
     ApiKeyForms, Caller, Challenge, Guarded, Presented, TwoMethods, X_API_KEY, X_API_SECRET, bearer,
@@ -48,3 +49,4 @@ pub use nobody::Nobody;
 pub use owners::Owners;
 pub use static_tokens::StaticToken;
 pub use target::{BadTarget, Target};
+pub use tenancy::NoTenant;

@@ -174,6 +174,7 @@ pub(super) fn resources(config: &Config) -> Result<Resources, StartError> {
         everyday: resource.everyday_scopes.clone(),
         accepts: resource.accepts.clone(),
         limits: resource.limits,
+        tenants: resource.forwarding.as_ref().and_then(|forwarding| forwarding.tenants.clone()),
     });
     let default = config.resources.iter().find(|resource| resource.default);
     let default = default.map(|resource| resource.url.clone());

@@ -36,6 +36,7 @@ pub(super) const STREAM_IDLE: &str = "1h";
 pub(super) const BODY_LIMIT: &str = "4MiB";
 pub(super) const IDENTITY: &str = "headers";
 pub(super) const IDENTITY_HEADER: &str = "X-Gatelodge-Identity";
+pub(super) const TENANT_HEADER: &str = "X-Tenant-ID";
 
 pub(super) const ALGORITHM: &str = "ES256";
 pub(super) const ROTATE_EVERY: &str = "90d";

@@ -59,6 +59,12 @@ pub(super) struct RawResource {
     /// What its tools need beside `required_scopes`, by name; `*` stands for anything. Where several name a
     /// tool it needs them all.
     pub(super) tools: Option<Located<Pairs<Texts>>>,
+    /// The header that says whose server of `tenants` a request is for.
+    #[schemars(extend("default" = defaults::TENANT_HEADER))]
+    pub(super) tenant_header: Option<Text>,
+    /// Tenants by the name that the header has for them, each with a server and scopes of its own. `upstream_url`
+    /// of the resource is then for requests without the header; left out, every request must have it.
+    pub(super) tenants: Option<Located<Pairs<Located<RawTenant>>>>,
     /// How many requests may come, where we decide about them.
     #[serde(default)]
     pub(super) limits: RawRequestLimits,
@@ -66,6 +72,18 @@ pub(super) struct RawResource {
     #[serde(default)]
     #[schemars(schema_with = "flag", extend("default" = false))]
     pub(super) default: Option<Text>,
+}
+
+/// One of several tenants behind a server.
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct RawTenant {
+    /// The address of its server; what stands below `url` is appended.
+    #[schemars(required)]
+    pub(super) upstream_url: Option<Text>,
+    /// What its requests need besides what every request needs.
+    #[schemars(required)]
+    pub(super) required_scopes: Option<Texts>,
 }
 
 /// How many requests may come to a server in a minute. All replicas count together; more are answered 429.

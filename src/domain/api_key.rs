@@ -288,6 +288,7 @@ mod tests {
             everyday: ScopeSet::default(),
             accepts: vec![Accepted::ApiKey],
             limits: RequestLimits::default(),
+            tenants: None,
         };
         let meant = |word: &str| scopes_meant(word, &resource).to_string();
         assert_eq!(meant("read"), "notes:read read");

@@ -7,11 +7,16 @@ use url::Url;
 
 use crate::protocol::ScopeSet;
 
+use super::Tenants;
+
 /// Where a protected server really is, and how it is spoken to.
 #[derive(Debug, Clone)]
 pub struct Forwarding {
-    /// Its own address: what stands below the resource's path is appended to its path.
-    pub to: Url,
+    /// Its own address: what stands below the resource's path is appended to its path. None where every
+    /// request is a tenant's.
+    pub to: Option<Url>,
+    /// Whose it may be, each with an address of its own.
+    pub tenants: Option<Tenants>,
     /// How long it may take to begin an answer.
     pub timeout: Duration,
     /// How long a stream may be silent.
@@ -24,6 +29,14 @@ pub struct Forwarding {
     pub identity: IdentityForm,
     /// What its tools need.
     pub tools: ToolRules,
+}
+
+impl Forwarding {
+    /// Every address that requests go to.
+    pub fn addresses(&self) -> impl Iterator<Item = &Url> {
+        let of_tenants = self.tenants.iter().flat_map(Tenants::iter).map(|tenant| &tenant.to);
+        self.to.iter().chain(of_tenants)
+    }
 }
 
 /// How a server is told who asks.

@@ -15,6 +15,7 @@
 //! | [`ApiKey`] | what a program shows in place of a person |
 //! | [`Resource`] | a protected MCP server and its scopes |
 //! | [`Forwarding`] | how requests are passed on to one, and what its tools need |
+//! | [`Tenants`] | whose servers one may be, and what each of them needs |
 //! | [`Rule`] | who gets which scopes, or is denied |
 //! | [`KeyRing`] | the broker's signing keys over time |
 //! | [`NotBefore`] | every revocation of a person, a client or everything |
@@ -38,6 +39,7 @@ mod rate_window;
 mod resource;
 mod revocation;
 mod rule;
+mod tenant;
 mod upstream_grant;
 
 pub use api_key::{
@@ -68,4 +70,5 @@ pub use rate_window::{RateWindow, Taken};
 pub use resource::{ADMIN_API_PATH, ADMIN_SCOPE, Accepted, KEYS_SCOPE, RequestLimits, Resource, Resources};
 pub use revocation::{NotBefore, Revoked};
 pub use rule::{Conditions, Effect, Rule};
+pub use tenant::{Tenant, TenantName, Tenants};
 pub use upstream_grant::{Standing, UpstreamCredential, UpstreamGrant, UpstreamToken};

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use crate::protocol::{ResourceUri, Scope, ScopeSet};
 
-use super::UpstreamId;
+use super::{Tenants, UpstreamId};
 
 /// Where the HTTP API is, below the issuer.
 pub const ADMIN_API_PATH: &str = "/admin/api";
@@ -43,6 +43,8 @@ pub struct Resource {
     pub accepts: Vec<Accepted>,
     /// How many requests may come.
     pub limits: RequestLimits,
+    /// Whose it may be, where a header says that.
+    pub tenants: Option<Tenants>,
 }
 
 /// How many requests may come to a server in a minute.
@@ -59,6 +61,15 @@ impl Resource {
     #[must_use]
     pub fn scope_set(&self) -> ScopeSet {
         self.scopes.iter().map(|(scope, _)| scope.clone()).collect()
+    }
+
+    /// Those that anybody may read of: a scope of a tenant alone would say that there is such a tenant.
+    #[must_use]
+    pub fn listed_scopes(&self) -> ScopeSet {
+        let Some(tenants) = &self.tenants else { return self.scope_set() };
+        let (of_tenants, of_all) = (tenants.scope_set(), self.required.union(&self.everyday));
+        let is_listed = |scope: &&Scope| !of_tenants.contains(scope) || of_all.contains(scope);
+        self.scope_set().iter().filter(is_listed).cloned().collect()
     }
 
     /// What a person reads about a scope: its description, or its name.
@@ -117,6 +128,12 @@ impl Resources {
     /// Every server.
     pub fn iter(&self) -> impl Iterator<Item = &Resource> {
         std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// Every scope of a server that anybody may read of.
+    #[must_use]
+    pub fn listed_scopes(&self) -> ScopeSet {
+        self.iter().fold(ScopeSet::default(), |all, resource| all.union(&resource.listed_scopes()))
     }
 
     /// Every scope of every server.

@@ -10,7 +10,7 @@ use cookie::Cookie;
 use http::Uri;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, EXPECT, HOST,
-    HeaderMap, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
+    HeaderMap, HeaderName, HeaderValue, LOCATION, VARY, WWW_AUTHENTICATE,
 };
 
 use crate::access::is_about_the_request;
@@ -98,6 +98,7 @@ pub(super) fn onward(asked: &HeaderMap, route: &Route) -> HeaderMap {
             || is_credential
             || matches!(*name, HOST | EXPECT)
             || (identity == Some(name) && *name != AUTHORIZATION)
+            || route.tenant_header() == Some(name)
             || own.iter().any(|own| own == text)
     };
     let mut onward = HeaderMap::with_capacity(asked.len() + 8);
@@ -127,6 +128,13 @@ pub(super) fn say_where_from(onward: &mut HeaderMap, route: &Route, address: IpA
     }
 }
 
+/// Says for which tenant the request is, where the client said so: in the client's own header, in our spelling.
+pub(super) fn say_whose(onward: &mut HeaderMap, route: &Route) {
+    if let (Some(header), Some(tenant)) = (route.tenant_header(), route.tenant()) {
+        onward.extend(HeaderValue::from_str(tenant.as_str()).ok().map(|value| (header.clone(), value)));
+    }
+}
+
 /// What comes back of an answer's headers. Only we challenge, and only we open it to other origins.
 pub(super) fn returned(answered: &HeaderMap, route: &Route, asked: &Uri) -> HeaderMap {
     let own = named_in_connection(answered);
@@ -147,6 +155,9 @@ pub(super) fn returned(answered: &HeaderMap, route: &Route, asked: &Uri) -> Head
     }
     if let Some(outside) = location(&returned, route, asked) {
         returned.insert(LOCATION, outside);
+    }
+    if let Some(name) = route.tenant_header() {
+        returned.append(VARY, name.clone().into());
     }
     returned.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if returned.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {

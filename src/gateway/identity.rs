@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 
 use crate::access::{Caller, identify};
 use crate::clock::Timestamp;
-use crate::domain::IdentityForm;
+use crate::domain::{IdentityForm, TenantName};
 use crate::tokens::{IdentityClaims, IdentityMinter};
 
 use super::Refused;
@@ -24,8 +24,11 @@ const MOST_KEPT: usize = 1_000;
 /// Tells servers who asks.
 pub(super) struct Identities {
     minter: IdentityMinter,
-    kept: Cache<(String, Arc<Caller>), Arc<Kept>>,
+    kept: Cache<Whose, Arc<Kept>>,
 }
+
+/// The server, its tenant, and who asks.
+type Whose = (String, Option<TenantName>, Arc<Caller>);
 
 struct Kept {
     value: HeaderValue,
@@ -47,7 +50,7 @@ impl Identities {
         headers: &mut HeaderMap,
     ) -> Result<(), Refused> {
         match &route.forwarding.identity {
-            IdentityForm::Headers => identify(Some(caller), headers),
+            IdentityForm::Headers => identify(Some(caller), route.tenant(), headers),
             IdentityForm::None => {}
             IdentityForm::Jwt(name) => {
                 let scheme = if *name == AUTHORIZATION { "Bearer " } else { "" };
@@ -66,7 +69,7 @@ impl Identities {
         scheme: &str,
         now: Timestamp,
     ) -> Option<HeaderValue> {
-        let whose = (route.audience.clone(), Arc::clone(caller));
+        let whose = (route.audience.clone(), route.tenant().cloned(), Arc::clone(caller));
         let serves = |kept: &Arc<Kept>| {
             let is_young = kept.issued_at <= now && now.since(kept.issued_at) < SERVES;
             is_young && self.minter.signs_with(&kept.kid, now)
@@ -79,6 +82,7 @@ impl Identities {
             sub: caller.subject(),
             aud: &route.audience,
             scope: &scope,
+            tenant: route.tenant().map(TenantName::as_str),
             client_id: caller.client(),
             email: caller.email(),
             name: caller.name(),

@@ -34,7 +34,7 @@ use http::{Method, Request, Response, StatusCode};
 
 use crate::access::{Addressed, Caller, Challenge, require};
 use crate::clock::Clock;
-use crate::domain::{Forwarding, Resource};
+use crate::domain::{Forwarding, Resource, Tenant, TenantName};
 use crate::outbound::{NoAnswer, Relay};
 use crate::protocol::ResourceUri;
 use crate::tokens::IdentityMinter;
@@ -49,7 +49,7 @@ const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// Passes requests on.
 pub struct Gateway {
-    routes: HashMap<String, Arc<Route>>,
+    routes: HashMap<String, HashMap<Option<TenantName>, Arc<Route>>>,
     relay: Relay,
     identities: Identities,
     clock: Arc<dyn Clock>,
@@ -60,6 +60,8 @@ pub struct Gateway {
 pub struct Asker {
     /// Who may pass.
     pub caller: Arc<Caller>,
+    /// For which tenant.
+    pub tenant: Option<Arc<Tenant>>,
     /// Where the request comes from.
     pub address: IpAddr,
 }
@@ -74,11 +76,12 @@ impl Gateway {
         minter: IdentityMinter,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let route = |(resource, forwarding): (ResourceUri, Forwarding)| {
-            let is_beside_us = resource.origin() == same_origin;
-            (resource.canonical().to_owned(), Arc::new(Route::new(&resource, forwarding, is_beside_us)))
+        let of_one = |(resource, forwarding): (ResourceUri, Forwarding)| {
+            let all = Route::all(&resource, forwarding, resource.origin() == same_origin);
+            let by_tenant = all.into_iter().map(|route| (route.tenant().cloned(), Arc::new(route)));
+            (resource.canonical().to_owned(), by_tenant.collect())
         };
-        let routes = servers.into_iter().map(route).collect();
+        let routes = servers.into_iter().map(of_one).collect();
         Self { routes, relay, identities: Identities::new(minter), clock }
     }
 
@@ -96,7 +99,9 @@ impl Gateway {
         asker: Asker,
     ) -> Result<Response<Body>, Refused> {
         let resource = addressed.resource;
-        let route = self.routes.get(resource.url.canonical()).ok_or(Refused::NotFound)?;
+        let tenant = asker.tenant.as_ref().map(|tenant| tenant.name.clone());
+        let routes = self.routes.get(resource.url.canonical());
+        let route = routes.and_then(|routes| routes.get(&tenant)).ok_or(Refused::NotFound)?;
         let (parts, body) = request.into_parts();
         // One opens a tunnel, the other says everything again that the server was told.
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
@@ -111,7 +116,10 @@ impl Gateway {
         let mut changes = Changes::new(Arc::clone(route), Arc::clone(&asker.caller), url.clone());
         let (body, upload) = if reads {
             let read = message::read(&parts, body, route).await?;
-            let needed = read.needed(&route.forwarding.tools).union(&resource.required);
+            let mut needed = read.needed(&route.forwarding.tools).union(&resource.required);
+            if let Some(tenant) = &asker.tenant {
+                needed = needed.union(&tenant.needed);
+            }
             require(&asker.caller, &addressed.guarded(), &needed)?;
             changes.hides_tools = parts.method == Method::GET || read.lists_tools;
             (read.bytes.map(reqwest::Body::from), None)
@@ -146,6 +154,7 @@ impl Gateway {
             onward.remove(CONTENT_LENGTH);
         }
         headers::say_where_from(&mut onward, route, asker.address);
+        headers::say_whose(&mut onward, route);
         self.identities.tell(route, &asker.caller, self.clock.now(), &mut onward)?;
         Ok(onward)
     }

@@ -1,15 +1,21 @@
 //! Where requests to a server go, and what its own addresses are called outside.
 
-use http::Uri;
+use std::sync::Arc;
+
+use http::{HeaderName, Uri};
 use url::Url;
 
-use crate::domain::Forwarding;
+use crate::domain::{Forwarding, Tenant, TenantName};
 use crate::protocol::ResourceUri;
 
 /// A server that requests are passed on to.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub(super) forwarding: Forwarding,
+    pub(super) forwarding: Arc<Forwarding>,
+    /// Its own address.
+    to: Url,
+    /// Whose it is.
+    tenant: Option<Arc<Tenant>>,
     /// The resource, as people type it.
     pub(super) audience: String,
     /// Its origin, its scheme, its host and port, and its path.
@@ -21,11 +27,32 @@ pub(super) struct Route {
 }
 
 impl Route {
-    pub(super) fn new(resource: &ResourceUri, forwarding: Forwarding, is_beside_us: bool) -> Self {
-        let name = forwarding.to.origin().ascii_serialization();
-        let (origin, path) = (resource.origin().to_owned(), resource.path().to_owned());
-        let audience = resource.as_str().to_owned();
-        Self { forwarding, audience, origin, path, is_beside_us, name }
+    /// All servers of a resource: its own, and one for each tenant.
+    pub(super) fn all(resource: &ResourceUri, forwarding: Forwarding, is_beside_us: bool) -> Vec<Self> {
+        let forwarding = Arc::new(forwarding);
+        let route = |tenant: Option<&Arc<Tenant>>, to: &Url| Self {
+            forwarding: Arc::clone(&forwarding),
+            to: to.clone(),
+            tenant: tenant.cloned(),
+            audience: resource.as_str().to_owned(),
+            origin: resource.origin().to_owned(),
+            path: resource.path().to_owned(),
+            is_beside_us,
+            name: to.origin().ascii_serialization(),
+        };
+        let tenants = forwarding.tenants.iter().flat_map(|tenants| tenants.iter());
+        let own = forwarding.to.as_ref().map(|to| route(None, to));
+        own.into_iter().chain(tenants.map(|tenant| route(Some(tenant), &tenant.to))).collect()
+    }
+
+    /// Whose server it is.
+    pub(super) fn tenant(&self) -> Option<&TenantName> {
+        self.tenant.as_ref().map(|tenant| &tenant.name)
+    }
+
+    /// The header that names tenants, and so is ours to write.
+    pub(super) fn tenant_header(&self) -> Option<&HeaderName> {
+        self.forwarding.tenants.as_ref().map(|tenants| &tenants.header)
     }
 
     /// The server, for logs.
@@ -42,7 +69,7 @@ impl Route {
     /// slash or without, is the server's own address exactly as configured.
     pub(super) fn url(&self, asked: &Uri) -> Option<Url> {
         let below = asked.path().strip_prefix(self.path.as_str())?;
-        let mut url = self.forwarding.to.clone();
+        let mut url = self.to.clone();
         if !matches!(below, "" | "/") {
             url.set_path(&format!("{}{below}", self.base()));
         }
@@ -53,7 +80,7 @@ impl Route {
     /// What an address that the server names is called outside; none if it is not below its own. `asked` is
     /// the server's address that the request went to.
     pub(super) fn outside(&self, named: &str, asked: &Url) -> Option<String> {
-        let url = asked.join(named).ok().filter(|url| url.origin() == self.forwarding.to.origin())?;
+        let url = asked.join(named).ok().filter(|url| url.origin() == self.to.origin())?;
         let below = url.path().strip_prefix(self.base())?;
         if !(below.is_empty() || below.starts_with('/')) {
             return None;
@@ -68,7 +95,7 @@ impl Route {
     }
 
     fn base(&self) -> &str {
-        self.forwarding.to.path().trim_end_matches('/')
+        self.to.path().trim_end_matches('/')
     }
 }
 
@@ -82,7 +109,8 @@ mod tests {
 
     fn route(resource: &str, to: &str) -> Route {
         let forwarding = Forwarding {
-            to: Url::parse(to).unwrap(),
+            to: Some(Url::parse(to).unwrap()),
+            tenants: None,
             timeout: Duration::ZERO,
             stream_idle: Duration::ZERO,
             body_limit: 0,
@@ -90,7 +118,7 @@ mod tests {
             identity: IdentityForm::None,
             tools: ToolRules::default(),
         };
-        Route::new(&ResourceUri::parse(resource).unwrap(), forwarding, false)
+        Route::all(&ResourceUri::parse(resource).unwrap(), forwarding, false).remove(0)
     }
 
     #[test]

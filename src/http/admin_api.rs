@@ -113,6 +113,7 @@ async fn admitted(broker: &Broker, parts: &Parts) -> Result<Administrator, Respo
             Err(Failure::from(error).into_response())
         }
         Decision::Challenge(challenge) => Err(answer::challenged(&challenge)),
+        Decision::NoTenant(refusal) => Err(answer::no_tenant(&refusal)),
     }
 }
 

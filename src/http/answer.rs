@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use crate::access::{CannotDecide, Challenge, LimitStates};
+use crate::access::{CannotDecide, Challenge, LimitStates, NoTenant};
 use crate::broker::Broker;
 use crate::clients::DocumentFault;
 use crate::login::{ClientReturn, PageError};
@@ -263,6 +263,16 @@ pub(super) fn challenged(challenge: &Challenge) -> Response {
         Err(_) => tracing::error!("a challenge holds characters that no header can"),
     }
     response
+}
+
+/// A request for no tenant, whose caller may use the server. The text names no tenant.
+pub(super) fn no_tenant(refusal: &NoTenant) -> Response {
+    let (status, error) = match refusal {
+        NoTenant::Lacking(challenge) => return challenged(challenge),
+        NoTenant::Unnamed(_) | NoTenant::Malformed(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+        NoTenant::Unknown => (StatusCode::FORBIDDEN, "access_denied"),
+    };
+    json(status, error, &refusal.to_string())
 }
 
 /// The store is our fault: clients throw their tokens away on a 401 (PRIN-5).

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::request::Parts;
 
-use crate::access::{Addressed, CannotDecide, Carried, Challenge, Decision};
+use crate::access::{Addressed, CannotDecide, Carried, Decision};
 use crate::broker::Broker;
+use crate::domain::Tenant;
 
 use super::address;
 
@@ -18,6 +19,8 @@ pub(super) struct About {
     pub(super) resource: String,
     /// What was shown, by its public name, if it counts.
     pub(super) credential: Option<Arc<str>>,
+    /// Which tenant it was for, if it might pass.
+    pub(super) tenant: Option<Arc<Tenant>>,
     /// Where the request came from.
     pub(super) from: IpAddr,
 }
@@ -32,18 +35,12 @@ pub(super) async fn ask(
     let from = address::of(parts, &broker.trusted_proxies);
     let is_local = address::is_local(parts, &broker.trusted_proxies);
     let carried = Carried { headers: &parts.headers, query, is_local };
-    let decided = match broker.guard.presented(&carried, addressed) {
-        Ok(presented) => {
-            let needed = &addressed.resource.required;
-            broker.guard.decide((from, presented), addressed, needed).await
-        }
-        Err(_) => Ok(Decision::Challenge(Challenge::two_methods(&addressed.guarded()))),
+    let decided = broker.guard.decide(from, &carried, addressed).await;
+    let (credential, tenant) = match &decided {
+        Ok(Decision::Allow(passage)) => (Some(passage.caller.shared_credential()), passage.tenant.clone()),
+        Ok(Decision::TooMany(_) | Decision::Challenge(_) | Decision::NoTenant(_)) | Err(_) => (None, None),
     };
-    let credential = match &decided {
-        Ok(Decision::Allow(passage)) => Some(passage.caller.shared_credential()),
-        Ok(Decision::TooMany(_) | Decision::Challenge(_)) | Err(_) => None,
-    };
-    (About { resource: addressed.resource.url.as_str().to_owned(), credential, from }, decided)
+    (About { resource: addressed.resource.url.as_str().to_owned(), credential, tenant, from }, decided)
 }
 
 /// An answer whose line says what it was about.

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::Method;
 
 pub(super) use crate::cors::open;
-pub(super) use crate::cors::preflight;
+pub(super) use crate::cors::{also_allow, preflight};
 
 /// The whole of it as a layer.
 pub(super) async fn allow_any_origin(request: Request, next: Next) -> Response {

@@ -94,12 +94,16 @@ pub(super) fn public_host(broker: &Broker, parts: &Parts) -> Option<String> {
 /// method or anything else is looked at). Open to any origin, errors included; preflights are answered here.
 pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, request: Request) -> Response {
     if *request.method() == Method::OPTIONS {
-        return cors::open(cors::preflight());
+        let mut preflight = cors::preflight();
+        if let Some(tenants) = &addressed.resource.tenants {
+            cors::also_allow(&mut preflight, &tenants.header);
+        }
+        return cors::open(preflight);
     }
     let (mut parts, body) = request.into_parts();
     let (about, decided) = asking::ask(broker, &parts, parts.uri.query(), addressed).await;
     let refusal = match decided {
-        Ok(Decision::Allow(Passage { caller, limits })) => {
+        Ok(Decision::Allow(Passage { caller, limits, tenant })) => {
             let opened = Opened::by(broker, &parts, addressed);
             // So that the server's log can be read beside ours.
             if let Some(RequestId(id)) = parts.extensions.get()
@@ -107,13 +111,14 @@ pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, requ
             {
                 parts.headers.insert("x-request-id", id);
             }
-            let asker = Asker { caller, address: about.from };
+            let asker = Asker { caller, tenant, address: about.from };
             let passed = broker.gateway.pass(Request::from_parts(parts, body), addressed, asker).await;
             let response = passed.map_or_else(refused, |response| opened.watch(response));
             return asking::tell(about, cors::open(answer::with_limits(response, &limits)));
         }
         Ok(Decision::TooMany(limits)) => answer::too_many(&limits),
         Ok(Decision::Challenge(challenge)) => answer::challenged(&challenge),
+        Ok(Decision::NoTenant(refusal)) => answer::no_tenant(&refusal),
         Err(fault) => answer::undecided(&fault),
     };
     // An answer that overtakes its request's body ends the connection.

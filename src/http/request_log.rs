@@ -77,6 +77,7 @@ impl Line {
             micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             resource = about.as_ref().map(|about| about.resource.as_str()),
             credential = about.as_ref().and_then(|about| about.credential.as_deref()),
+            tenant = about.as_ref().and_then(|about| about.tenant.as_ref()).map(|tenant| tenant.name.as_str()),
             from = about.as_ref().map(|about| tracing::field::display(about.from)),
             agent = self.agent.as_ref().map(|agent| printable(agent.as_bytes(), LONGEST_AGENT)).as_deref(),
             "answered"

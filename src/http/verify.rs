@@ -60,12 +60,18 @@ async fn decide(broker: &Broker, request: Request) -> Response {
             return refuse(StatusCode::FORBIDDEN, &format!("what was asked for {fault}"));
         }
     };
+    // Whether the server sees the header that we see, only the gateway knows.
+    if addressed.resource.tenants.is_some() {
+        let text = "what was asked for is several tenants' server: only the gateway passes requests on to it";
+        return refuse(StatusCode::FORBIDDEN, text);
+    }
     let query = target.path_and_query.split_once('?').map(|(_, query)| query);
     let (about, decided) = asking::ask(broker, &parts, query, &addressed).await;
     let response = match decided {
         Ok(Decision::Allow(passage)) => answer::with_limits(allowed(&passage.caller), &passage.limits),
         Ok(Decision::TooMany(limits)) => anonymous(answer::too_many(&limits)),
         Ok(Decision::Challenge(challenge)) => anonymous(answer::challenged(&challenge)),
+        Ok(Decision::NoTenant(refusal)) => anonymous(answer::no_tenant(&refusal)),
         Err(fault) => anonymous(answer::undecided(&fault)),
     };
     asking::tell(about, response)
@@ -103,7 +109,7 @@ fn allowed(caller: &Caller) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    identify(Some(caller), headers);
+    identify(Some(caller), None, headers);
     response
 }
 
@@ -113,6 +119,6 @@ fn refuse(status: StatusCode, text: &str) -> Response {
 
 /// Whoever does not pass is nobody to the server behind.
 fn anonymous(mut response: Response) -> Response {
-    identify(None, response.headers_mut());
+    identify(None, None, response.headers_mut());
     response
 }

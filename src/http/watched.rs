@@ -111,10 +111,7 @@ impl Opened {
         self.asked = now;
         let (headers, query, is_local) = (&self.headers, self.query.as_deref(), self.is_local);
         let addressed = Addressed { resource, spelt: Cow::Borrowed(&resource.url) };
-        let Ok(presented) = guard.presented(&Carried { headers, query, is_local }, &addressed) else {
-            return false;
-        };
-        match guard.still_allows(presented, resource, &resource.required).await {
+        match guard.still_allows(&Carried { headers, query, is_local }, &addressed).await {
             Ok(true) => {
                 self.decided = now;
                 true

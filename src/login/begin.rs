@@ -240,14 +240,14 @@ fn challenge(params: &Params) -> Result<S256Challenge, OAuthError> {
     S256Challenge::parse(challenge).map_err(|fault| refuse(fault.to_string()))
 }
 
-/// What the server has of what is asked (SEC-018); nothing asked means everything it has, which
-/// policy then narrows (INT-47).
+/// What the server has of what is asked (SEC-018); nothing asked means everything that anybody may read of,
+/// which policy then narrows (INT-47).
 fn scopes(params: &Params, resource: &Resource) -> Result<ScopeSet, OAuthError> {
-    let all = resource.scope_set();
-    let Some(asked) = params.one("scope")? else { return Ok(all) };
-    let known = ScopeSet::parse_lenient(asked).intersect(&all);
+    let listed = resource.listed_scopes();
+    let Some(asked) = params.one("scope")? else { return Ok(listed) };
+    let known = ScopeSet::parse_lenient(asked).intersect(&resource.scope_set());
     if known.is_empty() {
-        let text = format!("none of these scopes exists at this server; it has: {all}");
+        let text = format!("none of these scopes exists at this server; it has: {listed}");
         return Err(OAuthError::new(ErrorCode::InvalidScope, text));
     }
     Ok(known)

@@ -28,6 +28,7 @@ fn resource() -> Resource {
         everyday: ScopeSet::default(),
         accepts: vec![Accepted::AccessToken],
         limits: RequestLimits::default(),
+        tenants: None,
     }
 }
 

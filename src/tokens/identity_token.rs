@@ -26,6 +26,9 @@ pub struct IdentityClaims<'a> {
     pub aud: &'a str,
     /// What is allowed, space-delimited.
     pub scope: &'a str,
+    /// The tenant that the request is for, where the server has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<&'a str>,
     /// The client that asks, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<&'a str>,

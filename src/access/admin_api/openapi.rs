@@ -95,13 +95,20 @@ fn schemas(resources: &Resources) -> Value {
     let with_keys = || resources.iter().filter(|resource| resource.accepts.contains(&Accepted::ApiKey));
     let urls: Vec<&str> = with_keys().map(|resource| resource.url.as_str()).collect();
     let mut words = vec!["read".to_owned(), "write".to_owned()];
-    words.extend(with_keys().flat_map(|resource| resource.scopes.iter().map(|(scope, _)| scope.to_string())));
+    words.extend(
+        with_keys().flat_map(|resource| {
+            resource.listed_scopes().iter().map(ToString::to_string).collect::<Vec<_>>()
+        }),
+    );
     words.sort_unstable();
     words.dedup();
     // What this broker has to offer, so that a program need not guess.
     let of_new = |member: &str| format!("/NewApiKey/properties/{member}");
     set(&mut all, &of_new("resources/items"), json!({ "type": "string", "enum": urls }));
-    set(&mut all, &of_new("scopes/items"), json!({ "type": "string", "enum": words }));
+    // Where there are scopes that not everybody reads of, these are not all.
+    let is_all = with_keys().all(|resource| resource.listed_scopes() == resource.scope_set());
+    let known = if is_all { "enum" } else { "examples" };
+    set(&mut all, &of_new("scopes/items"), json!({ "type": "string", known: words }));
     let name = all.pointer_mut(&of_new("name")).and_then(Value::as_object_mut);
     name.map(|name| name.insert("pattern".into(), NAME.into()));
     let error = json!({ "type": "object", "required": ["error", "error_description"], "properties": {

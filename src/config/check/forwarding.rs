@@ -1,5 +1,7 @@
 //! How requests are passed on to a protected server.
 
+use std::sync::Arc;
+
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use url::Url;
@@ -11,7 +13,7 @@ use super::super::settings::ResourceConfig;
 use super::super::text::{Located, Pairs, Text, Texts};
 use super::values::{Checker, Limits, Value};
 use super::{Checked, Partly};
-use crate::domain::{Forwarding, IdentityForm, ToolPattern, ToolRules};
+use crate::domain::{Forwarding, IdentityForm, Tenant, Tenants, ToolPattern, ToolRules};
 use crate::protocol::{Issuer, Scope, ScopeSet};
 
 const TIMEOUT: Limits = Limits { default: defaults::UPSTREAM_TIMEOUT, least: "1s", most: "1h" };
@@ -44,10 +46,12 @@ impl Checker<'_> {
         place: &Place,
         known: Option<&[(Scope, String)]>,
     ) -> Checked<Option<Forwarding>> {
-        let Some(to) = self.optional(place, "upstream_url", raw.upstream_url.as_ref())? else {
+        if raw.upstream_url.is_none() && raw.tenants.is_none() {
             return self.nothing_is_forwarded(raw, place);
-        };
-        let to = self.server_url(&to);
+        }
+        let to = self.optional(place, "upstream_url", raw.upstream_url.as_ref());
+        let to = to.and_then(|to| to.map(|to| self.server_url(&to)).transpose());
+        let tenants = self.tenants_of_server(raw, place, known);
         let timeout = self.lifetime(place, "upstream_timeout", raw.upstream_timeout.as_ref(), TIMEOUT);
         let idle = self.lifetime(place, "stream_idle", raw.stream_idle.as_ref(), IDLE);
         let body_limit = self
@@ -58,8 +62,16 @@ impl Checker<'_> {
             .and_then(|value| self.flag(&value));
         let identity = self.identity(raw, place, forward_credential.as_ref().copied().unwrap_or(false));
         let tools = self.tools(place, raw.tools.as_ref(), known);
+        if let (Ok(IdentityForm::Jwt(name)), Ok(Some(tenants))) = (&identity, &tenants)
+            && name == tenants.header
+        {
+            let at = raw.tenant_header.as_ref().map_or(place.spot, |text| text.spot);
+            let at = place.key("tenant_header", at);
+            return Err(self.report(&at, "who asks is told there", "choose another header"));
+        }
         Ok(Some(Forwarding {
             to: to?,
+            tenants: tenants?,
             timeout: timeout?.0,
             stream_idle: idle?.0,
             body_limit: body_limit?,
@@ -80,6 +92,7 @@ impl Checker<'_> {
             ("identity", spot(&raw.identity)),
             ("identity_header", spot(&raw.identity_header)),
             ("tools", raw.tools.as_ref().map(|tools| tools.spot)),
+            ("tenant_header", spot(&raw.tenant_header)),
         ];
         let mut checked = Ok(None);
         for (key, spot) in keys {
@@ -92,7 +105,7 @@ impl Checker<'_> {
         checked
     }
 
-    fn server_url(&mut self, value: &Value) -> Checked<Url> {
+    pub(super) fn server_url(&mut self, value: &Value) -> Checked<Url> {
         let plain = |url: &Url| {
             let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
             matches!(url.scheme(), "http" | "https") && url.has_host() && bare && url.password().is_none()
@@ -211,38 +224,58 @@ impl Checker<'_> {
         for (i, (raw, resource)) in raw.unwrap_or_default().iter().zip(&resources.good).enumerate() {
             let Some(forwarding) = &resource.forwarding else { continue };
             let place = list.item(i, raw.spot);
-            let at =
-                |key: &str, text: &Option<Text>| place.key(key, text.as_ref().map_or(raw.spot, |t| t.spot));
-            let to = forwarding.to.origin().ascii_serialization();
-            if to == issuer.origin() || to == resource.url.origin() {
-                let instead = "write the server's own address, where the broker reaches it";
-                let at = at("upstream_url", &raw.inner.upstream_url);
-                checked = Err(self.report(&at, "leads back here", instead));
-            }
-            let below = |other: &&ResourceConfig| {
-                other.forwarding.as_ref().is_some_and(|other| leads_below(&forwarding.to, &other.to))
-            };
-            if let Some(other) = resources.good.iter().find(below) {
-                let at = at("upstream_url", &raw.inner.upstream_url);
-                let problem =
-                    format!("requests would also reach the server of {}, past its rules", other.url);
-                let instead = "give each server an address that is not below another's";
-                checked = Err(self.report(&at, problem, instead));
+            for (at, to) in written(forwarding, raw, &place) {
+                let origin = to.origin().ascii_serialization();
+                if origin == issuer.origin() || origin == resource.url.origin() {
+                    let instead = "write the server's own address, where the broker reaches it";
+                    checked = Err(self.report(&at, "leads back here", instead));
+                }
+                let below = |other: &&ResourceConfig| {
+                    let mut all = other.forwarding.iter().flat_map(Forwarding::addresses);
+                    all.any(|other| leads_below(to, other))
+                };
+                if let Some(other) = resources.good.iter().find(below) {
+                    let problem =
+                        format!("requests would also reach a server of {}, past its rules", other.url);
+                    let instead = "give each server an address that is not below another's";
+                    checked = Err(self.report(&at, problem, instead));
+                }
             }
             let path = resource.url.path();
+            let at = place.key("url", raw.inner.url.as_ref().map_or(raw.spot, |url| url.spot));
             if path.contains('?') {
-                let at = at("url", &raw.inner.url);
                 checked =
                     Err(self.report(&at, "a server with a query cannot be passed requests", "remove it"));
             }
             if resource.url.origin() == issuer.origin() && is_ours(path, issuer.path()) {
                 let instead = "give it a path of its own, such as /mcp, or a host of its own";
-                let at = at("url", &raw.inner.url);
                 checked = Err(self.report(&at, "the broker itself answers there", instead));
             }
         }
         checked
     }
+}
+
+/// Every address that requests go to, and where it stands.
+fn written<'f>(
+    forwarding: &'f Forwarding,
+    raw: &Located<RawResource>,
+    place: &Place,
+) -> impl Iterator<Item = (Place, &'f Url)> {
+    let own = place.key("upstream_url", raw.inner.upstream_url.as_ref().map_or(raw.spot, |text| text.spot));
+    let list = raw.inner.tenants.as_ref();
+    let tenants = place.key("tenants", list.map_or(raw.spot, |list| list.spot));
+    let spot = move |name: &str| {
+        let mut pairs = list.into_iter().flat_map(|list| &list.inner.0);
+        let one = pairs.find(|(key, _)| key.written == name);
+        one.and_then(|(_, raw)| raw.inner.upstream_url.as_ref()).map_or(tenants.spot, |text| text.spot)
+    };
+    let of_one = move |tenant: &'f Arc<Tenant>| {
+        let name = tenant.name.as_str();
+        (tenants.key(name, spot(name)).key("upstream_url", spot(name)), &tenant.to)
+    };
+    let all = forwarding.tenants.iter().flat_map(Tenants::iter).map(of_one);
+    forwarding.to.as_ref().map(|to| (own, to)).into_iter().chain(all)
 }
 
 /// Is this address below that one, so that what is appended to that one can lead there?

@@ -13,6 +13,7 @@
 //! | [`upstreams`], [`products`] | identity providers, and what each product needs and takes |
 //! | [`resources`] | protected servers |
 //! | [`forwarding`] | how requests are passed on to them |
+//! | [`tenants`] | to whose server of several |
 //! | [`credentials`], [`credential_keys`], [`foreign`] | what requests to them may carry, which keys each type takes, and what others vouch for |
 //! | [`access`], [`rules`], [`conditions`], [`sources`], [`hierarchy`] | who may do what, and whether anyone ever can |
 //! | [`clients`], [`client_proof`], [`client_policy`] | clients that are known beforehand, and which others there may be |
@@ -41,6 +42,7 @@ mod sign_ins;
 mod signing;
 mod sources;
 mod store;
+mod tenants;
 mod tokens;
 mod upstreams;
 mod values;

@@ -7,7 +7,7 @@ use super::super::settings_credentials::CredentialConfig;
 use super::super::text::{Located, Pairs, Text, Texts};
 use super::values::{Checker, Value};
 use super::{Checked, Partly};
-use crate::domain::{ADMIN_API_PATH, ADMIN_SCOPE, Accepted, KEYS_SCOPE, RequestLimits};
+use crate::domain::{ADMIN_API_PATH, ADMIN_SCOPE, Accepted, KEYS_SCOPE, RequestLimits, Tenants};
 use crate::protocol::{Issuer, ResourceUri, Scope, ScopeSet};
 
 /// Scopes that mean something in OAuth itself and can protect nothing (SEC-139).
@@ -35,7 +35,8 @@ impl Checker<'_> {
         for (i, raw) in raw.iter().enumerate() {
             let place = list.item(i, raw.spot);
             let at = |key: &str, spot| place.key(key, spot);
-            if forward_auth == Some(false) && raw.inner.upstream_url.is_none() {
+            let is_passed_on = raw.inner.upstream_url.is_some() || raw.inner.tenants.is_some();
+            if forward_auth == Some(false) && !is_passed_on {
                 complete &= self.nothing_is_decided(&raw.inner, &place).is_ok();
             }
             let Ok(resource) = self.resource(&raw.inner, &place, credentials) else {
@@ -124,14 +125,18 @@ impl Checker<'_> {
         );
         let known = scopes.as_deref().ok();
         let everyday = self.scopes_of_server(place, "everyday_scopes", raw.everyday_scopes.as_ref(), known);
+        let forwarding = self.forwarding(raw, place, known);
+        let tenants = forwarding.as_ref().ok().and_then(|to| to.as_ref()?.tenants.as_ref());
+        let of_tenants = tenants.map(Tenants::scope_set).unwrap_or_default();
         let everyday = everyday.map(|named| match (known, &required) {
-            (Some(known), _) if raw.everyday_scopes.is_none() => {
-                known.iter().map(|(scope, _)| scope.clone()).collect()
+            // What tenants need strangers do not read.
+            (Some(known), Ok(required)) if raw.everyday_scopes.is_none() => {
+                let all = known.iter().map(|(scope, _)| scope);
+                all.filter(|scope| !of_tenants.contains(scope) || required.contains(scope)).cloned().collect()
             }
             (_, Ok(required)) => named.union(required),
             (_, Err(_)) => named,
         });
-        let forwarding = self.forwarding(raw, place, scopes.as_deref().ok());
         let accepts = self.accepted(place, raw.accepts.as_ref(), credentials);
         let limits = self.request_limits(place, &raw.limits);
         Ok(ResourceConfig {

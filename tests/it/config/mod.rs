@@ -13,6 +13,7 @@ mod secrets;
 mod server;
 mod signing;
 mod store;
+mod tenants;
 
 use gatelodge::config::{Config, Faults, parse};
 

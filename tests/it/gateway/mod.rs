@@ -6,6 +6,7 @@ mod identity;
 mod passing;
 mod real_mcp;
 mod streams;
+mod tenants;
 mod tools;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
