@@ -106,10 +106,13 @@ fn the_gateway_s_servers_load() {
     let rest = "issuer: https://auth.example.com\nstore: memory\nupstreams:\n  - { id: okta, preset: okta, issuer: 'https://acme.okta.com', client_id: x, allowed_domains: [example.com] }\n\
                 access: { default_scopes: [mcp:read, mcp:write, mcp:admin, wiki:read] }\n";
     let blocks = blocks(&page, "yaml");
-    assert_eq!(blocks.len(), 1);
-    let loaded = config::parse(&format!("{rest}{}", blocks[0]), "docs/gateway.md", &|_| None);
-    let loaded = loaded.unwrap_or_else(|faults| panic!("{faults}"));
-    assert!(loaded.resources.iter().all(|resource| resource.forwarding.is_some()));
+    assert_eq!(blocks.len(), 2);
+    let of_tenants = rest.replace("[mcp:read, mcp:write, mcp:admin, wiki:read]", "[mcp:read]");
+    for (rest, block) in [(rest, &blocks[0]), (&of_tenants, &blocks[1])] {
+        let loaded = config::parse(&format!("{rest}{block}"), "docs/gateway.md", &|_| None);
+        let loaded = loaded.unwrap_or_else(|faults| panic!("{faults}"));
+        assert!(loaded.resources.iter().all(|resource| resource.forwarding.is_some()));
+    }
     for key in [
         "upstream_url",
         "upstream_timeout",
@@ -119,6 +122,8 @@ fn the_gateway_s_servers_load() {
         "identity",
         "identity_header",
         "tools",
+        "tenants",
+        "tenant_header",
     ] {
         assert!(page.contains(&format!("| `{key}` |")), "docs/gateway.md does not explain {key}");
     }

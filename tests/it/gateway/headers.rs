@@ -52,6 +52,7 @@ async fn sec_155_connection_strips_no_identity() {
         ("x-auth-user", "root"),
         ("X-Auth-Scopes", "all"),
         ("x-auth-admin", "yes"),
+        ("x-auth-tenant", "acme"),
         ("x_auth_user", "root"),
         ("x-auth_user", "root"),
         ("x-forwarded-user", "root"),
@@ -75,6 +76,7 @@ async fn sec_155_connection_strips_no_identity() {
     assert_eq!(arrived.all("x-auth-email"), ["alice@example.com"]);
     assert_eq!(arrived.all("x-auth-client"), [scene.client.id.as_str()]);
     assert_eq!(arrived.all("x-auth-scopes"), [claims["scope"].as_str().unwrap()]);
+    assert_eq!(arrived.all("x-auth-tenant"), [""]);
     assert_eq!(arrived.all("x-forwarded-for"), ["127.0.0.1"]);
     assert_eq!(arrived.all("x-other"), ["2"]);
     let ours = [
@@ -82,6 +84,7 @@ async fn sec_155_connection_strips_no_identity() {
         "x-auth-email",
         "x-auth-client",
         "x-auth-scopes",
+        "x-auth-tenant",
         "x-forwarded-for",
         "x-forwarded-host",
         "x-forwarded-proto",
