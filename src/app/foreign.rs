@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::foreign::{
-    AskRules, ForeignParts, ForeignSettings, IntrospectionRules, JwtRules, KeysAt, RemoteRules, Times, Way,
-    Whom,
+    AskRules, Audience, ForeignParts, ForeignSettings, IntrospectionRules, JwtRules, KeysAt, RemoteRules,
+    Times, Way, Whom,
 };
 use crate::access::{Foreign, Owners};
 use crate::clock::Clock;
@@ -53,7 +53,7 @@ pub(super) fn admission(credential: &CredentialConfig) -> Option<Admission> {
     })
 }
 
-fn settings(id: &UpstreamId, foreign: &ForeignConfig, policy: &Policy) -> ForeignSettings {
+pub(super) fn settings(id: &UpstreamId, foreign: &ForeignConfig, policy: &Policy) -> ForeignSettings {
     ForeignSettings {
         id: id.clone(),
         issuer: foreign.issuer.clone(),
@@ -66,10 +66,25 @@ fn settings(id: &UpstreamId, foreign: &ForeignConfig, policy: &Policy) -> Foreig
         claim_paths: policy.claim_paths(id).into_iter().map(str::to_owned).collect(),
         required_scopes: foreign.required_scopes.clone(),
         only_its_scopes: foreign.only_its_scopes,
+        audience: audience(foreign),
     }
 }
 
-fn way(foreign: &ForeignConfig) -> Way {
+/// Left out it is the server itself, but where something else says for whom it is.
+fn audience(foreign: &ForeignConfig) -> Audience {
+    let is_told_otherwise = match &foreign.way {
+        ForeignWay::Jwt { parties, .. } => parties.is_some(),
+        ForeignWay::Introspection { .. } => false,
+        ForeignWay::Remote { .. } => true,
+    };
+    match (foreign.audience.as_slice(), is_told_otherwise) {
+        ([], true) => Audience::Anybody,
+        ([], false) => Audience::Server,
+        (named, _) => Audience::OneOf(named.to_vec()),
+    }
+}
+
+pub(super) fn way(foreign: &ForeignConfig) -> Way {
     let times = |require_expiry| Times { skew: foreign.clock_skew, max_age: foreign.max_age, require_expiry };
     let ask = |asking: &AskingConfig| AskRules { cache: asking.cache, most_calls: asking.most_calls };
     match &foreign.way {
@@ -77,7 +92,6 @@ fn way(foreign: &ForeignConfig) -> Way {
             let at = jwks_url.clone().map_or(KeysAt::Discovered, KeysAt::Url);
             Way::Jwt(JwtRules {
                 keys: (at, *jwks_refresh),
-                audience: foreign.audience.clone(),
                 algorithms: algorithms.clone(),
                 times: times(*require_expiry),
                 parties: parties.clone(),
@@ -89,7 +103,6 @@ fn way(foreign: &ForeignConfig) -> Way {
                 client_id: client_id.clone(),
                 client_secret: client_secret.clone(),
                 in_the_body: *in_the_body,
-                audience: foreign.audience.clone(),
                 times: times(false),
             };
             Way::Elsewhere(Whom::Introspection(rules), ask(asking))

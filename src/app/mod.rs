@@ -7,7 +7,7 @@
 //! - `guarding`: what decides about requests to protected servers; `foreign`: credentials of others.
 //! - `state`: which store, which secret, which signing keys.
 //! - `command_store`: the store that is there, for a command beside the broker.
-//! - `explain`: what policy would say of a sign-in, without one.
+//! - `explain`: what policy would say of a sign-in or a credential, without one.
 //! - `api_keys`: API keys by command.
 //! - `admins`, `keys`, `revoke`, `sessions`: pins, signing keys, revocations and one person's sessions
 //!   by command.
@@ -36,7 +36,7 @@ pub use client_book::{
     decisions, remove_client, rotate_client_secret,
 };
 pub use command_store::CommandStoreError;
-pub use explain::{ExplainError, ExplainedRule, Explanation, Supposed, explain};
+pub use explain::{ExplainError, ExplainedRule, Explanation, Supposed, Who, explain};
 pub use keys::{KeysError, rotate_signing_keys, signing_keys};
 pub use revoke::{RevokedBy, revoke};
 pub use serve::{ServeError, end_asked, serve, serve_on, tend};

@@ -56,7 +56,7 @@ pub(super) struct RawCredential {
     /// `jwt`, `clerk`: where the issuer's keys are, if not where its metadata says.
     pub(super) jwks_url: Option<Text>,
     /// Whom the tokens must be made out to: one of these. Never the id of an application that people sign in
-    /// to.
+    /// to. Left out: to the server at which they are shown, by its URL; of `clerk`, to anybody.
     pub(super) audience: Option<Texts>,
     /// Scopes that the token must carry, as its issuer names them.
     pub(super) required_scopes: Option<Texts>,

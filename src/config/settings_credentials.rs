@@ -44,7 +44,8 @@ pub struct ForeignConfig {
     pub issuer: String,
     /// Only people of these domains; empty: every account, and none's domain is known.
     pub allowed_domains: Vec<DomainName>,
-    /// Whom it must be made out to; may be empty for Clerk and is for a remote endpoint.
+    /// Whom it must be made out to. Empty: the server at which it is shown; for Clerk, anybody; so for a remote
+    /// endpoint always.
     pub audience: Vec<String>,
     /// Which scopes it must carry.
     pub required_scopes: Vec<String>,

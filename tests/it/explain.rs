@@ -17,6 +17,19 @@ upstreams:
 resources:
   - { url: 'https://mcp.example.com/mcp', name: T, scopes: { mcp:read: R, mcp:write: W, mcp:admin: A } }
   - { url: 'https://wiki.example.com/mcp', name: W, scopes: { wiki: W } }
+  - url: https://api.example.com/mcp
+    name: A
+    scopes: { mcp:read: R, mcp:write: W, acme: A, globex: G }
+    accepts: [access_token, api_key, partner, opaque, legacy, nightly]
+    required_scopes: [mcp:read]
+    tenants:
+      acme: { upstream_url: 'http://acme:8000', required_scopes: acme }
+      globex: { upstream_url: 'http://globex:8000', required_scopes: globex }
+credentials:
+  - { id: partner, type: jwt, issuer: 'https://partner.example', allowed_domains: [partner.example], required_scopes: [api], roles_claim: r.names }
+  - { id: opaque, type: introspection, issuer: 'https://partner.example', client_id: x, client_secret: c4n4ry-1, scopes_from: token }
+  - { id: legacy, type: remote, url: 'https://legacy.example/check', authorization: c4n4ry-2 }
+  - { id: nightly, type: static, token: c4n4ry-3-0123456789-0123456789-0123456789, subject: nightly-report, scopes: [mcp:read, acme, wiki] }
 access:
   default_scopes: [mcp:read]
   admin_users: [alice@example.com]
@@ -25,6 +38,7 @@ access:
     - { groups: [platform], clients: [portal], scopes: [mcp:write], session: 12h }
     - { groups: [wiki], scopes: [wiki] }
     - { groups: [leavers], deny: true, reason: Goodbye. }
+    - { upstreams: [partner, opaque, legacy], roles: [editor], scopes: [mcp:write, acme] }
 ";
 
 struct Answer {
@@ -38,7 +52,10 @@ fn explain(claims: &str, words: &[&str]) -> Answer {
     fs::write(folder.path().join("g.yaml"), CONFIG).unwrap();
     fs::write(folder.path().join("claims.json"), claims).unwrap();
     let mut command = program(folder.path());
-    command.args(["explain", "--config", "g.yaml", "--claims", "claims.json"]).args(words);
+    command.args(["explain", "--config", "g.yaml"]).args(words);
+    if !claims.is_empty() {
+        command.args(["--claims", "claims.json"]);
+    }
     let ran = command.output().expect("the program runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Answer { code: ran.status.code(), said: text(&ran.stdout), faults: text(&ran.stderr) }
@@ -71,9 +88,9 @@ fn every_rule_is_told() {
         "  +        allowed_domains of okta: example.com is allowed",
         "  +        access.default_scopes: applies to everyone admitted → mcp:read",
         "  -        access.admin_users by address: email is bob@example.com, not alice@example.com",
-        "  -        access.rules[0] (line 15): no client is named; asked: portal → mcp:write",
-        "  -        access.rules[1] (line 16): group is not wiki → nothing on this server",
-        "  -        access.rules[2] (line 17): group is not leavers → denies",
+        "  -        access.rules[0] (line 28): no client is named; asked: portal → mcp:write",
+        "  -        access.rules[1] (line 29): group is not wiki → nothing on this server",
+        "  -        access.rules[2] (line 30): group is not leavers → denies",
         "allowed    mcp:read\n",
         "granted    mcp:read\n",
         "session    90d",
@@ -83,7 +100,7 @@ fn every_rule_is_told() {
     let with_client =
         explain(&bob, &with(&["--client", "portal", "--scope", "mcp:write mcp:admin nonsense"]));
     for part in [
-        "  +        access.rules[0] (line 15): group is platform, client is portal → mcp:write",
+        "  +        access.rules[0] (line 28): group is platform, client is portal → mcp:write",
         "allowed    mcp:read mcp:write\n",
         "asked      mcp:admin mcp:write\n",
         "granted    mcp:write\n",
@@ -106,7 +123,7 @@ fn what_is_implied_pinned_and_denied_is_told() {
     }
     let gone = explain(&person("1", "alice@example.com", &["leavers"]), &MCP).said;
     for part in [
-        "  !        access.rules[2] (line 17): group is leavers → denies",
+        "  !        access.rules[2] (line 30): group is leavers → denies",
         "granted    -\n",
         "refusal    Goodbye.",
     ] {
@@ -141,7 +158,128 @@ fn sec_053_idp_google_the_trust_rule_holds() {
             "why": "example.com is allowed", "scopes": ""
         })
     );
-    assert_eq!(admin["rules"].as_array().unwrap().len(), 6);
+    assert_eq!(admin["rules"].as_array().unwrap().len(), 7);
+}
+
+const API: [&str; 2] = ["--resource", "https://api.example.com/mcp"];
+
+fn shown(credential: &str, claims: &Value) -> Answer {
+    let claims = if claims.is_null() { String::new() } else { claims.to_string() };
+    explain(&claims, &[&API[..], &["--credential", credential]].concat())
+}
+
+fn has(answer: &Answer, parts: &[&str]) {
+    for part in parts {
+        assert!(answer.said.contains(part), "{part:?} is missing from:\n{}{}", answer.said, answer.faults);
+    }
+    assert!(!answer.said.contains("c4n4ry") && !answer.faults.contains("c4n4ry"), "no secret");
+}
+
+/// The account of a token of others: the same trust, the same rules, and what the token itself bounds.
+#[test]
+fn what_the_account_of_a_foreign_token_gets_is_told() {
+    let dave = json!({"iss": "https://partner.example", "aud": ["x", "https://API.example.com/mcp/"], "sub": "dave",
+        "email": "dave@partner.example", "email_verified": true, "scope": "api", "exp": 1, "r": {"names": ["editor"]}});
+    let answer = shown("partner", &dave);
+    has(
+        &answer,
+        &[
+            "person     p_",
+            "account    https://partner.example|dave",
+            "upstream   partner",
+            "domain     partner.example",
+            "roles      editor",
+            "  +        allowed_domains of partner: partner.example is allowed",
+            "  -        access.rules[0]",
+            "  +        access.rules[3]",
+            "granted    acme mcp:read mcp:write\n",
+            "tenants    acme\n",
+        ],
+    );
+    assert!(!answer.said.contains("session"), "it ends as it says itself: {}", answer.said);
+    let plain = json!({"sub": "eve", "email": "alice@example.com", "email_verified": true, "scope": "api"});
+    has(&shown("partner", &plain), &["refusal    the identity provider vouches for no organisation domain"]);
+    let opaque = json!({"active": true, "sub": "carol", "roles": "editor", "scope": "mcp:write other"});
+    has(
+        &shown("opaque", &opaque),
+        &["allowed    acme mcp:read mcp:write\n", "named      mcp:write other\n", "granted    mcp:write\n"],
+    );
+    let legacy = json!({"valid": true, "subject": "u-17", "claims": {"roles": ["editor"]}});
+    has(
+        &shown("legacy", &legacy),
+        &["account    https://legacy.example/check|u-17", "granted    acme mcp:read mcp:write\n"],
+    );
+}
+
+/// What stands in the configuration beside policy, and what a person's API key may do.
+#[test]
+fn what_other_credentials_get_is_told() {
+    let nightly = shown("nightly", &Value::Null);
+    has(
+        &nightly,
+        &[
+            "person     nightly-report",
+            "(it stands in the configuration",
+            "granted    acme mcp:read\n",
+            "tenants    acme\n",
+        ],
+    );
+    let bob = person("00u1", "bob@example.com", &["platform"]);
+    let key = [&API[..], &["--upstream", "okta", "--credential", "api_key", "--scope", "mcp:read mcp:write"]]
+        .concat();
+    let answer = explain(&bob, &key);
+    has(
+        &answer,
+        &["person     p_", "asked      mcp:read mcp:write\n", "granted    mcp:read\n", "no client is named"],
+    );
+    assert!(!answer.said.contains("session"), "{}", answer.said);
+}
+
+/// SEC-143: what would be refused whatever policy says is refused here, too, and no claim is repeated.
+#[test]
+fn sec_143_what_no_rule_can_help_is_told() {
+    let with = |name: &str, value: Value| {
+        let mut claims =
+            json!({"iss": "https://partner.example", "sub": "dave", "scope": "api", "name": "c4n4ry"});
+        claims[name] = value;
+        claims
+    };
+    for (claims, part) in [
+        (with("iss", json!("https://evil.example")), "its iss is missing or is not what it must be"),
+        (with("aud", json!("https://mcp.example.com/mcp")), "its aud is missing"),
+        (with("sub", json!("")), "its subject is missing"),
+        (with("scope", json!("other")), "lacks a scope of `required_scopes`"),
+        (with("cnf", json!({})), "bound to a key"),
+        (with("token_use", json!("id")), "no access token"),
+        (Value::Null, "partner: what it says of its account is missing"),
+    ] {
+        let answer = shown("partner", &claims);
+        assert_eq!((answer.code, answer.said.as_str()), (Some(1), ""), "{}", answer.faults);
+        assert!(
+            answer.faults.contains(part) && !answer.faults.contains("c4n4ry"),
+            "{part}: {}",
+            answer.faults
+        );
+    }
+    let claims = with("email", Value::Null).to_string();
+    for (words, part) in [
+        (&["--credential", "partnr", API[0], API[1]][..], "no credential partnr"),
+        (
+            &["--credential", "partner", "--resource", "https://wiki.example.com/mcp"],
+            "does not accept partner",
+        ),
+        (&["--credential", "partner", "--upstream", "okta", API[0], API[1]], "leave --upstream out"),
+        (&["--credential", "api_key", API[0], API[1]], "say --upstream"),
+    ] {
+        let answer = explain(&claims, words);
+        assert_eq!(answer.code, Some(1));
+        assert!(
+            answer.faults.contains(part) && !answer.faults.contains("c4n4ry"),
+            "{part}: {}",
+            answer.faults
+        );
+    }
+    assert_eq!(explain("", &MCP).code, Some(2), "an upstream without claims");
 }
 
 /// What cannot be explained is said, with what there is; no claim is repeated.

@@ -25,7 +25,7 @@ use super::vouched::{Refused, Vouched};
 const MOST_AT_ONCE: usize = 64;
 
 /// How long a refusal is remembered: what is issued now counts now.
-const REFUSED_FOR: Duration = Duration::from_secs(1);
+pub(super) const REFUSED_FOR: Duration = Duration::from_secs(1);
 
 /// Refusals that are remembered; the oldest make room.
 const MOST_REFUSED: usize = 10_000;

@@ -22,14 +22,22 @@ const OF_ID_TOKENS: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
 pub struct JwtRules {
     /// Where its keys are, and how long they are used before they are asked for again.
     pub keys: (KeysAt, std::time::Duration),
-    /// Whom the tokens must be made out to; empty only where parties are named.
-    pub audience: Vec<String>,
     /// Which algorithms may sign them.
     pub algorithms: Vec<String>,
     /// Their times.
     pub times: Times,
     /// Are they Clerk's session tokens? Then of these applications (`azp`).
     pub parties: Option<Vec<String>>,
+}
+
+impl JwtRules {
+    /// Is what says this of itself such a token, as far as its payload tells?
+    pub(super) fn is_of_the_kind(&self, claims: &Members) -> Result<(), Refused> {
+        match &self.parties {
+            Some(parties) => session_token(claims, parties),
+            None => access_token(claims, true),
+        }
+    }
 }
 
 /// An issuer's signed tokens.
@@ -106,9 +114,6 @@ impl JwtIssuer {
         match &self.rules.parties {
             Some(parties) => session_token(&claims, parties)?,
             None => access_token(&claims, is_typed)?,
-        }
-        if self.rules.parties.is_none() || !self.rules.audience.is_empty() {
-            vouched::audience(&claims, &self.rules.audience)?;
         }
         vouched::is_unbound(&claims)?;
         let until = self.rules.times.until(&claims, now)?;

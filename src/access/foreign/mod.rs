@@ -4,9 +4,11 @@
 //! - `jwt`: signed tokens; `keys`: what they are verified with; `metadata`: where these are.
 //! - `elsewhere`: tokens that are sent to whoever can read them: `introspection`, `remote`.
 //! - `vouched`: what was said, read strictly, whatever the way.
+//! - `account`: who that is, and what of it may decide.
 //!
 //! A fault on the way says nothing of a token, so it is never a refusal.
 
+mod account;
 mod elsewhere;
 mod introspection;
 mod jwt;
@@ -15,28 +17,27 @@ mod metadata;
 mod remote;
 mod vouched;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
-use serde_json::Value;
 
 use crate::clock::{Clock, Timestamp};
-use crate::domain::{DomainName, EmailAddress, Identity, PersonId, Resource, UpstreamId};
+use crate::domain::{Identity, PersonId, Resource};
 use crate::outbound::Outbound;
-use crate::policy::{Asked, Policy};
-use crate::protocol::{Jws, Members, ScopeSet, claims};
+use crate::policy::Policy;
+use crate::protocol::Jws;
 use crate::secret::{Digest, Fingerprint};
 use crate::store::revocations::Revocations;
 use crate::tokens::API_KEY_PREFIX;
 
 use super::{Caller, CannotDecide};
 
-use elsewhere::Elsewhere;
+use elsewhere::{Elsewhere, REFUSED_FOR};
 use jwt::JwtIssuer;
 use vouched::{Refused, Vouched};
 
+pub use account::{Audience, ForeignSettings, SupposedAccount, asked_by};
 pub use elsewhere::{AskRules, Whom};
 pub use introspection::IntrospectionRules;
 pub use jwt::JwtRules;
@@ -46,33 +47,6 @@ pub use vouched::Times;
 
 /// Tokens that are remembered, of one credential; the least used make room.
 const MOST_KNOWN: usize = 10_000;
-
-/// What the operator says of a credential that somebody else vouches for.
-#[derive(Debug, Clone)]
-pub struct ForeignSettings {
-    /// Its name in rules, where an upstream's could stand.
-    pub id: UpstreamId,
-    /// Who vouches for it.
-    pub issuer: String,
-    /// The domains whose addresses it may vouch for.
-    pub domains: Vec<DomainName>,
-    /// Where the account's name stands.
-    pub subject_claim: String,
-    /// Where the email address stands.
-    pub email_claim: String,
-    /// Does the address count without a claim that says so?
-    pub trust_email: bool,
-    /// Where groups stand.
-    pub groups_claim: String,
-    /// Where roles stand.
-    pub roles_claim: String,
-    /// The claims that rules ask for, by dotted path.
-    pub claim_paths: Vec<String>,
-    /// The scopes that it must carry, as its issuer names them.
-    pub required_scopes: Vec<String>,
-    /// Does it allow nothing that it does not name itself?
-    pub only_its_scopes: bool,
-}
 
 /// In which way it is vouched for.
 #[derive(Debug)]
@@ -105,6 +79,8 @@ pub struct Foreign {
     parts: ForeignParts,
     /// What is known of a token at a server (SEC-157).
     known: Cache<Fingerprint, Arc<Known>>,
+    /// What somebody was asked about and is no good at a server, and until when that is remembered.
+    refused: Cache<Fingerprint, Timestamp>,
 }
 
 #[derive(Debug)]
@@ -138,7 +114,7 @@ impl Foreign {
                 Checked::There(Elsewhere::new((issuer, subject_claim), whom, rules, outbound, clock))
             }
         };
-        Self { settings, checked, parts, known: Cache::new(MOST_KNOWN) }
+        Self { settings, checked, parts, known: Cache::new(MOST_KNOWN), refused: Cache::new(MOST_KNOWN) }
     }
 
     /// Would the token be sent to somebody? Then it is tried last: what can be told here is sent nowhere.
@@ -162,6 +138,9 @@ impl Foreign {
             return Ok(None);
         }
         let name = Fingerprint::of(resource.url.canonical(), token);
+        if self.refused.get(&name).is_some_and(|until| now < until) {
+            return Ok(None);
+        }
         let known = self.known.get(&name);
         let believed = match &known {
             Some(known) => self.is_believed(known, now).await?,
@@ -177,6 +156,9 @@ impl Foreign {
                 }
                 Err(reason) => {
                     self.known.remove(&name);
+                    if self.asks_elsewhere() {
+                        self.refused.insert(name, now.plus(REFUSED_FOR));
+                    }
                     tracing::debug!(credential = %self.settings.id, %reason, resource = %resource.url, "a token is refused");
                     return Ok(None);
                 }
@@ -240,68 +222,19 @@ impl Foreign {
                 }
             }
         };
-        if !self.settings.required_scopes.iter().all(|scope| vouched.scopes.contains(scope)) {
-            return Ok(Err(Refused::Scopes));
+        if let Err(refused) = self.settings.admits(&vouched, &resource.url) {
+            return Ok(Err(refused));
         }
-        let (began, identity) = (vouched.began, self.identity(&vouched, now));
+        let (began, identity) = (vouched.began, self.settings.identity(&vouched, now));
         let caller = Arc::new(self.decided(&identity, &vouched, resource));
         Ok(Ok(Known { caller, person: identity.person(), began, until, keys }))
     }
 
-    /// Only what may decide becomes part of the identity: an address that nobody vouches for is absent, and so
-    /// is a domain that the operator gave it no say over.
-    fn identity(&self, vouched: &Vouched, now: Timestamp) -> Identity {
-        let ForeignSettings { id, issuer, domains, email_claim, trust_email, .. } = &self.settings;
-        let at = |path: &str| claims::at(&vouched.claims, path);
-        let verified = *trust_email || at(&format!("{email_claim}_verified")) == Some(&Value::Bool(true));
-        let email = at(email_claim).and_then(Value::as_str).filter(|_| verified);
-        let email: Option<EmailAddress> = email.and_then(|email| email.parse().ok());
-        let domain = email.as_ref().map(EmailAddress::domain).filter(|domain| domains.contains(domain));
-        let names = |path: &str| match at(path) {
-            Some(Value::String(one)) => BTreeSet::from([one.clone()]),
-            _ => claims::qualified_names(&vouched.claims, path).unwrap_or_default(),
-        };
-        let asked = self.settings.claim_paths.iter();
-        let asked = asked.filter_map(|path| Some((path.clone(), at(path).map(claims::texts)?)));
-        let name = vouched.claims.get("name").and_then(Value::as_str);
-        let mut identity = Identity {
-            upstream: id.clone(),
-            issuer: issuer.clone(),
-            subject: vouched.subject.clone(),
-            domain: domain.cloned(),
-            email,
-            groups: names(&self.settings.groups_claim),
-            roles: names(&self.settings.roles_claim),
-            claims: asked.collect::<BTreeMap<_, _>>(),
-            name: name.map(|name| name.chars().take(200).collect()),
-            session: None,
-            authenticated_at: now,
-        };
-        if self.tells_fewer_groups(&vouched.claims) {
-            identity.mark_groups_incomplete();
-        }
-        identity
-    }
-
-    /// Does it only say that there are too many groups, as Entra does, or more than are read? Then the absence
-    /// of one says nothing, and a rule that denies by groups holds.
-    fn tells_fewer_groups(&self, claims: &Members) -> bool {
-        let path = &self.settings.groups_claim;
-        let elsewhere = claims.get("_claim_names").is_some_and(|names| names.get(path).is_some());
-        let flagged = claims.get("hasgroups").is_some_and(|flag| *flag != Value::Bool(false));
-        let listed = claims::at(claims, path).and_then(Value::as_array).map_or(0, Vec::len);
-        elsewhere || flagged || listed > claims::MOST
-    }
-
     /// What policy gives. No address is pinned by a token: whoever is an admin by address signs in here once.
     fn decided(&self, identity: &Identity, vouched: &Vouched, resource: &Resource) -> Caller {
-        let asked = Asked { identity, client: None, resource, is_address_taken: true };
-        let verdict = self.parts.policy.decide(asked);
-        let mut scopes = verdict.scopes.clone();
-        if self.settings.only_its_scopes {
-            let named = vouched.scopes.iter().filter_map(|scope| scope.parse().ok());
-            scopes = scopes.intersect(&named.collect::<ScopeSet>());
-        }
+        let verdict = self.parts.policy.decide(asked_by(identity, resource));
+        let named = self.settings.named_by(vouched);
+        let scopes = named.map_or_else(|| verdict.scopes.clone(), |named| verdict.narrow(&named));
         let person = identity.person();
         if scopes.is_empty() {
             let reasons = verdict.refusals();

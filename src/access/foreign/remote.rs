@@ -4,7 +4,7 @@
 use http::Request;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::outbound::Outbound;
@@ -33,6 +33,12 @@ struct Said {
     claims: Option<Members>,
 }
 
+impl Said {
+    fn subject(&self) -> Option<String> {
+        self.subject.clone().filter(|subject| !subject.is_empty() && subject.len() <= 255)
+    }
+}
+
 impl RemoteRules {
     /// What is said of the token: only 200 and an answer of the agreed form is a verdict.
     pub(super) async fn ask(
@@ -51,9 +57,22 @@ impl RemoteRules {
         if !said.valid {
             return Ok(Err(Refused::NotActive));
         }
-        let subject = said.subject.filter(|subject| !subject.is_empty() && subject.len() <= 255);
-        let subject = subject.ok_or("it calls a token valid and names no subject")?;
+        let subject = said.subject().ok_or("it calls a token valid and names no subject")?;
         Ok(self.vouched(subject, said.scopes.unwrap_or_default(), said.claims.unwrap_or_default(), now))
+    }
+
+    /// The same of an answer that might be.
+    pub(super) fn supposed(said: &Members) -> Result<Vouched, Refused> {
+        let said: Said = serde_json::from_value(Value::Object(said.clone().into_iter().collect()))
+            .map_err(|_| Refused::Claim("valid, subject, scopes or claims"))?;
+        if !said.valid {
+            return Err(Refused::NotActive);
+        }
+        let subject = said.subject().ok_or(Refused::Claim("subject"))?;
+        let claims = said.claims.unwrap_or_default();
+        vouched::is_unbound(&claims)?;
+        let scopes = said.scopes.unwrap_or_default().into_iter().collect();
+        Ok(Vouched { subject, claims, scopes, began: None, until: None })
     }
 
     fn vouched(

@@ -32,7 +32,9 @@ impl Checker<'_> {
     ) -> Checked<ForeignConfig> {
         let url = self.optional(place, "url", raw.url.as_ref()).and_then(|url| self.callable(url));
         let issuer = self.foreign_issuer(raw, kind, (place, own));
-        let audience = self.foreign_audience(raw, kind, place);
+        // Left out, a token must be made out to the server at which it is shown (SEC-143).
+        let audience =
+            self.distinct(place, "audience", raw.audience.as_ref(), |_, value| Ok(value.text.clone()));
         let required_scopes =
             self.distinct(place, "required_scopes", raw.required_scopes.as_ref(), Self::scope);
         let source = self.or_default(place, "scopes_from", raw.scopes_from.as_ref(), defaults::SCOPES_FROM);
@@ -119,22 +121,6 @@ impl Checker<'_> {
             return Err(self.report(&value.place, problem, instead));
         }
         Ok(Some(value.text))
-    }
-
-    /// Tokens that are made out to anybody would count here (SEC-143).
-    fn foreign_audience(&mut self, raw: &RawCredential, kind: Type, place: &Place) -> Checked<Vec<String>> {
-        let listed =
-            self.distinct(place, "audience", raw.audience.as_ref(), |_, value| Ok(value.text.clone()));
-        if raw.audience.is_none() && matches!(kind, Type::Jwt | Type::Introspection) {
-            let at = place.key("audience", place.spot);
-            let problem = "is missing: a token that was issued for any other server would count here";
-            return Err(self.report(
-                &at,
-                problem,
-                "write what stands in the `aud` of tokens for this server",
-            ));
-        }
-        listed
     }
 
     fn jwt(&mut self, raw: &RawCredential, place: &Place, max_age: Option<Duration>) -> Checked<ForeignWay> {

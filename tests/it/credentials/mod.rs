@@ -2,6 +2,7 @@
 //! revoked and malformed.
 
 mod api_keys;
+mod audience;
 mod clerk;
 mod introspection;
 mod jwt;
@@ -38,15 +39,19 @@ impl Scene {
     }
 
     async fn with(accepts: &str, credentials: &str, access: &str) -> Self {
-        let clock = TestClock::new();
-        let start = || TestProvider::start(Arc::clone(&clock) as Arc<dyn Clock>);
-        let (other, own) = (start(), Arc::new(start()));
-        let named = |text: &str| text.replace("ISSUER", other.issuer());
         let resources = format!(
             "  - url: {RESOURCE}\n    name: Notes\n    scopes: {{ mcp:read: R, mcp:write: W, mcp:admin: A }}\n    \
              accepts: [{accepts}]\n  - url: https://wiki.example.com/mcp\n    name: Wiki\n    \
              scopes: {{ mcp:read: Read }}\n"
         );
+        Self::of(resources, credentials, access).await
+    }
+
+    async fn of(resources: String, credentials: &str, access: &str) -> Self {
+        let clock = TestClock::new();
+        let start = || TestProvider::start(Arc::clone(&clock) as Arc<dyn Clock>);
+        let (other, own) = (start(), Arc::new(start()));
+        let named = |text: &str| text.replace("ISSUER", other.issuer());
         let credentials = named(credentials);
         let extra = format!("trusted_proxies: [127.0.0.1]\nforward_auth: true\ncredentials:\n{credentials}");
         let setup = Setup { extra, resources, access: named(access), ..Setup::default() };

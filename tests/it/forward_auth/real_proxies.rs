@@ -228,6 +228,7 @@ async fn goes_through(kind: Kind) {
         ("authorization", bearer.as_str()),
         ("x-auth-user", "root"),
         ("X-Auth-Scopes", "all"),
+        ("x-auth-tenant", "acme"),
         ("x-auth-email", "root@example.com"),
         ("connection", "x-auth-user, x-auth-email"),
     ];
@@ -241,6 +242,7 @@ async fn goes_through(kind: Kind) {
         assert_eq!(all("x-auth-scopes"), ["mcp:read mcp:write"], "{kind:?}");
         assert_eq!(all("x-auth-client"), [client.id.as_str()], "{kind:?}");
         assert!(all("x-auth-user")[0].starts_with("p_") && all("x-auth-user").len() == 1, "{kind:?}");
+        assert!(all("x-auth-tenant").iter().all(|tenant| tenant.is_empty()), "{kind:?}");
         assert!(!headers.contains_key("authorization"), "{kind:?}: the token went on");
     }
 

@@ -15,7 +15,8 @@ pub(crate) const WIKI: Asked<'static> =
     [("x-forwarded-proto", "https"), ("x-forwarded-host", "wiki.example.com"), ("x-forwarded-uri", "/mcp")];
 
 /// What names a person to the server behind.
-const IDENTITY: [&str; 4] = ["x-auth-user", "x-auth-email", "x-auth-client", "x-auth-scopes"];
+const IDENTITY: [&str; 5] =
+    ["x-auth-user", "x-auth-email", "x-auth-client", "x-auth-scopes", "x-auth-tenant"];
 
 /// Asks with these headers. Every answer sets or blanks every header that names a person (SEC-154).
 pub(crate) async fn ask_with(broker: &TestBroker, headers: &[(&str, &str)]) -> Page {
