@@ -8,7 +8,6 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 
 use crate::domain::{Tenant, TenantName};
-use crate::protocol::ScopeSet;
 
 use super::{Addressed, Caller, Challenge};
 
@@ -44,8 +43,11 @@ pub(super) fn tenant(
     };
     let name = first.to_str().ok().filter(|_| second.is_none()).and_then(TenantName::parse);
     let name = name.ok_or_else(|| NoTenant::Malformed(tenants.header.clone()))?;
-    let tenant = tenants.find(&name).ok_or(NoTenant::Unknown)?;
-    let needed: ScopeSet = addressed.resource.required.union(&tenant.needed);
+    let found = tenants.find(&name).ok_or(NoTenant::Unknown);
+    let tenant = found.inspect_err(|_| {
+        tracing::debug!(resource = %addressed.resource.url, tenant = %name, "there is no such tenant");
+    })?;
+    let needed = addressed.resource.required.union(&tenant.needed);
     if caller.may(&needed) {
         return Ok(Some(Arc::clone(tenant)));
     }

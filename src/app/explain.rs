@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::access::foreign::asked_by;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, CredentialKind};
-use crate::domain::{Accepted, ClientId, Effect, Identity, Resource};
+use crate::domain::{Accepted, ClientId, Effect, Identity, Resource, Tenants};
 use crate::outbound::Outbound;
 use crate::policy::{Asked, Policy, RuleOutcome};
 use crate::protocol::{Members, ResourceUri, ScopeSet};
@@ -314,7 +314,7 @@ fn wanted(resource: &Resource, supposed: Supposed<'_>) -> Option<ScopeSet> {
 
 /// Whose requests these scopes are enough for.
 fn tenants(resource: &Resource, scopes: &ScopeSet) -> Vec<String> {
-    let all = resource.tenants.iter().flat_map(|tenants| tenants.iter());
+    let all = resource.tenants.iter().flat_map(Tenants::iter);
     let theirs = all.filter(|tenant| scopes.includes(&resource.required.union(&tenant.needed)));
     theirs.map(|tenant| tenant.name.to_string()).collect()
 }

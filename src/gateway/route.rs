@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, Uri};
 use url::Url;
 
-use crate::domain::{Forwarding, Tenant, TenantName};
+use crate::domain::{Forwarding, Tenant, TenantName, Tenants};
 use crate::protocol::ResourceUri;
 
 /// A server that requests are passed on to.
@@ -40,7 +40,7 @@ impl Route {
             is_beside_us,
             name: to.origin().ascii_serialization(),
         };
-        let tenants = forwarding.tenants.iter().flat_map(|tenants| tenants.iter());
+        let tenants = forwarding.tenants.iter().flat_map(Tenants::iter);
         let own = forwarding.to.as_ref().map(|to| route(None, to));
         own.into_iter().chain(tenants.map(|tenant| route(Some(tenant), &tenant.to))).collect()
     }

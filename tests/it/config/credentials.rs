@@ -40,6 +40,10 @@ fn what_a_foreign_credential_is_without_more_said() {
         (jwt.audience, jwt.required_scopes, jwt.only_its_scopes),
         (vec!["api".to_owned()], vec![], false)
     );
+    assert!(
+        foreign(&JWT.replace("\naudience: api", "")).audience.is_empty(),
+        "SEC-143: the server's own URL"
+    );
     assert_eq!((jwt.clock_skew.as_secs(), jwt.max_age, jwt.timeout.as_secs()), (60, None, 5));
     let claims = [&jwt.subject_claim, &jwt.email_claim, &jwt.groups_claim, &jwt.roles_claim];
     assert_eq!(claims, ["sub", "email", "groups", "roles"]);

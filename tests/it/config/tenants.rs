@@ -8,9 +8,10 @@ use super::{GOOD, bad, good};
 fn server(lines: &str) -> String {
     let own = "  - url: https://mcp.example.com/mcp\n    name: Acme tools\n    scopes:\n      mcp:read: R\n      \
                mcp:write: W\n      tenant:acme: A\n      tenant:globex: G\n";
-    let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    let lines: Vec<String> = lines.lines().map(|line| format!("    {line}")).collect();
+    let lines = lines.join("\n");
     let (before, _) = GOOD.split_once("resources:\n").expect("a list");
-    format!("{before}resources:\n{own}{lines}access:\n  default_scopes: [mcp:read]\n")
+    format!("{before}resources:\n{own}{lines}\naccess:\n  default_scopes: [mcp:read]\n")
 }
 
 const TENANTS: &str = "tenants:\n  acme: { upstream_url: http://acme:8000/mcp, required_scopes: tenant:acme }\n  \
