@@ -2,6 +2,7 @@
 //! schema shows them: there is no second list of defaults.
 
 pub(super) const LISTEN: &str = "127.0.0.1:9400";
+pub(super) const MAX_CONNECTIONS: &str = "10000";
 pub(super) const STORE: &str = "./gatelodge.db";
 pub(super) const STORE_PREFIX: &str = "gl:";
 
