@@ -2,6 +2,7 @@
 //!
 //! A request arrives here with its caller, already decided about. It passes, in this order:
 //!
+//! - `places`: how much its caller may have under way; what is too much ends here.
 //! - `message`, `json`: where tools have rules, its body is read, strictly; what the caller may not call ends here.
 //! - `route`: where it goes: what stands below the resource's path is appended to the server's.
 //! - `headers`: which headers go on, and which of the answer's come back.
@@ -18,6 +19,7 @@ mod identity;
 mod json;
 mod listing;
 mod message;
+mod places;
 mod refused;
 mod route;
 mod streams;
@@ -41,6 +43,7 @@ use crate::tokens::IdentityMinter;
 
 use events::{Changes, Events};
 use identity::Identities;
+pub use places::{Place, names_listening};
 pub use refused::Refused;
 use route::Route;
 
@@ -62,6 +65,8 @@ pub struct Asker {
     pub caller: Arc<Caller>,
     /// Where the request comes from.
     pub address: IpAddr,
+    /// Where its answer waits.
+    pub place: Place,
 }
 
 impl Gateway {
@@ -86,6 +91,15 @@ impl Gateway {
     #[must_use]
     pub fn serves(&self, resource: &Resource) -> bool {
         self.routes.contains_key(resource.url.canonical())
+    }
+
+    /// A place for a request whose caller may pass. Whoever shows nothing is one caller.
+    pub fn place(&self, parts: &Parts, addressed: &Addressed<'_>, caller: &Caller) -> Result<Place, Refused> {
+        let route = self.routes.get(addressed.resource.url.canonical()).ok_or(Refused::NotFound)?;
+        route.places.take(caller.subject(), parts).ok_or_else(|| {
+            tracing::info!(server = %route.name(), credential = caller.credential(), "too much at once of one caller");
+            Refused::Busy
+        })
     }
 
     /// Passes a request on whose caller may pass, and brings the answer back.
@@ -130,7 +144,7 @@ impl Gateway {
             let refused = upload.as_ref().and_then(|fate| fate.refused(limit));
             refused.unwrap_or_else(|| unreachable(route, &fault))
         })?;
-        Self::brought_back(answer, &parts, addressed, route, changes).await
+        Self::brought_back((answer, asker.place), &parts, addressed, route, changes).await
     }
 
     fn onward_headers(
@@ -151,7 +165,7 @@ impl Gateway {
     }
 
     async fn brought_back(
-        answer: Response<reqwest::Body>,
+        (answer, place): (Response<reqwest::Body>, Place),
         asked: &Parts,
         addressed: &Addressed<'_>,
         route: &Arc<Route>,
@@ -176,7 +190,7 @@ impl Gateway {
         if let Some(value) = challenge.and_then(|c| HeaderValue::from_str(c.www_authenticate()).ok()) {
             returned.insert(http::header::WWW_AUTHENTICATE, value);
         }
-        let stream = streams::answer(body, route.forwarding.stream_idle, route.name().to_owned());
+        let stream = streams::answer(body, route.forwarding.stream_idle, route.name().to_owned(), place);
         let kind = media_type(&parts.headers);
         let body = if kind == "text/event-stream" && changes.are_due(&asked.method) {
             returned.remove(CONTENT_LENGTH);

@@ -6,10 +6,14 @@ use url::Url;
 use crate::domain::Forwarding;
 use crate::protocol::ResourceUri;
 
+use super::places::Places;
+
 /// A server that requests are passed on to.
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) forwarding: Forwarding,
+    /// For its callers.
+    pub(super) places: Places,
     /// The resource, as people type it.
     pub(super) audience: String,
     /// Its origin, its scheme, its host and port, and its path.
@@ -25,7 +29,8 @@ impl Route {
         let name = forwarding.to.origin().ascii_serialization();
         let (origin, path) = (resource.origin().to_owned(), resource.path().to_owned());
         let audience = resource.as_str().to_owned();
-        Self { forwarding, audience, origin, path, is_beside_us, name }
+        let places = Places::new(forwarding.streams);
+        Self { forwarding, places, audience, origin, path, is_beside_us, name }
     }
 
     /// The server, for logs.
@@ -74,6 +79,7 @@ impl Route {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
     use std::time::Duration;
 
     use crate::domain::{IdentityForm, ToolRules};
@@ -85,6 +91,7 @@ mod tests {
             to: Url::parse(to).unwrap(),
             timeout: Duration::ZERO,
             stream_idle: Duration::ZERO,
+            streams: NonZeroU32::MIN,
             body_limit: 0,
             forward_credential: false,
             identity: IdentityForm::None,
