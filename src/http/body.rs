@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::Request;
 use futures::{future, stream};
+use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 /// How long a body may take to arrive.
@@ -26,6 +27,16 @@ pub async fn arrived(request: Request, largest: usize) -> Request {
         Err(elapsed) => failing(elapsed.into()),
     };
     Request::from_parts(parts, body)
+}
+
+/// Lets go of a body that nobody reads, within 10 s: left where it is, it would end the connection.
+pub async fn discarded(request: Request) -> Request {
+    if request.body().is_end_stream() {
+        return request;
+    }
+    let (parts, mut body) = request.into_parts();
+    let _ = timeout(LONGEST_WAIT, async { while let Some(Ok(_)) = body.frame().await {} }).await;
+    Request::from_parts(parts, Body::empty())
 }
 
 fn failing(error: axum::BoxError) -> Body {

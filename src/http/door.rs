@@ -35,6 +35,7 @@ async fn answered(broker: &Arc<Broker>, request: Request, next: Next) -> Respons
         // Its body goes on as it comes.
         Place::Server(addressed) => proxied::answer(broker, &addressed, request).await,
         Place::Nowhere => proxied::nothing(),
+        Place::Question => next.run(body::discarded(request).await).await,
         Place::Metadata | Place::Elsewhere => {
             let request = body::arrived(request, LARGEST_BODY).await;
             if matches!(place, Place::Metadata) || host::may_ask(broker, &request) {

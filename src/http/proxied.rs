@@ -34,6 +34,8 @@ pub(super) enum Place<'b> {
     Nowhere,
     /// To the metadata of one.
     Metadata,
+    /// Not to one: it is a proxy's question about a request.
+    Question,
     /// Not to one.
     Elsewhere,
 }
@@ -42,7 +44,7 @@ pub(super) enum Place<'b> {
 pub(super) fn place<'b>(broker: &'b Broker, parts: &Parts) -> Place<'b> {
     // A proxy's question is about a request, and is none.
     if host::is_question_of_a_proxy(broker, parts) {
-        return Place::Elsewhere;
+        return Place::Question;
     }
     let Some((scheme, name)) = asked(broker, parts) else { return Place::Elsewhere };
     if !broker.on_host(&name).any(|resource| broker.gateway.serves(resource)) {

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePorts } from '../../providers/process.mjs';
-import { here, npmVersion, proxy, pypiVersion, python } from './prerequisites.mjs';
+import { caddyVersion, here, npmVersion, proxy, pypiVersion, python } from './prerequisites.mjs';
 
 const root = path.join(here, '..', '..');
 
@@ -68,6 +68,7 @@ export const guards = {
     program({ folder, port, broker, server }) {
       const config = filled('Caddyfile', {
         '\nmcp.example.com {': `\nhttp://127.0.0.1:${port} {`,
+        ...(caddyVersion().includes('2.6.2') && { 'request_buffers 4MiB': 'buffer_requests' }),
         '127.0.0.1:9400': broker,
         '127.0.0.1:8000': server,
       });

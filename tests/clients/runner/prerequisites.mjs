@@ -47,6 +47,11 @@ export function proxy(name) {
   return path.join(path.dirname(python('proxies')), name);
 }
 
+/** The version of Caddy that is installed. */
+export function caddyVersion() {
+  return spawnSync('caddy', ['version'], { encoding: 'utf8' }).stdout;
+}
+
 /** The version that a package of npm has in the lock of `dir`. */
 export function npmVersion(name, dir = '.') {
   const lock = JSON.parse(readFileSync(path.join(here, dir, 'package-lock.json'), 'utf8'));

@@ -10,6 +10,8 @@ use gatelodge::domain::{Haste, PersonId, Revoked};
 use gatelodge::protocol::SigningAlgorithm;
 use gatelodge::store::faulty::Operation;
 use gatelodge::store::revocations::Revocations;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 
 use crate::harness::broker::{RESOURCE, Setup, TestBroker};
 use crate::harness::browser::{Browser, Page};
@@ -135,6 +137,31 @@ async fn sec_134_what_was_ended_passes_no_more_within_a_second() {
     elsewhere.revoke(&Revoked::Person(person), now, Duration::from_secs(3600)).await.unwrap();
     broker.clock.advance(Duration::from_secs(1));
     assert_eq!(with_token(&broker, &tokens.access).await.status, 401);
+}
+
+/// A proxy may send the client's message along (Traefik's `forwardBody`): it is read and let go, however long, and
+/// the connection stays good for the next question.
+#[tokio::test]
+async fn a_proxy_may_send_the_message_along() {
+    let (broker, _, tokens) = signed_in().await;
+    let address = broker.issuer.strip_prefix("http://").unwrap();
+    let mut connection = BufReader::new(TcpStream::connect(address).await.unwrap());
+    let mut question =
+        format!("POST /verify HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n", tokens.access);
+    for (name, value) in NOTES {
+        question.push_str(&format!("{name}: {value}\r\n"));
+    }
+    for length in [2, 100_000, 5_000_000, 0] {
+        let head = format!("{question}content-length: {length}\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection.write_all(&vec![b'x'; length]).await.unwrap();
+        let mut lines = String::new();
+        while !lines.ends_with("\r\n\r\n") {
+            assert_ne!(connection.read_line(&mut lines).await.unwrap(), 0, "{length}: {lines}");
+        }
+        assert!(lines.starts_with("HTTP/1.1 200"), "{length}: {lines}");
+        assert!(lines.contains("content-length: 0\r\n") && !lines.contains("connection: close"), "{lines}");
+    }
 }
 
 /// The request as Traefik's documentation says it (`ForwardAuth`): the same headers, and more.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use gatelodge::store::faulty::Operation;
 
@@ -23,6 +24,9 @@ const QUOTA: u64 = 60;
 
 /// Where the server notes which path it was asked for.
 const PATH: &str = "path-asked-for";
+
+/// And how many bytes came.
+const BODY: &str = "bytes-of-body";
 
 /// A page elsewhere that asks.
 const ORIGIN: (&str, &str) = ("origin", "https://app.example");
@@ -77,6 +81,13 @@ impl Scene {
         Page::of(&url, request.body("{}").send().await.expect("an answer")).await
     }
 
+    /// Sends a message of so many bytes; gives back the status.
+    async fn send(&self, bearer: &str, bytes: usize) -> u16 {
+        let request =
+            Browser::new().http().post(format!("{}/mcp", self.origin)).header("authorization", bearer);
+        request.body("x".repeat(bytes)).send().await.expect("an answer").status().as_u16()
+    }
+
     /// The same with a path as it stands here, which a client's library would bring into shape; gives
     /// back the status.
     fn ask_exactly(&self, path: &str, bearer: &str) -> u16 {
@@ -108,6 +119,8 @@ async fn serve(seen: Seen) -> (SocketAddr, tokio::task::AbortHandle) {
     async fn answer(State(seen): State<Seen>, request: Request) -> &'static str {
         let mut headers = request.headers().clone();
         headers.insert(PATH, request.uri().path().parse().expect("a header"));
+        let body = to_bytes(request.into_body(), usize::MAX).await.expect("the whole body");
+        headers.insert(BODY, body.len().into());
         seen.lock().expect("no panic").push(headers);
         "served"
     }
@@ -242,6 +255,12 @@ async fn goes_through(kind: Kind) {
         assert_eq!(all("x-auth-client"), [client.id.as_str()], "{kind:?}");
         assert!(all("x-auth-user")[0].starts_with("p_") && all("x-auth-user").len() == 1, "{kind:?}");
         assert!(!headers.contains_key("authorization"), "{kind:?}: the token went on");
+    }
+
+    // Also a long message comes through whole, whether the proxy sends it along with its question or not.
+    for bytes in [0, 100_000, 1_000_000] {
+        assert_eq!(scene.send(&bearer, bytes).await, 200, "{kind:?}: {bytes}");
+        assert_eq!(scene.arrived()[0][BODY], bytes.to_string(), "{kind:?}");
     }
 
     is_told_what_is_missing(&scene, kind, (&client, refresh)).await;

@@ -65,7 +65,10 @@ impl Kind {
             }
             Self::Caddy => {
                 let site = ("\nmcp.example.com {".to_owned(), format!("\nhttp://127.0.0.1:{port} {{"));
-                ("Caddyfile", vec![site])
+                let version = Command::new("caddy").arg("version").output().expect("its version");
+                let buffers = ["request_buffers 4MiB".to_owned(), "buffer_requests".to_owned()];
+                let is_old = String::from_utf8_lossy(&version.stdout).contains("2.6.2");
+                ("Caddyfile", if is_old { vec![site, buffers.into()] } else { vec![site] })
             }
             Self::Traefik => {
                 let host = ("Host(`mcp.example.com`)".to_owned(), "Host(`127.0.0.1`)".to_owned());
