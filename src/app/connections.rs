@@ -7,7 +7,8 @@
 //! | the first byte of a connection | `first` | `first` |
 //! | the rest of a head, from its first byte on | `head` | `head`, of the first request |
 //! | the next head's first byte, after an answer | `idle` | for as long as pings are answered (`ping`, `pong`) |
-//! | a body, an answer that is taken slowly | whoever reads or writes it | the same |
+//! | a body | as its reader says | the same |
+//! | an answer to be taken | not bounded: it only counts as a connection | the same, and by pings |
 //!
 //! A head that was begun before the answer to the one before counts as waiting for its first byte.
 
