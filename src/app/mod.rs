@@ -11,13 +11,15 @@
 //! - `api_keys`: API keys by command.
 //! - `admins`, `keys`, `revoke`, `sessions`: pins, signing keys, revocations and one person's sessions
 //!   by command.
-//! - `serve`: a listener, the router, housekeeping, and a graceful end.
+//! - `serve`: a listener, the router, housekeeping, and a graceful end; `connections`: who is accepted, how long
+//!   each may keep us waiting, and how they end.
 
 mod admins;
 mod api_keys;
 mod client_book;
 mod clients;
 mod command_store;
+mod connections;
 mod explain;
 mod foreign;
 mod guarding;
@@ -36,6 +38,7 @@ pub use client_book::{
     decisions, remove_client, rotate_client_secret,
 };
 pub use command_store::CommandStoreError;
+pub use connections::{Connections, Patience};
 pub use explain::{ExplainError, ExplainedRule, Explanation, Supposed, Who, explain};
 pub use keys::{KeysError, rotate_signing_keys, signing_keys};
 pub use revoke::{RevokedBy, revoke};

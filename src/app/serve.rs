@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,15 +17,12 @@ use crate::http::router;
 use crate::keyring;
 use crate::store::{Store, StoreError};
 
-use super::{StartError, State, wire};
+use super::{Connections, Patience, StartError, State, wire};
 
 /// How often the store is tended and idle counters are collected.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
-/// How long open requests may go on after the end was asked for.
-const DRAIN: Duration = Duration::from_secs(30);
-
-/// How long the store may take the last events after that.
+/// How long the store may take the last events after the last request.
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// Private networks in which clients may be, too (RFC 1918, RFC 6598).
@@ -87,7 +84,7 @@ pub async fn serve_on(
     }
     tracing::info!(issuer = %config.issuer, listen = ?listener.local_addr().ok(), "gatelodge serves");
     let keeper = {
-        let broker = Arc::clone(&broker);
+        let (broker, clock) = (Arc::clone(&broker), Arc::clone(&clock));
         tokio::spawn(async move {
             let mut tick = tokio::time::interval(HOUSEKEEPING);
             loop {
@@ -100,31 +97,20 @@ pub async fn serve_on(
         })
     };
     let key_keeper = tokio::spawn(keep_keys(Arc::clone(&broker)));
-    let (ending, ended) = tokio::sync::oneshot::channel();
     let journal = broker.journal.clone();
     let listeners = broker.ending.clone();
-    let service = router(broker).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let end = async move {
         end.await;
         tracing::info!("ending: open requests are finished first");
         listeners.send_replace(true);
-        let _ = ending.send(());
-    });
-    let drained = async {
-        let _ = ended.await;
-        // Past this, whoever still holds a connection is cut off.
-        let never = std::future::pending::<()>();
-        let _ = tokio::time::timeout(DRAIN, never).await;
     };
-    let served = tokio::select! {
-        served = server => served,
-        () = drained => Ok(()),
-    };
+    let most = config.max_connections;
+    Connections::new(router(broker), most, Patience::default(), clock).serve(listener, end).await;
     keeper.abort();
     key_keeper.abort();
     // Every call of the store ends in time; and what it does not take stands in the log.
     let _ = tokio::time::timeout(SETTLE, journal.settled()).await;
-    Ok(served?)
+    Ok(())
 }
 
 /// Is more of a private network trusted than proxies need? Public ones are those of a large provider, who

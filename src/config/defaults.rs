@@ -2,6 +2,7 @@
 //! schema shows them: there is no second list of defaults.
 
 pub(super) const LISTEN: &str = "127.0.0.1:9400";
+pub(super) const MAX_CONNECTIONS: &str = "10000";
 pub(super) const STORE: &str = "./gatelodge.db";
 pub(super) const STORE_PREFIX: &str = "gl:";
 
@@ -33,6 +34,7 @@ pub(super) const MOST_PENDING: &str = "20000";
 
 pub(super) const UPSTREAM_TIMEOUT: &str = "60s";
 pub(super) const STREAM_IDLE: &str = "1h";
+pub(super) const STREAMS: &str = "100";
 pub(super) const BODY_LIMIT: &str = "4MiB";
 pub(super) const IDENTITY: &str = "headers";
 pub(super) const IDENTITY_HEADER: &str = "X-Gatelodge-Identity";

@@ -30,6 +30,10 @@ pub(super) struct RawConfig {
     /// The address and port to listen on.
     #[schemars(extend("default" = defaults::LISTEN))]
     pub(super) listen: Option<Text>,
+    /// How many connections may be open at once, in each process; 1 to 1000000. More wait until one closes.
+    #[serde(default)]
+    #[schemars(schema_with = "count", extend("default" = 10000))]
+    pub(super) max_connections: Option<Text>,
     /// `Host` headers to accept beside the issuer's own, such as the name that a health check uses.
     pub(super) allowed_hosts: Option<Texts>,
     /// Proxies, by address or network (`10.0.0.0/8`), whose `X-Forwarded-For` says where a request

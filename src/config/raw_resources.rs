@@ -40,6 +40,11 @@ pub(super) struct RawResource {
     #[serde(default)]
     #[schemars(schema_with = "duration", extend("default" = defaults::STREAM_IDLE))]
     pub(super) stream_idle: Option<Text>,
+    /// How many streams one caller may listen to at once, in each process, and how many calls of theirs may be
+    /// under way; 1 to 1000000. More are answered 429.
+    #[serde(default)]
+    #[schemars(schema_with = "count", extend("default" = 100))]
+    pub(super) streams: Option<Text>,
     /// The longest body of a request: 1KiB to 64MiB.
     #[serde(default)]
     #[schemars(schema_with = "size", extend("default" = defaults::BODY_LIMIT))]

@@ -28,6 +28,8 @@ pub struct Config {
     pub issuer: Issuer,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// How many connections may be open at once.
+    pub max_connections: NonZeroU32,
     /// `Host` headers that are accepted beside the issuer's own.
     pub allowed_hosts: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.

@@ -1,5 +1,6 @@
 //! How requests to a protected server are passed on to it, where we stand in front of it ourselves.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -21,6 +22,8 @@ pub struct Forwarding {
     pub timeout: Duration,
     /// How long a stream may be silent.
     pub stream_idle: Duration,
+    /// How many streams one caller may listen to at once, and how many calls of theirs may be under way.
+    pub streams: NonZeroU32,
     /// The longest body of a request, in bytes.
     pub body_limit: usize,
     /// Does it get what the client showed?

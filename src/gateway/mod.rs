@@ -2,6 +2,7 @@
 //!
 //! A request arrives here with its caller, already decided about. It passes, in this order:
 //!
+//! - `places`: how much its caller may have under way; what is too much ends here.
 //! - `message`, `json`: where tools have rules, its body is read, strictly; what the caller may not call ends here.
 //! - `route`: where it goes: what stands below the resource's path is appended to the server's.
 //! - `headers`: which headers go on, and which of the answer's come back.
@@ -18,6 +19,7 @@ mod identity;
 mod json;
 mod listing;
 mod message;
+mod places;
 mod refused;
 mod route;
 mod streams;
@@ -32,7 +34,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFE
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 
-use crate::access::{Addressed, Caller, Challenge, require};
+use crate::access::{Addressed, Caller, Challenge, Passage, require};
 use crate::clock::Clock;
 use crate::domain::{Forwarding, Resource, Tenant, TenantName};
 use crate::outbound::{NoAnswer, Relay};
@@ -41,6 +43,7 @@ use crate::tokens::IdentityMinter;
 
 use events::{Changes, Events};
 use identity::Identities;
+pub use places::{Place, names_listening};
 pub use refused::Refused;
 use route::Route;
 
@@ -64,6 +67,8 @@ pub struct Asker {
     pub tenant: Option<Arc<Tenant>>,
     /// Where the request comes from.
     pub address: IpAddr,
+    /// Where its answer waits.
+    pub place: Place,
 }
 
 impl Gateway {
@@ -91,6 +96,27 @@ impl Gateway {
         self.routes.contains_key(resource.url.canonical())
     }
 
+    /// The server of a tenant, or the one for requests of none.
+    fn route(&self, resource: &Resource, tenant: Option<&Tenant>) -> Result<&Arc<Route>, Refused> {
+        let routes = self.routes.get(resource.url.canonical());
+        let of_one = |tenant: &Tenant| tenant.name.clone();
+        routes.and_then(|routes| routes.get(&tenant.map(of_one))).ok_or(Refused::NotFound)
+    }
+
+    /// A place for a request whose caller may pass. Whoever shows nothing is one caller.
+    pub fn place(
+        &self,
+        parts: &Parts,
+        addressed: &Addressed<'_>,
+        passage: &Passage,
+    ) -> Result<Place, Refused> {
+        let (route, caller) = (self.route(addressed.resource, passage.tenant.as_deref())?, &passage.caller);
+        route.places.take(caller.subject(), parts).ok_or_else(|| {
+            tracing::info!(server = %route.name(), credential = caller.credential(), "too much at once of one caller");
+            Refused::Busy
+        })
+    }
+
     /// Passes a request on whose caller may pass, and brings the answer back.
     pub async fn pass(
         &self,
@@ -99,9 +125,7 @@ impl Gateway {
         asker: Asker,
     ) -> Result<Response<Body>, Refused> {
         let resource = addressed.resource;
-        let tenant = asker.tenant.as_ref().map(|tenant| tenant.name.clone());
-        let routes = self.routes.get(resource.url.canonical());
-        let route = routes.and_then(|routes| routes.get(&tenant)).ok_or(Refused::NotFound)?;
+        let route = self.route(resource, asker.tenant.as_deref())?;
         let (parts, body) = request.into_parts();
         // One opens a tunnel, the other says everything again that the server was told.
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
@@ -138,7 +162,7 @@ impl Gateway {
             let refused = upload.as_ref().and_then(|fate| fate.refused(limit));
             refused.unwrap_or_else(|| unreachable(route, &fault))
         })?;
-        Self::brought_back(answer, &parts, addressed, route, changes).await
+        Self::brought_back((answer, asker.place), &parts, addressed, route, changes).await
     }
 
     fn onward_headers(
@@ -160,7 +184,7 @@ impl Gateway {
     }
 
     async fn brought_back(
-        answer: Response<reqwest::Body>,
+        (answer, place): (Response<reqwest::Body>, Place),
         asked: &Parts,
         addressed: &Addressed<'_>,
         route: &Arc<Route>,
@@ -185,7 +209,7 @@ impl Gateway {
         if let Some(value) = challenge.and_then(|c| HeaderValue::from_str(c.www_authenticate()).ok()) {
             returned.insert(http::header::WWW_AUTHENTICATE, value);
         }
-        let stream = streams::answer(body, route.forwarding.stream_idle, route.name().to_owned());
+        let stream = streams::answer(body, route.forwarding.stream_idle, route.name().to_owned(), place);
         let kind = media_type(&parts.headers);
         let body = if kind == "text/event-stream" && changes.are_due(&asked.method) {
             returned.remove(CONTENT_LENGTH);

@@ -18,6 +18,8 @@ pub enum Refused {
         /// What is wrong.
         text: &'static str,
     },
+    /// The caller has as much under way as they may.
+    Busy,
     /// A method that MCP does not have.
     Method,
     /// Its body is encoded so that we cannot read it.

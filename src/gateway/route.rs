@@ -8,6 +8,8 @@ use url::Url;
 use crate::domain::{Forwarding, Tenant, TenantName, Tenants};
 use crate::protocol::ResourceUri;
 
+use super::places::Places;
+
 /// A server that requests are passed on to.
 #[derive(Debug)]
 pub(super) struct Route {
@@ -16,6 +18,8 @@ pub(super) struct Route {
     to: Url,
     /// Whose it is.
     tenant: Option<Arc<Tenant>>,
+    /// For the callers of all servers of the resource.
+    pub(super) places: Arc<Places>,
     /// The resource, as people type it.
     pub(super) audience: String,
     /// Its origin, its scheme, its host and port, and its path.
@@ -29,11 +33,13 @@ pub(super) struct Route {
 impl Route {
     /// All servers of a resource: its own, and one for each tenant.
     pub(super) fn all(resource: &ResourceUri, forwarding: Forwarding, is_beside_us: bool) -> Vec<Self> {
+        let places = Arc::new(Places::new(forwarding.streams));
         let forwarding = Arc::new(forwarding);
         let route = |tenant: Option<&Arc<Tenant>>, to: &Url| Self {
             forwarding: Arc::clone(&forwarding),
             to: to.clone(),
             tenant: tenant.cloned(),
+            places: Arc::clone(&places),
             audience: resource.as_str().to_owned(),
             origin: resource.origin().to_owned(),
             path: resource.path().to_owned(),
@@ -101,6 +107,7 @@ impl Route {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
     use std::time::Duration;
 
     use crate::domain::{IdentityForm, ToolRules};
@@ -113,6 +120,7 @@ mod tests {
             tenants: None,
             timeout: Duration::ZERO,
             stream_idle: Duration::ZERO,
+            streams: NonZeroU32::MIN,
             body_limit: 0,
             forward_credential: false,
             identity: IdentityForm::None,

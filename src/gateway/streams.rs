@@ -11,6 +11,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use super::Refused;
+use super::places::Place;
 
 /// What became of a request's body.
 #[derive(Clone, Default)]
@@ -63,19 +64,21 @@ pub(super) fn upload(
 }
 
 /// An answer's body on its way. Trailers stay behind; so does a stream that says nothing for too long.
+/// The place of its caller is taken until it ends.
 pub(super) fn answer(
     body: reqwest::Body,
     idle: Duration,
     server: String,
+    place: Place,
 ) -> impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static {
-    stream::unfold(Some((body, server)), move |state| async move {
-        let (mut body, server) = state?;
+    stream::unfold(Some((body, server, place)), move |state| async move {
+        let (mut body, server, place) = state?;
         loop {
             match timeout(idle, body.frame()).await {
                 Ok(None) => return None,
                 Ok(Some(Ok(frame))) => {
                     if let Ok(piece) = frame.into_data() {
-                        return Some((Ok(piece), Some((body, server))));
+                        return Some((Ok(piece), Some((body, server, place))));
                     }
                 }
                 Ok(Some(Err(fault))) => {

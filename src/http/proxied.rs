@@ -102,22 +102,18 @@ pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, requ
         }
         return cors::open(preflight);
     }
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let (about, decided) = asking::ask(broker, &parts, parts.uri.query(), addressed).await;
     let refusal = match decided {
-        Ok(Decision::Allow(Passage { caller, limits, tenant })) => {
-            let opened = Opened::by(broker, &parts, addressed);
-            // So that the server's log can be read beside ours.
-            if let Some(RequestId(id)) = parts.extensions.get()
-                && let Ok(id) = HeaderValue::from_str(id)
-            {
-                parts.headers.insert("x-request-id", id);
+        Ok(Decision::Allow(passage)) => match broker.gateway.place(&parts, addressed, &passage) {
+            Ok(place) => {
+                let Passage { caller, limits, tenant } = passage;
+                let asker = Asker { caller, tenant, address: about.from, place };
+                let response = pass(broker, Request::from_parts(parts, body), addressed, asker).await;
+                return asking::tell(about, cors::open(answer::with_limits(response, &limits)));
             }
-            let asker = Asker { caller, tenant, address: about.from };
-            let passed = broker.gateway.pass(Request::from_parts(parts, body), addressed, asker).await;
-            let response = passed.map_or_else(refused, |response| opened.watch(response));
-            return asking::tell(about, cors::open(answer::with_limits(response, &limits)));
-        }
+            Err(full) => answer::with_limits(refused(full), &passage.limits),
+        },
         Ok(Decision::TooMany(limits)) => answer::too_many(&limits),
         Ok(Decision::Challenge(challenge)) => answer::challenged(&challenge),
         Ok(Decision::NoTenant(refusal)) => answer::no_tenant(&refusal),
@@ -126,6 +122,20 @@ pub(super) async fn answer(broker: &Arc<Broker>, addressed: &Addressed<'_>, requ
     // An answer that overtakes its request's body ends the connection.
     body::arrived(Request::from_parts(parts, body), LARGEST_BODY).await;
     asking::tell(about, cors::open(refusal))
+}
+
+/// What the server says.
+async fn pass(broker: &Arc<Broker>, request: Request, addressed: &Addressed<'_>, asker: Asker) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let opened = Opened::by(broker, &parts, addressed);
+    // So that the server's log can be read beside ours.
+    if let Some(RequestId(id)) = parts.extensions.get()
+        && let Ok(id) = HeaderValue::from_str(id)
+    {
+        parts.headers.insert("x-request-id", id);
+    }
+    let passed = broker.gateway.pass(Request::from_parts(parts, body), addressed, asker).await;
+    passed.map_or_else(refused, |response| opened.watch(response))
 }
 
 /// Nothing is at this path of a server's name.
@@ -140,6 +150,12 @@ fn refused(refused: Refused) -> Response<Body> {
             let body = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": text } });
             let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
             (StatusCode::BAD_REQUEST, headers, body.to_string()).into_response()
+        }
+        Refused::Busy => {
+            let text = "too many streams, or calls, at once";
+            let mut response = answer::json(StatusCode::TOO_MANY_REQUESTS, "slow_down", text);
+            answer::retry_later(&mut response);
+            response
         }
         Refused::Method => {
             let text = "this server takes GET, POST and DELETE";

@@ -16,6 +16,7 @@ use http::{HeaderMap, Method};
 
 use crate::access::{Addressed, Carried};
 use crate::broker::Broker;
+use crate::gateway::names_listening;
 use crate::protocol::ResourceUri;
 
 use super::address;
@@ -31,9 +32,8 @@ const OUTAGE: Duration = Duration::from_secs(30);
 /// server may read otherwise than its headers say.
 const CALL: Duration = Duration::from_secs(600);
 
-/// What a stream of events is sent as, and the method that asks for one (MCP 2026-07-28).
+/// What a stream of events is sent as.
 const EVENTS: &[u8] = b"text/event-stream";
-const LISTEN: &[u8] = b"subscriptions/listen";
 
 /// The request that opened a stream.
 pub(super) struct Opened {
@@ -55,8 +55,7 @@ impl Opened {
     /// The request. It only listens if it is a GET of the transports before MCP 2026-07-28, or what took its
     /// place.
     pub(super) fn by(broker: &Arc<Broker>, parts: &Parts, addressed: &Addressed<'_>) -> Self {
-        let named = parts.headers.get_all("mcp-method").iter().map(http::HeaderValue::as_bytes);
-        let calls = parts.method == Method::POST && named.into_iter().all(|name| name != LISTEN);
+        let calls = parts.method == Method::POST && !names_listening(&parts.headers);
         let now = broker.login.clock.elapsed();
         Self {
             listens: !calls,

@@ -117,6 +117,7 @@ fn the_gateway_s_servers_load() {
         "upstream_url",
         "upstream_timeout",
         "stream_idle",
+        "streams",
         "body_limit",
         "forward_credential",
         "identity",

@@ -62,6 +62,7 @@ mod sign_in;
 mod sign_in_limits;
 mod sign_out;
 mod signing_keys;
+mod slow_clients;
 mod store_conformance;
 mod store_faults;
 mod token_endpoint;

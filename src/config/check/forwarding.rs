@@ -18,6 +18,8 @@ use crate::protocol::{Issuer, Scope, ScopeSet};
 
 const TIMEOUT: Limits = Limits { default: defaults::UPSTREAM_TIMEOUT, least: "1s", most: "1h" };
 const IDLE: Limits = Limits { default: defaults::STREAM_IDLE, least: "10s", most: "30d" };
+/// More than any limit means anything at.
+const MOST_STREAMS: u32 = 1_000_000;
 const KIB: usize = 1024;
 const LARGEST: usize = 64 * KIB * KIB;
 
@@ -54,6 +56,7 @@ impl Checker<'_> {
         let tenants = self.tenants_of_server(raw, place, known);
         let timeout = self.lifetime(place, "upstream_timeout", raw.upstream_timeout.as_ref(), TIMEOUT);
         let idle = self.lifetime(place, "stream_idle", raw.stream_idle.as_ref(), IDLE);
+        let streams = self.count(place, "streams", raw.streams.as_ref(), (defaults::STREAMS, MOST_STREAMS));
         let body_limit = self
             .or_default(place, "body_limit", raw.body_limit.as_ref(), defaults::BODY_LIMIT)
             .and_then(|value| self.size(&value));
@@ -74,6 +77,7 @@ impl Checker<'_> {
             tenants: tenants?,
             timeout: timeout?.0,
             stream_idle: idle?.0,
+            streams: streams?,
             body_limit: body_limit?,
             forward_credential: forward_credential?,
             identity: identity?,
@@ -87,6 +91,7 @@ impl Checker<'_> {
         let keys = [
             ("upstream_timeout", spot(&raw.upstream_timeout)),
             ("stream_idle", spot(&raw.stream_idle)),
+            ("streams", spot(&raw.streams)),
             ("body_limit", spot(&raw.body_limit)),
             ("forward_credential", spot(&raw.forward_credential)),
             ("identity", spot(&raw.identity)),

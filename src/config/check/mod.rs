@@ -71,6 +71,7 @@ impl Checker<'_> {
         let root = Place::root();
         let issuer = self.issuer(raw);
         let listen = self.listen(raw);
+        let max_connections = self.max_connections(raw);
         let allowed_hosts = self.hosts(&root, "allowed_hosts", raw.allowed_hosts.as_ref());
         let trusted_proxies = self.proxies(&root, raw.trusted_proxies.as_ref());
         let forward_auth = self.forward_auth(raw, trusted_proxies.as_deref().ok());
@@ -118,6 +119,7 @@ impl Checker<'_> {
         Ok(Config {
             issuer: issuer?,
             listen: listen?,
+            max_connections: max_connections?,
             allowed_hosts: allowed_hosts?,
             trusted_proxies: trusted_proxies?,
             secret: secret?,

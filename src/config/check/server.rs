@@ -1,6 +1,7 @@
 //! The broker itself: its name, its addresses, its logs.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
@@ -14,6 +15,9 @@ use super::super::text::Texts;
 use super::Checked;
 use super::values::Checker;
 use crate::protocol::{InvalidIssuer, Issuer};
+
+/// More than one machine has.
+const MOST_CONNECTIONS: u32 = 1_000_000;
 
 const LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"];
 
@@ -47,6 +51,11 @@ impl Checker<'_> {
                 "write for example 127.0.0.1:9400, or 0.0.0.0:9400 for every interface",
             )
         })
+    }
+
+    pub(super) fn max_connections(&mut self, raw: &RawConfig) -> Checked<NonZeroU32> {
+        let default = (defaults::MAX_CONNECTIONS, MOST_CONNECTIONS);
+        self.count(&Place::root(), "max_connections", raw.max_connections.as_ref(), default)
     }
 
     /// A list of host names, each with a port or without.

@@ -22,6 +22,7 @@ fn a_server_of_its_own_address_has_the_usual_limits() {
         (forwarding.timeout, forwarding.stream_idle),
         (Duration::from_secs(60), Duration::from_secs(3600))
     );
+    assert_eq!(forwarding.streams.get(), 100);
     assert_eq!((forwarding.body_limit, forwarding.forward_credential), (4 * 1024 * 1024, false));
     assert_eq!(forwarding.identity, IdentityForm::Headers);
     assert!(forwarding.tools.is_empty());
@@ -31,7 +32,7 @@ fn a_server_of_its_own_address_has_the_usual_limits() {
 #[test]
 fn everything_can_be_said() {
     let config = good(&lines(
-        "upstream_url: https://notes.internal/\nupstream_timeout: 5m\nstream_idle: 1d\nbody_limit: 64KiB\n\
+        "upstream_url: https://notes.internal/\nupstream_timeout: 5m\nstream_idle: 1d\nstreams: 7\nbody_limit: 64KiB\n\
          identity: jwt\nidentity_header: Authorization\ntools: { \"delete_*\": mcp:write, x: [mcp:read, mcp:write] }",
     ));
     let forwarding = config.resources[0].forwarding.clone().expect("it is passed on");
@@ -39,7 +40,7 @@ fn everything_can_be_said() {
         (forwarding.timeout, forwarding.stream_idle),
         (Duration::from_secs(300), Duration::from_secs(86400))
     );
-    assert_eq!(forwarding.body_limit, 65536);
+    assert_eq!((forwarding.body_limit, forwarding.streams.get()), (65536, 7));
     assert_eq!(forwarding.identity, IdentityForm::Jwt(http::header::AUTHORIZATION));
     assert_eq!(forwarding.tools.needed("delete_all").to_string(), "mcp:write");
     assert_eq!(forwarding.tools.needed("x").to_string(), "mcp:read mcp:write");
@@ -62,6 +63,8 @@ fn sec_168_what_cannot_be_meant_is_refused() {
         (format!("{to}body_limit: 5000"), "body_limit", "no size"),
         (format!("{to}body_limit: 1GiB"), "body_limit", "no size"),
         (format!("{to}body_limit: 65MiB"), "body_limit", "no size"),
+        ("streams: 7".to_owned(), "streams", "only where requests are passed on"),
+        (format!("{to}streams: 0"), "streams", "is not a number"),
         (format!("{to}upstream_timeout: 2h"), "upstream_timeout", "out of range"),
         (format!("{to}stream_idle: 1s"), "stream_idle", "out of range"),
         (format!("{to}identity: header"), "identity", "not known"),

@@ -36,6 +36,16 @@ fn addresses() {
     assert_eq!(config.allowed_hosts, ["gate.internal:9400", "[::1]:9400", "health"]);
 }
 
+/// How many connections may be open at once.
+#[test]
+fn connections() {
+    assert_eq!(good(GOOD).max_connections.get(), 10_000);
+    assert_eq!(good(&plus("max_connections: 50\n")).max_connections.get(), 50);
+    for many in ["0", "-1", "1000001", "many"] {
+        only_fault(&plus(&format!("max_connections: {many}\n")), 18, "max_connections", "is not a number");
+    }
+}
+
 /// Each way to write a store, and the secret that follows from it.
 #[test]
 fn stores() {

@@ -4,6 +4,7 @@ mod events;
 mod headers;
 mod identity;
 mod passing;
+mod places;
 mod real_mcp;
 mod streams;
 mod tenants;

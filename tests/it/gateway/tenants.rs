@@ -358,6 +358,29 @@ async fn sec_134_a_tenant_s_stream_ends_with_its_scope() {
     is_challenge(&house.to(&bearer, "acme").await, 403, "mcp:read tenant:acme");
 }
 
+/// However many tenants somebody may act for, they have as many streams at once as anybody.
+#[tokio::test]
+async fn the_streams_of_all_tenants_are_counted_together() {
+    let speak = |_: Request| {
+        let events = Response::builder().header("content-type", "text/event-stream");
+        let hello = stream::once(future::ready(Ok::<_, Infallible>("data: 1\n\n")));
+        let body = Body::from_stream(futures::StreamExt::chain(hello, stream::pending()));
+        future::ready(events.body(body).expect("a response"))
+    };
+    let acme = Backend::serving(Router::new().fallback(speak)).await;
+    let house = House::of(acme, true, &["streams: 1"]).await;
+    let listen = |tenant: &str| {
+        let request = Browser::new().http().get(house.broker.url("/mcp")).header("host", HOST);
+        request.header("authorization", format!("Bearer {OFFICE}")).header("x-tenant-id", tenant).send()
+    };
+    let open = listen("acme").await.expect("an answer");
+    assert_eq!(
+        (open.status(), listen("globex").await.expect("an answer").status().as_u16()),
+        (http::StatusCode::OK, 429)
+    );
+    assert_eq!(house.to(&format!("Bearer {OFFICE}"), "globex").await.status, 200, "calls are counted apart");
+}
+
 /// INT-69: programs in a browser may send the header.
 #[tokio::test]
 async fn int_69_browsers_may_send_the_header() {

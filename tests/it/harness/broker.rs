@@ -2,11 +2,10 @@
 //! one, with a clock that is moved by hand and a provider that misbehaves on request.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatelodge::app::{State, wire};
+use gatelodge::app::{Connections, Patience, State, wire};
 use gatelodge::broker::Broker;
 use gatelodge::clock::Clock;
 use gatelodge::config;
@@ -94,7 +93,7 @@ pub(crate) struct TestBroker {
     /// What it was asked and answered.
     pub(crate) exchanges: Arc<Recorder>,
     ending: Option<oneshot::Sender<()>>,
-    server: Option<JoinHandle<std::io::Result<()>>>,
+    server: Option<JoinHandle<()>>,
 }
 
 impl TestBroker {
@@ -149,13 +148,14 @@ impl TestBroker {
         let recording = axum::middleware::from_fn_with_state(Arc::clone(&exchanges), recorder::record);
         let router = gatelodge::http::router(Arc::clone(&parts)).layer(recording);
         let (ending, ended) = oneshot::channel::<()>();
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let listeners = parts.ending.clone();
-        let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let end = async move {
             let _ = ended.await;
             listeners.send_replace(true);
-        });
-        let server = Some(tokio::spawn(server.into_future()));
+        };
+        let (most, time) = (config.max_connections, Arc::clone(&clock) as Arc<dyn Clock>);
+        let connections = Connections::new(router, most, Patience::default(), time);
+        let server = Some(tokio::spawn(connections.serve(listener, end)));
         Self { issuer, clock, provider, other, store, parts, exchanges, ending: Some(ending), server }
     }
 
@@ -168,7 +168,7 @@ impl TestBroker {
     pub(crate) async fn stop(mut self) {
         drop(self.ending.take());
         if let Some(server) = self.server.take() {
-            server.await.expect("the server ends").expect("without a fault");
+            server.await.expect("the server ends");
             self.parts.journal.settled().await;
         }
         let store = Arc::downgrade(&self.store);
