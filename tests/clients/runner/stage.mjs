@@ -19,6 +19,13 @@ async function listens(url) {
   return true;
 }
 
+/** Is this address passed on? A proxy may listen before it knows what to do: Traefik then says 404. */
+async function passesOn(url) {
+  const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+  await response.body?.cancel();
+  return response.status !== 404;
+}
+
 /** How long an access token of the short kind lives: long enough to be used once, short enough to wait for. */
 export const shortLife = 3;
 
@@ -107,7 +114,7 @@ export async function startStage(binary) {
       await once(folder, () => {
         mkdirSync(folder);
         const [broker, server] = [at(brokerPort), to].map(url => new URL(url).host);
-        return start(program({ folder, port, broker, server }), () => listens(url));
+        return start(program({ folder, port, broker, server }), () => passesOn(url));
       });
     }
     return url;

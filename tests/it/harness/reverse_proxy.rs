@@ -1,5 +1,6 @@
 //! A real proxy with a configuration of `deploy/`, between a client and two servers.
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -139,10 +140,23 @@ impl Kind {
         let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = Started(quiet.spawn().expect("it starts"));
         let mut ended = false;
-        eventually("the proxy listens", START, || {
+        eventually("the proxy passes requests on", START, || {
             ended = process.0.try_wait().expect("a process").is_some();
-            ended || TcpStream::connect(("127.0.0.1", port)).is_ok()
+            ended || passes_on(port)
         });
         (!ended).then_some(ReverseProxy { _process: process, _folder: folder })
     }
+}
+
+/// Does the server's metadata come through? A proxy may listen before it knows what to do: Traefik then says 404.
+fn passes_on(port: u16) -> bool {
+    let Ok(mut connection) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let question = format!(
+        "GET /.well-known/oauth-protected-resource/mcp HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\
+         connection: close\r\n\r\n"
+    );
+    let mut answer = String::new();
+    connection.write_all(question.as_bytes()).is_ok()
+        && connection.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
 }
