@@ -33,6 +33,8 @@ pub mod domain;
 #[cfg(feature = "broker")]
 pub mod gateway;
 #[cfg(feature = "broker")]
+pub mod gathering;
+#[cfg(feature = "broker")]
 pub mod grants;
 #[cfg(feature = "broker")]
 pub mod http;

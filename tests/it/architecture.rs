@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The rows of `docs/architecture.md`, top first.
 const ROWS: [&[&str]; 14] = [
-    &["clock", "cors", "secret", "single_flight", "telemetry"],
+    &["clock", "cors", "gathering", "secret", "single_flight", "telemetry"],
     &["protocol", "rate"],
     &["bearer", "domain"],
     &["policy", "outbound", "config"],

@@ -1,5 +1,7 @@
 //! One server that stalls, is demoted, or evicts.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 use gatelodge::secret::MasterSecret;
 use gatelodge::store::{RedisStore, Store as _, StoreError};
@@ -41,6 +43,44 @@ async fn rel_05_a_stalled_server_is_shed_in_time() {
     assert!(answers.iter().all(Result::is_ok), "every connection is good again");
     // The revocation above may have been executed after all; nobody was told that it was not.
     assert!(store.end_grant(&id).await.is_ok());
+}
+
+/// What many ask at the same moment goes out in a few writes, and everybody gets the answer to what they asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_asked_at_the_same_moment_goes_out_together() {
+    const CALLERS: u64 = 50;
+    if !installed() {
+        return;
+    }
+    let server = RedisServer::start();
+    let store = Arc::new(store(&server.servers()).await);
+    let mut ids = Vec::new();
+    for _ in 0..CALLERS {
+        ids.push(family(store.as_ref()).await);
+    }
+    let reads = || {
+        let stats: String = server.ask("INFO stats");
+        let line = stats.lines().find_map(|line| line.strip_prefix("total_reads_processed:")).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    let before = reads();
+    // The tasks begin on the worker, one after the other, before any of them is answered.
+    let all = tokio::spawn(async move {
+        let calls: Vec<_> = ids
+            .into_iter()
+            .map(|id| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { (id, store.grant(&id, NOW).await) })
+            })
+            .collect();
+        join_all(calls).await
+    });
+    for call in all.await.unwrap() {
+        let (id, found) = call.unwrap();
+        assert_eq!(found.unwrap().unwrap().id, id);
+    }
+    let reads = reads() - before;
+    assert!(reads < CALLERS / 5, "{CALLERS} commands took {reads} reads");
 }
 
 /// Every policy but the right one.

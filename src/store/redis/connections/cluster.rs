@@ -158,10 +158,10 @@ impl Cluster {
     async fn slots_as_seen_by(&self, address: &Address) -> Result<Vec<Range>, Trouble> {
         let at = |why: &dyn std::fmt::Display| Trouble::Unreached(format!("the node at {address}: {why}"));
         let node = self.node(address).map_err(|error| at(&error))?;
-        let mut shared = node.shared().await.map_err(|trouble| at(&trouble))?;
+        let shared = node.shared().await.map_err(|trouble| at(&trouble))?;
         let mut question = Cmd::new();
         question.arg("CLUSTER").arg("SLOTS");
-        let answer: Result<Vec<Vec<Value>>, _> = question.query_async(&mut shared.connection).await;
+        let answer: Result<Vec<Vec<Value>>, _> = question.query_async(&mut shared.outbox.connection()).await;
         let answer = answer.map_err(|error| {
             if is_lost(&error) {
                 node.give_up(&shared);

@@ -3,7 +3,7 @@
 //! - [`request`]: one command about one key.
 //! - [`topology`]: who serves a key: the one server, the primary that [`sentinel`]s name, or the
 //!   node of the key's [`slot`] in a [`cluster`].
-//! - [`node`]: one server and the connections to it.
+//! - [`node`]: one server and the connections to it; in the [`outbox`] commands of many callers meet.
 //! - [`address`]: how a connection is made.
 //! - [`trouble`]: what may go wrong, and what may be tried then.
 //!
@@ -16,6 +16,7 @@
 mod address;
 mod cluster;
 mod node;
+mod outbox;
 mod request;
 mod sentinel;
 mod slot;
@@ -170,8 +171,8 @@ impl Connections {
 }
 
 async fn shared(node: &Node, request: &Request, asking: bool) -> Result<Value, Trouble> {
-    let mut shared = node.shared().await?;
-    let answer = request.send(&mut shared.connection, asking).await;
+    let shared = node.shared().await?;
+    let answer = request.post(&shared.outbox, asking).await;
     answer.map_err(|error| {
         if is_lost(&error) {
             node.give_up(&shared);

@@ -1,11 +1,11 @@
 //! One server, and the connections to it.
 //!
 //! A checkout for every command costs twelve times the CPU of a shared connection, so a node keeps
-//! one that it got from the pool and hands out clones: what is asked at the same moment then goes
-//! out in one write, and comes back in one read. The pools make connections, count them and bound
+//! one that it got from the pool, with an outbox in front: what is asked at the same moment goes out in
+//! one write, and comes back in one read. The pools make connections, count them and bound
 //! the waiting. A connection that failed is given up, and the next call makes another.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use deadpool_redis::{Hook, HookError, Manager, Pool, PoolError, Runtime};
@@ -13,6 +13,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisError, Role};
 
 use super::address::{Address, COMMAND, CONNECT, Dialer, limits};
+use super::outbox::Outbox;
 use super::trouble::Trouble;
 
 /// How many are lent to one caller alone.
@@ -42,13 +43,14 @@ pub(super) struct Node {
 
 struct Held {
     lease: deadpool_redis::Connection,
+    outbox: Arc<Outbox>,
     /// Tells this connection from its predecessors.
     number: usize,
 }
 
 /// A connection that others use at the same time, and what [`Node::give_up`] needs to know of it.
 pub(super) struct Shared {
-    pub(super) connection: MultiplexedConnection,
+    pub(super) outbox: Arc<Outbox>,
     number: usize,
 }
 
@@ -87,10 +89,11 @@ impl Node {
             return Ok(shared);
         }
         let lease = self.shared.get().await.map_err(unreached)?;
-        let connection = MultiplexedConnection::clone(&lease);
+        let outbox = Arc::new(Outbox::new(MultiplexedConnection::clone(&lease)));
         *last = last.wrapping_add(1);
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Held { lease, number: *last });
-        Ok(Shared { connection, number: *last })
+        let held = Held { lease, outbox: Arc::clone(&outbox), number: *last };
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
+        Ok(Shared { outbox, number: *last })
     }
 
     /// Lets nobody get this connection any more, and takes it off the pool's books. Those who have it
@@ -107,8 +110,7 @@ impl Node {
     fn borrow(&self) -> Option<Shared> {
         // Poison cannot mean half a value here: the lock guards one assignment.
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        held.as_ref()
-            .map(|held| Shared { connection: MultiplexedConnection::clone(&held.lease), number: held.number })
+        held.as_ref().map(|held| Shared { outbox: Arc::clone(&held.outbox), number: held.number })
     }
 
     /// A connection for the caller alone.

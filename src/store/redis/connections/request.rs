@@ -3,6 +3,8 @@
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, ToRedisArgs, Value};
 
+use super::outbox::{Outbox, exchange};
+
 /// A command, and the key that decides which server it is for.
 pub(in crate::store::redis) struct Request {
     key: String,
@@ -36,7 +38,20 @@ impl Request {
         &self.key
     }
 
-    /// Sends it. `asking`: the key is on its way to this server (the `ASK` redirection).
+    /// Sends it together with what others send. `asking`: the key is on its way to this server (the `ASK`
+    /// redirection).
+    pub(super) async fn post(&self, outbox: &Outbox, asking: bool) -> Result<Value, RedisError> {
+        let answer = outbox.send(self.command.clone(), asking).await;
+        match (answer, self.body) {
+            // A server that has not met the script yet, or has restarted, did nothing.
+            (Err(error), Some(body)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                outbox.send(self.in_full(body), asking).await
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// Sends it over a connection of the caller's own. `asking`: the key is on its way to this server (the `ASK` redirection).
     pub(super) async fn send(
         &self,
         connection: &mut MultiplexedConnection,
@@ -102,18 +117,4 @@ async fn exchange_and_wait(
     let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
     let (answer, acknowledged) = (next()?, next()?);
     Ok((answer, redis::from_redis_value(acknowledged)?))
-}
-
-async fn exchange(
-    connection: &mut MultiplexedConnection,
-    command: &Cmd,
-    asking: bool,
-) -> Result<Value, RedisError> {
-    if !asking {
-        return command.query_async(connection).await;
-    }
-    let mut pipeline = Pipeline::new();
-    pipeline.cmd("ASKING").add_command(command.clone());
-    let answers = connection.req_packed_commands(&pipeline, 1, 1).await?;
-    answers.into_iter().next().unwrap_or(Value::Nil).extract_error()
 }

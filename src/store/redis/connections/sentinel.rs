@@ -185,8 +185,8 @@ impl Watched {
         };
         let mut questions = Pipeline::new();
         questions.add_command(ask("GET-MASTER-ADDR-BY-NAME")).add_command(ask("MASTER"));
-        let mut shared = sentinel.shared().await.map_err(|trouble| failed(&trouble))?;
-        let answer = questions.query_async(&mut shared.connection).await;
+        let shared = sentinel.shared().await.map_err(|trouble| failed(&trouble))?;
+        let answer = questions.query_async(&mut shared.outbox.connection()).await;
         let (address, state): (Option<(String, u16)>, HashMap<String, String>) =
             answer.map_err(|error: RedisError| {
                 if is_lost(&error) {
