@@ -45,7 +45,7 @@ pub use rate_windows::RateWindows;
 pub use redis::RedisStore;
 
 /// A store failed; never the client's fault (PRIN-5).
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The store cannot be reached, or refuses to serve.
     #[error("the store is unavailable: {0}")]

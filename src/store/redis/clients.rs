@@ -1,11 +1,4 @@
-//! Client applications, and which of them nobody has used.
-//!
-//! Unused ones are counted in an index of their own, after their record is written: so whoever makes
-//! room is there to be forgotten, also in a race. What a process that dies between the two leaves behind
-//! is a record that expires by itself. Whether a client is unused says the mark in its own record, which its first use takes away; the index only
-//! proposes, so nobody who is used is forgotten, whatever it holds.
-
-use futures::future::try_join_all;
+//! Client applications.
 
 use crate::clock::Timestamp;
 use crate::domain::{Client, ClientId};
@@ -14,28 +7,16 @@ use crate::store::{StoreError, codec};
 
 use super::connections::Request;
 use super::operations::{decimal, timestamp};
+use super::unused_clients::Newcomer;
 use super::{RedisStore, unreadable};
-
-/// How many make room for one newcomer at most, when the bound has been lowered.
-const MOST_AT_ONCE: usize = 16;
 
 impl RedisStore {
     pub(super) async fn put_new_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
         let ends = client.expires_at.map(decimal).unwrap_or_default();
         self.write_client(client, Some(&ends)).await?;
-        let mut script = self.scripts.count_unused.call(self.keys.unused_clients());
-        script.arg(decimal(client.created_at)).arg(&ends).arg(name(&client.id).as_str());
-        script.arg(most_unused).arg(MOST_AT_ONCE);
-        let counted: Result<Vec<String>, StoreError> = self.run(&script).await;
-        // What cannot be counted must not stay.
-        let make_room =
-            counted.as_ref().map_or_else(|_| vec![name(&client.id).as_str().to_owned()], Clone::clone);
-        let gone = make_room.iter().map(|name| async move {
-            let script = self.scripts.forget_unused.call(self.keys.client_named(name));
-            self.run::<u64>(&script).await
-        });
-        let gone = try_join_all(gone).await;
-        counted.and(gone).map(drop)
+        let (created_at, expires_at) = (client.created_at, client.expires_at);
+        let name = name(&client.id).as_str().to_owned();
+        self.unused.count(Newcomer { name, created_at, expires_at, most: most_unused }).await
     }
 
     pub(super) async fn put_client(&self, client: &Client) -> Result<(), StoreError> {

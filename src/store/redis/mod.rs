@@ -10,10 +10,11 @@
 //! - `api_keys`: API keys.
 //! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
-//! - `clients`: client applications, and which of them nobody has used.
+//! - `clients`: client applications.
 //! - `logins`: sign-ins under way.
 //! - `pins`: to whom the addresses of admins are pinned.
 //! - `revocations`: moments before which nothing counts any more.
+//! - `unused_clients`: which of them nobody has used.
 //! - `upstream_grants`: what upstreams have said of people.
 //! - `operations`: the store's sentences; they know no shape.
 //!
@@ -56,9 +57,11 @@ mod rate_windows;
 mod revocations;
 mod scripts;
 mod servers;
+mod unused_clients;
 mod upstream_grants;
 
 use std::fmt;
+use std::sync::Arc;
 
 use redis::FromRedisValue;
 
@@ -70,15 +73,17 @@ use keys::Keys;
 use memory::Moment;
 use scripts::Scripts;
 pub use servers::{Account, Servers, Shape, Tls};
+use unused_clients::UnusedClients;
 
 /// The prefix of every key unless the operator chooses another.
 pub const DEFAULT_PREFIX: &str = "gl:";
 
 /// State in Redis.
 pub struct RedisStore {
-    connections: Connections,
+    connections: Arc<Connections>,
     keys: Keys,
-    scripts: Scripts,
+    scripts: Arc<Scripts>,
+    unused: UnusedClients,
     sealer: Sealer,
 }
 
@@ -86,12 +91,10 @@ impl RedisStore {
     /// Connects, and refuses what cannot be used: a wrong address or password, or a Redis that
     /// evicts. For `rediss://` the process-wide rustls provider must have been installed.
     pub async fn connect(servers: &Servers, prefix: &str, sealer: Sealer) -> Result<Self, StoreError> {
-        let store = Self {
-            connections: Connections::new(servers)?,
-            keys: Keys::new(prefix)?,
-            scripts: Scripts::new(),
-            sealer,
-        };
+        let (connections, scripts) = (Arc::new(Connections::new(servers)?), Arc::new(Scripts::new()));
+        let keys = Keys::new(prefix)?;
+        let unused = UnusedClients::new(Arc::clone(&connections), Arc::clone(&scripts), keys.clone());
+        let store = Self { connections, keys, scripts, unused, sealer };
         store.ping().await?;
         store.look_at_memory(Moment::Start).await?;
         Ok(store)
