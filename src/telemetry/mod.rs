@@ -1,5 +1,6 @@
 //! Logs: one line per request and per audit event, structured, escaped, without secrets.
 
+mod gathered;
 mod json;
 
 use std::fmt::Write as _;
@@ -10,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use gathered::Gathered;
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub enum TelemetryError {
 /// Begins logging to standard error. `filter` is tracing's `EnvFilter` syntax.
 pub fn init(style: LogStyle, filter: &str) -> Result<(), TelemetryError> {
     let colour = io::stderr().is_terminal();
-    let subscriber = subscriber(style, filter, colour, io::stderr)?;
+    let subscriber = subscriber(style, filter, colour, Gathered::new(io::stderr()))?;
     subscriber.try_init().map_err(|_| TelemetryError::AlreadySet)
 }
 
