@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use crate::clients::FindClientError;
 use crate::clock::Timestamp;
 use crate::domain::Grant;
-use crate::protocol::{Jws, ResourceUri};
+use crate::protocol::ResourceUri;
 use crate::secret::Fingerprint;
 use crate::tokens::{AccessClaims, Minter};
 
@@ -68,6 +68,17 @@ impl AccessTokens {
             }
             return Ok(stands.then(|| Arc::clone(&known.caller)));
         }
+        // Apart, because it is large: every request with a token that is known would carry its place along.
+        Box::pin(self.first_seen(token, resource, (name, now))).await
+    }
+
+    /// The same of a token that nobody has shown lately.
+    async fn first_seen(
+        &self,
+        token: &str,
+        resource: &ResourceUri,
+        (name, now): (Fingerprint, Timestamp),
+    ) -> Result<Option<Arc<Caller>>, FindClientError> {
         let access = match self.minter.verifier(now).verify(token, resource, now) {
             Ok(access) => access,
             Err(reason) => {
@@ -80,13 +91,10 @@ impl AccessTokens {
             return Ok(None);
         };
         let standing = Mutex::new(Standing { grant: Arc::new(grant), as_of: now });
-        let kid = Jws::parse(token).ok().and_then(|jws| jws.header("kid").map(str::to_owned));
-        let claims = access.claims().clone();
+        let (kid, claims) = (access.key_id().to_owned(), access.claims().clone());
         let caller = Arc::new(Caller::from(access));
-        if let Some(kid) = kid {
-            let known = Known { caller: Arc::clone(&caller), claims, kid, standing };
-            self.known.insert(name, Arc::new(known));
-        }
+        let known = Known { caller: Arc::clone(&caller), claims, kid, standing };
+        self.known.insert(name, Arc::new(known));
         Ok(Some(caller))
     }
 
@@ -96,7 +104,9 @@ impl AccessTokens {
         if standing.as_of <= now && now.since(standing.as_of) < OLDEST {
             return Ok(!self.liveness.is_revoked(&standing.grant, now).await?);
         }
-        let Some(grant) = self.liveness.grant_of(&known.claims, now).await? else { return Ok(false) };
+        let Some(grant) = Box::pin(self.liveness.grant_of(&known.claims, now)).await? else {
+            return Ok(false);
+        };
         *lock(&known.standing) = Standing { grant: Arc::new(grant), as_of: now };
         Ok(true)
     }

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::protocol::{InvalidJws, Jws, KeySet, ResourceUri, ScopeSet};
@@ -62,7 +61,10 @@ impl Audience {
     /// Does it name this resource, in any of its spellings?
     #[must_use]
     pub fn names(&self, resource: &ResourceUri) -> bool {
-        let is = |text: &String| ResourceUri::parse(text).is_ok_and(|aud| aud == *resource);
+        // Nearly always it is written as the resource is.
+        let is = |text: &String| {
+            text == resource.as_str() || ResourceUri::parse(text).is_ok_and(|aud| aud == *resource)
+        };
         match self {
             Self::One(text) => is(text),
             Self::Many(texts) => texts.iter().any(is),
@@ -75,9 +77,16 @@ impl Audience {
 pub struct VerifiedAccess {
     claims: AccessClaims,
     scopes: ScopeSet,
+    key_id: String,
 }
 
 impl VerifiedAccess {
+    /// Which key has signed it.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
     /// Everything that the token says.
     #[must_use]
     pub fn claims(&self) -> &AccessClaims {
@@ -159,7 +168,7 @@ impl AccessTokenVerifier {
 
     /// Verifies a token of ours, for whatever resource: for its own client to revoke it.
     pub fn verify_for_any(&self, token: &str, now: Timestamp) -> Result<VerifiedAccess, InvalidToken> {
-        let claims = self.verify_signature(token)?;
+        let (claims, key_id) = self.verify_signature(token)?;
         if claims.iss != self.issuer {
             return Err(InvalidToken::Issuer);
         }
@@ -177,20 +186,18 @@ impl AccessTokenVerifier {
             return Err(InvalidToken::Claims);
         }
         let scopes = ScopeSet::parse_lenient(&claims.scope);
-        Ok(VerifiedAccess { claims, scopes })
+        Ok(VerifiedAccess { claims, scopes, key_id })
     }
 
-    /// The claims of a token that one of the issuer's keys signed; they are not checked yet.
-    fn verify_signature(&self, token: &str) -> Result<AccessClaims, InvalidToken> {
+    /// The claims of a token that one of the issuer's keys signed, and which; they are not checked yet.
+    fn verify_signature(&self, token: &str) -> Result<(AccessClaims, String), InvalidToken> {
         let jws = Jws::parse(token)?;
         if !matches!(jws.header("typ"), Some("at+jwt" | "application/at+jwt")) {
             return Err(InvalidToken::Type);
         }
-        if jws.header("kid").is_none() {
-            return Err(InvalidJws::UnknownKey.into());
-        }
-        let claims = jws.verify(&self.keys)?;
-        serde_json::from_value(Value::Object(claims.into_iter().collect())).map_err(|_| InvalidToken::Claims)
+        let key_id = jws.header("kid").ok_or(InvalidJws::UnknownKey)?.to_owned();
+        let claims = jws.verified(&self.keys)?.read()?.ok_or(InvalidToken::Claims)?;
+        Ok((claims, key_id))
     }
 }
 
@@ -198,7 +205,7 @@ impl AccessTokenVerifier {
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use base64::Engine as _;

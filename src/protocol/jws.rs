@@ -3,14 +3,19 @@
 //!
 //! Used for what we sign (access tokens) and for what identity providers sign (ID tokens).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, VerificationAlgorithm,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -91,6 +96,11 @@ impl<'a> Jws<'a> {
 
     /// The claims, if one of these keys signed them.
     pub fn verify(&self, keys: &KeySet) -> Result<Members, InvalidJws> {
+        strict_object(self.verified(keys)?.0)
+    }
+
+    /// The claims that one of these keys signed, not read yet.
+    pub(crate) fn verified(&self, keys: &KeySet) -> Result<Payload<'a>, InvalidJws> {
         if REFUSED_HEADERS.iter().any(|name| self.header.contains_key(*name)) {
             return Err(InvalidJws::Header);
         }
@@ -98,26 +108,57 @@ impl<'a> Jws<'a> {
         if self.header("alg").and_then(|alg| alg.parse().ok()) != Some(key.algorithm) {
             return Err(InvalidJws::Header);
         }
-        let message = self.message.as_bytes();
-        match jsonwebtoken::crypto::verify(self.signature, message, &key.key, key.algorithm) {
-            Ok(true) => strict_object(self.payload),
-            Ok(false) | Err(_) => Err(InvalidJws::Signature),
+        if key.has_signed(self.message.as_bytes(), self.signature) {
+            Ok(Payload(self.payload))
+        } else {
+            Err(InvalidJws::Signature)
         }
     }
 }
 
+/// Claims whose signature holds.
+pub(crate) struct Payload<'a>(&'a str);
+
+impl Payload<'_> {
+    /// Reads them, each of which is there once; `None`: they are not these.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<Option<T>, InvalidJws> {
+        let bytes = decoded(self.0)?;
+        let Once = serde_json::from_slice(&bytes).map_err(|_| InvalidJws::Malformed)?;
+        Ok(serde_json::from_slice(&bytes).ok())
+    }
+}
+
 /// A public key, and the only algorithm that it may be used with.
-#[derive(Clone)]
 struct VerifyingKey {
     kid: Option<String>,
-    key: DecodingKey,
+    key: PublicKey,
     algorithm: Algorithm,
+}
+
+enum PublicKey {
+    /// A point on a curve, decoded once: that is a tenth of a verification.
+    Parsed(ParsedPublicKey),
+    /// RSA.
+    Rsa(DecodingKey),
+}
+
+impl VerifyingKey {
+    fn has_signed(&self, message: &[u8], signature: &str) -> bool {
+        match &self.key {
+            PublicKey::Parsed(key) => {
+                decoded(signature).is_ok_and(|signature| key.verify_sig(message, &signature).is_ok())
+            }
+            PublicKey::Rsa(key) => {
+                jsonwebtoken::crypto::verify(signature, message, key, self.algorithm).is_ok_and(|holds| holds)
+            }
+        }
+    }
 }
 
 /// The usable public keys of an issuer.
 #[derive(Clone, Default)]
 pub struct KeySet {
-    keys: Vec<VerifyingKey>,
+    keys: Arc<[VerifyingKey]>,
 }
 
 impl KeySet {
@@ -154,7 +195,7 @@ impl KeySet {
 
     /// The key of this name; without a name, the only key.
     fn find(&self, kid: Option<&str>) -> Option<&VerifyingKey> {
-        match (kid, self.keys.as_slice()) {
+        match (kid, &*self.keys) {
             (Some(kid), keys) => keys.iter().find(|key| key.kid.as_deref() == Some(kid)),
             (None, [only]) => Some(only),
             (None, _) => None,
@@ -197,24 +238,77 @@ fn verifying_key(jwk: &Jwk) -> Option<VerifyingKey> {
     } else {
         return None;
     };
-    let key = DecodingKey::from_jwk(jwk).ok()?;
+    let key = if let AlgorithmParameters::EllipticCurve(ec) = &jwk.algorithm {
+        point(algorithm, &ec.x, &ec.y)?
+    } else if let AlgorithmParameters::OctetKeyPair(okp) = &jwk.algorithm {
+        PublicKey::Parsed(ParsedPublicKey::new(&ED25519, decoded(&okp.x).ok()?).ok()?)
+    } else {
+        PublicKey::Rsa(DecodingKey::from_jwk(jwk).ok()?)
+    };
     Some(VerifyingKey { kid: jwk.common.key_id.clone(), key, algorithm })
+}
+
+/// The key that is this point, uncompressed (SEC 1 section 2.3.3).
+fn point(algorithm: Algorithm, x: &str, y: &str) -> Option<PublicKey> {
+    let (curve, size): (&'static dyn VerificationAlgorithm, _) = if algorithm == Algorithm::ES384 {
+        (&ECDSA_P384_SHA384_FIXED, 48)
+    } else {
+        (&ECDSA_P256_SHA256_FIXED, 32)
+    };
+    let (x, y) = (decoded(x).ok()?, decoded(y).ok()?);
+    let bytes = [&[4], x.as_slice(), &y].concat();
+    let fits = x.len() == size && y.len() == size;
+    fits.then(|| ParsedPublicKey::new(curve, bytes).ok()).flatten().map(PublicKey::Parsed)
+}
+
+fn decoded(part: &str) -> Result<Vec<u8>, InvalidJws> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| InvalidJws::Malformed)
 }
 
 /// A JSON object in base64url. A member that stands there twice is an error: two readers could
 /// see two different tokens (SEC-144).
 fn strict_object(part: &str) -> Result<Members, InvalidJws> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| InvalidJws::Malformed)?;
-    let StrictObject(members) = serde_json::from_slice(&bytes).map_err(|_| InvalidJws::Malformed)?;
+    let StrictObject(members) = serde_json::from_slice(&decoded(part)?).map_err(|_| InvalidJws::Malformed)?;
     Ok(members)
 }
+
+/// An object whose members are each there once; of few members, since its signature holds.
+struct Once;
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = ();
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+                let mut names: Vec<Cow<'de, str>> = Vec::with_capacity(16);
+                while let Some((Name(name), IgnoredAny)) = map.next_entry()? {
+                    if names.contains(&name) {
+                        return Err(A::Error::custom("a member stands there twice"));
+                    }
+                    names.push(name);
+                }
+                Ok(())
+            }
+        }
+        deserializer.deserialize_map(Names).map(|()| Self)
+    }
+}
+
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 struct StrictObject(Members);
 
 impl<'de> Deserialize<'de> for StrictObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Once;
-        impl<'de> Visitor<'de> for Once {
+        struct EachOnce;
+        impl<'de> Visitor<'de> for EachOnce {
             type Value = Members;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,7 +325,7 @@ impl<'de> Deserialize<'de> for StrictObject {
                 Ok(members)
             }
         }
-        deserializer.deserialize_map(Once).map(Self)
+        deserializer.deserialize_map(EachOnce).map(Self)
     }
 }
 
@@ -239,4 +333,37 @@ impl<'de> Deserialize<'de> for StrictObject {
 pub fn install_crypto() {
     // An error only says that somebody chose before; there is one provider in this build.
     let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SEC-144: both ways to read claims refuse what two readers could see two tokens in.
+    #[test]
+    fn sec_144_a_member_stands_there_once_however_it_is_written() {
+        #[derive(Debug, Deserialize)]
+        struct Claims {
+            aud: String,
+        }
+        for (claims, is_good) in [
+            (r#"{"aud":"a","sub":"p"}"#, true),
+            (r#"{"aud":"a","aud":"b"}"#, false),
+            (r#"{"aud":"a","\u0061ud":"b"}"#, false),
+            (r#"{"aud":"a","x":1,"x":2}"#, false),
+            (r#"{"aud":"a"} {}"#, false),
+            (r#"["aud"]"#, false),
+        ] {
+            let part = URL_SAFE_NO_PAD.encode(claims);
+            assert_eq!(strict_object(&part).is_ok(), is_good, "{claims}");
+            let read = Payload(&part).read::<Claims>();
+            assert_eq!(
+                read.as_ref().is_ok_and(|claims| claims.as_ref().is_some_and(|c| c.aud == "a")),
+                is_good,
+                "{claims}"
+            );
+        }
+        let other = URL_SAFE_NO_PAD.encode(r#"{"aud":1}"#);
+        assert!(Payload(&other).read::<Claims>().is_ok_and(|claims| claims.is_none()));
+    }
 }
