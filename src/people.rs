@@ -111,12 +111,28 @@ impl People {
         known: Vec<UpstreamGrant>,
         now: Timestamp,
     ) -> Result<Cow<'i, Identity>, NotCurrent> {
+        let Some((_, recheck)) = self.rechecked(identity) else { return Ok(Cow::Borrowed(identity)) };
+        // The upstream gave nothing to ask again with.
+        let Some(kept) = of(identity, known) else { return Ok(Cow::Borrowed(identity)) };
+        if let Standing::Good = kept.standing(recheck.after, now) {
+            return Ok(Cow::Owned(kept.identity.in_the_session_of(identity)));
+        }
+        // Apart, because it is rare and large.
+        Box::pin(self.asked_again(identity, kept, now)).await
+    }
+
+    /// The facts that the upstream has told now, or last.
+    async fn asked_again<'i>(
+        &self,
+        identity: &'i Identity,
+        kept: UpstreamGrant,
+        now: Timestamp,
+    ) -> Result<Cow<'i, Identity>, NotCurrent> {
         let Some((upstream, recheck)) = self.rechecked(identity) else { return Ok(Cow::Borrowed(identity)) };
         let deadline = Instant::now() + PATIENCE;
         let mut look = tokio::time::interval(LOOK);
-        let mut found = of(identity, known);
+        let mut found = Some(kept);
         loop {
-            // The upstream gave nothing to ask again with.
             let Some(kept) = found else { return Ok(Cow::Borrowed(identity)) };
             let is_over = Instant::now() >= deadline;
             match kept.standing(recheck.after, now) {

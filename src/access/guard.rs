@@ -264,18 +264,18 @@ impl Guard {
                 Ok(self.access_tokens.caller(token, &resource.url, now).await?)
             }
             (Accepted::ApiKey, Presented::Bearer(text) | Presented::ApiKey(text)) => {
-                self.of_key(ShownApiKey::read(text), resource, now).await
+                Box::pin(self.of_key(ShownApiKey::read(text), resource, now)).await
             }
             (Accepted::ApiKey, Presented::ApiKeyPair { id, secret }) => {
-                self.of_key(ShownApiKey::of_pair(id, secret), resource, now).await
+                Box::pin(self.of_key(ShownApiKey::of_pair(id, secret), resource, now)).await
             }
             (Accepted::Named(id), presented) => match (self.named.get(id), presented) {
                 (Some(Named::Static(one)), Presented::Bearer(token)) => Ok(one.caller(token)),
                 (Some(Named::Foreign(one)), Presented::Bearer(token)) => {
-                    one.caller(token, resource, now).await
+                    Box::pin(one.caller(token, resource, now)).await
                 }
                 (Some(Named::Foreign(one)), Presented::Session(token)) if one.in_a_cookie() => {
-                    one.caller(token, resource, now).await
+                    Box::pin(one.caller(token, resource, now)).await
                 }
                 (Some(Named::Nobody(one)), Presented::Local) => Ok(Some(one.caller())),
                 _ => Ok(None),

@@ -153,7 +153,8 @@ impl TokenEndpoint {
         let limits = &client.client().limits;
         let scopes = self.scopes_now(&grant, (presented.asked.as_ref(), limits), now)?;
         let authorization = match presented.transition {
-            Transition::Redeem => self.redeem(client, grant, &scopes, now).await?,
+            // Apart, because it is rarer and larger.
+            Transition::Redeem => Box::pin(self.redeem(client, grant, &scopes, now)).await?,
             Transition::Rotate(generation) => self.rotate(grant, generation, &scopes, now).await?,
         };
         self.answer(client, &authorization, now)

@@ -32,8 +32,8 @@ async fn answered(broker: &Arc<Broker>, request: Request, next: Next) -> Respons
     let place = proxied::place(broker, &parts);
     let request = Request::from_parts(parts, body);
     let mut response = match place {
-        // Its body goes on as it comes.
-        Place::Server(addressed) => proxied::answer(broker, &addressed, request).await,
+        // Its body goes on as it comes. Apart, because it is large: every other request would carry its place along.
+        Place::Server(addressed) => Box::pin(proxied::answer(broker, &addressed, request)).await,
         Place::Nowhere => proxied::nothing(),
         Place::Question => next.run(body::discarded(request).await).await,
         Place::Metadata | Place::Elsewhere => {
