@@ -42,6 +42,13 @@ use crate::rate::RateLimit;
 /// How long is waited after the kernel had no connection to give, for want of files for example.
 const REST: Duration = Duration::from_secs(1);
 
+/// How often the log says that there is no place for a connection.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
+/// How long a connection may be silent until the kernel asks whether the other end is there, and how often it
+/// asks then: whoever vanished without a word must not keep a place until the stream's own end.
+const PROBED: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15));
+
 /// Requests of one connection of HTTP/2 at once: a proxy has those of many clients on one.
 const MOST_AT_ONCE: u32 = 200;
 
@@ -127,15 +134,8 @@ impl Connections {
 
     /// The next connection, once there is a place for it: until then it waits in the kernel.
     async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-        if self.places.available_permits() == 0 && self.told.allows(&"full") {
-            tracing::warn!(
-                max_connections = self.most,
-                "as many connections are open as may be; others wait"
-            );
-        }
         loop {
-            // The semaphore is never closed.
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return pending().await };
+            let place = self.place().await;
             match listener.accept().await {
                 Ok((stream, peer)) => return (stream, peer, place),
                 Err(fault) if is_the_client_s(&fault) => {}
@@ -145,6 +145,27 @@ impl Connections {
                     }
                     let _ = timeout(REST, pending::<()>()).await;
                 }
+            }
+        }
+    }
+
+    /// A place for a connection. While there is none, the log says so every minute.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return place;
+        }
+        loop {
+            if self.told.allows(&"full") {
+                tracing::warn!(
+                    max_connections = self.most,
+                    "as many connections are open as may be; others wait"
+                );
+            }
+            match timeout(TOLD_EVERY, Arc::clone(&self.places).acquire_owned()).await {
+                Ok(Ok(place)) => return place,
+                // The semaphore is never closed.
+                Ok(Err(_)) => return pending().await,
+                Err(_) => {}
             }
         }
     }
@@ -159,6 +180,9 @@ impl Connections {
         if let Err(fault) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %fault, "small answers may be held back");
         }
+        if let Err(fault) = probe(&stream) {
+            tracing::debug!(%peer, %fault, "who vanishes without a word is not noticed");
+        }
         let wait = Arc::new(Wait::new(self.patience));
         let mut http = self.http.clone();
         http.http1().timer(Heads(Arc::clone(&wait)));
@@ -171,6 +195,15 @@ impl Connections {
         });
         async move { watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await }
     }
+}
+
+fn probe(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    let (silent, between) = PROBED;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, silent)?;
+    sockopt::set_tcp_keepintvl(stream, between)?;
+    Ok(())
 }
 
 /// Did a client go away before it was accepted?

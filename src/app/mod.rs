@@ -12,7 +12,7 @@
 //! - `admins`, `keys`, `revoke`, `sessions`: pins, signing keys, revocations and one person's sessions
 //!   by command.
 //! - `serve`: a listener, the router, housekeeping, and a graceful end; `connections`: who is accepted, how long
-//!   each may keep us waiting, and how they end.
+//!   each may keep us waiting, and how they end; `open_files`: how many the process may have.
 
 mod admins;
 mod api_keys;
@@ -24,6 +24,7 @@ mod explain;
 mod foreign;
 mod guarding;
 mod keys;
+mod open_files;
 mod revoke;
 mod serve;
 mod sessions;

@@ -17,7 +17,7 @@ use crate::http::router;
 use crate::keyring;
 use crate::store::{Store, StoreError};
 
-use super::{Connections, Patience, StartError, State, wire};
+use super::{Connections, Patience, StartError, State, open_files, wire};
 
 /// How often the store is tended and idle counters are collected.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -105,6 +105,7 @@ pub async fn serve_on(
         listeners.send_replace(true);
     };
     let most = config.max_connections;
+    open_files::allow(most);
     Connections::new(router(broker), most, Patience::default(), clock).serve(listener, end).await;
     keeper.abort();
     key_keeper.abort();

@@ -112,7 +112,7 @@ impl Gateway {
     ) -> Result<Place, Refused> {
         let (route, caller) = (self.route(addressed.resource, passage.tenant.as_deref())?, &passage.caller);
         route.places.take(caller.subject(), parts).ok_or_else(|| {
-            tracing::info!(server = %route.name(), credential = caller.credential(), "too much at once of one caller");
+            tracing::debug!(server = %route.name(), credential = caller.credential(), "too much at once of one caller");
             Refused::Busy
         })
     }
