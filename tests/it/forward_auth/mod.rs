@@ -10,6 +10,8 @@ use gatelodge::domain::{Haste, PersonId, Revoked};
 use gatelodge::protocol::SigningAlgorithm;
 use gatelodge::store::faulty::Operation;
 use gatelodge::store::revocations::Revocations;
+use gatelodge::telemetry::LogStyle;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
@@ -17,6 +19,7 @@ use crate::harness::broker::{RESOURCE, Setup, TestBroker};
 use crate::harness::browser::{Browser, Page};
 use crate::harness::client::{TestClient, Tokens};
 use crate::harness::question::{NOTES, ask as ask_about, ask_with as ask};
+use crate::logs::Capture;
 
 fn setup() -> Setup {
     let usual = Setup::default();
@@ -137,6 +140,30 @@ async fn sec_134_what_was_ended_passes_no_more_within_a_second() {
     elsewhere.revoke(&Revoked::Person(person), now, Duration::from_secs(3600)).await.unwrap();
     broker.clock.advance(Duration::from_secs(1));
     assert_eq!(with_token(&broker, &tokens.access).await.status, 401);
+}
+
+/// SEC-162, SEC-163: the line of a question says which server it was about, whose credential was shown, by a public
+/// name, and where the request came from; of a credential that is no good, nothing.
+#[tokio::test]
+async fn sec_163_the_log_says_which_server_whose_credential_and_from_where() {
+    let (broker, _, tokens) = signed_in().await;
+    let log = Capture::begin(LogStyle::Json);
+    for bearer in [format!("Bearer {}", tokens.access), format!("Bearer {}x", tokens.access)] {
+        let from = [("x-forwarded-for", "203.0.113.7"), ("authorization", bearer.as_str())];
+        ask(&broker, &[&NOTES[..], &from].concat()).await;
+    }
+    let text = log.text();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let asked: Vec<Value> =
+        lines.filter(|line| line["target"] == "request" && line["path"] == "/verify").collect();
+    let [good, bad] = asked.as_slice() else { panic!("{asked:?}") };
+    let name = format!("access_token:{}", tokens.claims()["gid"].as_str().unwrap());
+    assert_eq!((&good["status"], &good["credential"]), (&json!(200), &json!(name)), "{good}");
+    assert_eq!((&bad["status"], &bad["credential"]), (&json!(401), &Value::Null), "{bad}");
+    for line in &asked {
+        assert_eq!((&line["resource"], &line["from"]), (&json!(RESOURCE), &json!("203.0.113.7")), "{line}");
+    }
+    assert!(!text.contains(&tokens.access), "SEC-162: the token stands in the log");
 }
 
 /// A proxy may send the client's message along (Traefik's `forwardBody`): it is read and let go, however long, and
