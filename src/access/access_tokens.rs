@@ -1,23 +1,19 @@
 //! Our own access tokens. Asked for every request, so what a token said is kept for a while; whether it
-//! still counts is asked again every second.
+//! still counts is asked every time, of the grants that [`StandingGrants`] knows.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
 use crate::clients::FindClientError;
 use crate::clock::Timestamp;
-use crate::domain::Grant;
 use crate::protocol::ResourceUri;
 use crate::secret::Fingerprint;
 use crate::tokens::{AccessClaims, Minter};
 
+use super::standing::StandingGrants;
 use super::{Caller, Liveness};
-
-/// How long a grant is believed to stand: within this time every replica sees that one was ended.
-const OLDEST: Duration = Duration::from_secs(1);
 
 /// Tokens that are remembered; the least used make room.
 const MOST_KNOWN: usize = 10_000;
@@ -25,7 +21,7 @@ const MOST_KNOWN: usize = 10_000;
 /// Knows which of our access tokens count.
 pub struct AccessTokens {
     minter: Minter,
-    liveness: Liveness,
+    grants: StandingGrants,
     /// By token and server (SEC-157).
     known: Cache<Fingerprint, Arc<Known>>,
 }
@@ -35,21 +31,13 @@ struct Known {
     claims: AccessClaims,
     /// The key that signed it: one that leaked is published no longer.
     kid: String,
-    standing: Mutex<Standing>,
-}
-
-/// The token's grant, and when it last stood.
-#[derive(Clone)]
-struct Standing {
-    grant: Arc<Grant>,
-    as_of: Timestamp,
 }
 
 impl AccessTokens {
     /// Knows no token yet.
     #[must_use]
     pub fn new(minter: Minter, liveness: Liveness) -> Self {
-        Self { minter, liveness, known: Cache::new(MOST_KNOWN) }
+        Self { minter, grants: StandingGrants::new(liveness), known: Cache::new(MOST_KNOWN) }
     }
 
     /// Who shows this token at a server, if it is good and still counts.
@@ -62,7 +50,7 @@ impl AccessTokens {
         let name = Fingerprint::of(resource.canonical(), token);
         if let Some(known) = self.known.get(&name) {
             let holds = known.claims.exp > now && self.minter.knows_key(&known.kid, now);
-            let stands = holds && self.still_stands(&known, now).await?;
+            let stands = holds && self.grants.holds(&known.claims, now).await?;
             if !stands {
                 self.known.remove(&name);
             }
@@ -86,35 +74,15 @@ impl AccessTokens {
                 return Ok(None);
             }
         };
-        let Some(grant) = self.liveness.grant_of(access.claims(), now).await? else {
+        if !self.grants.holds(access.claims(), now).await? {
             tracing::debug!(%resource, "an access token of a grant that has ended is refused");
             return Ok(None);
-        };
-        let standing = Mutex::new(Standing { grant: Arc::new(grant), as_of: now });
+        }
         let (kid, claims) = (access.key_id().to_owned(), access.claims().clone());
         let caller = Arc::new(Caller::from(access));
-        let known = Known { caller: Arc::clone(&caller), claims, kid, standing };
-        self.known.insert(name, Arc::new(known));
+        self.known.insert(name, Arc::new(Known { caller: Arc::clone(&caller), claims, kid }));
         Ok(Some(caller))
     }
-
-    /// Every second the store is asked again; in between, what this process knows of revocations.
-    async fn still_stands(&self, known: &Known, now: Timestamp) -> Result<bool, FindClientError> {
-        let standing = lock(&known.standing).clone();
-        if standing.as_of <= now && now.since(standing.as_of) < OLDEST {
-            return Ok(!self.liveness.is_revoked(&standing.grant, now).await?);
-        }
-        let Some(grant) = Box::pin(self.liveness.grant_of(&known.claims, now)).await? else {
-            return Ok(false);
-        };
-        *lock(&known.standing) = Standing { grant: Arc::new(grant), as_of: now };
-        Ok(true)
-    }
-}
-
-/// The guarded value is replaced whole: there is no half of one.
-fn lock(standing: &Mutex<Standing>) -> std::sync::MutexGuard<'_, Standing> {
-    standing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for AccessTokens {

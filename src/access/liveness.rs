@@ -32,7 +32,7 @@ impl Liveness {
         claims: &AccessClaims,
         now: Timestamp,
     ) -> Result<Option<Grant>, FindClientError> {
-        let Some(id) = claims.grant_id.as_deref().and_then(GrantId::parse) else { return Ok(None) };
+        let Some(id) = grant_named_by(claims) else { return Ok(None) };
         let client = ClientId::new(&claims.client_id);
         let (grant, admitted) =
             tokio::join!(self.store.grant(&id, now), self.clients.still_admits(&client, now));
@@ -46,4 +46,9 @@ impl Liveness {
     pub(super) async fn is_revoked(&self, grant: &Grant, now: Timestamp) -> Result<bool, FindClientError> {
         Ok(self.revocations.has_ended(grant, now).await?)
     }
+}
+
+/// The grant that a token says it hangs on.
+pub(super) fn grant_named_by(claims: &AccessClaims) -> Option<GrantId> {
+    claims.grant_id.as_deref().and_then(GrantId::parse)
 }

@@ -27,6 +27,7 @@ mod limits;
 mod liveness;
 mod nobody;
 mod owners;
+mod standing;
 mod static_tokens;
 mod target;
 mod tenancy;

@@ -142,6 +142,27 @@ async fn sec_134_what_was_ended_passes_no_more_within_a_second() {
     assert_eq!(with_token(&broker, &tokens.access).await.status, 401);
 }
 
+/// SEC-134: what the store says of a grant counts for all of its tokens, for a second: a new one is verified, and
+/// nothing is asked. One that was ended is new to nobody.
+#[tokio::test]
+async fn sec_134_the_tokens_of_a_grant_stand_and_fall_together() {
+    let (broker, client, tokens) = signed_in().await;
+    let again = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
+    let third = Tokens::of(&client.refresh(&broker, &again.refresh).await);
+    assert_eq!(with_token(&broker, &tokens.access).await.status, 200);
+    broker.store.fail(Operation::Grant);
+    assert_eq!(with_token(&broker, &again.access).await.status, 200, "asked a moment ago");
+    broker.clock.advance(Duration::from_secs(1));
+    for token in [&tokens.access, &again.access, &third.access] {
+        assert_eq!(with_token(&broker, token).await.status, 503, "a second is over");
+    }
+    broker.store.heal();
+    client.revoke(&broker, &third.refresh).await;
+    for token in [&third.access, &tokens.access, &again.access] {
+        assert_eq!(with_token(&broker, token).await.status, 401);
+    }
+}
+
 /// SEC-162, SEC-163: the line of a question says which server it was about, whose credential was shown, by a public
 /// name, and where the request came from; of a credential that is no good, nothing.
 #[tokio::test]
