@@ -147,6 +147,32 @@ pub(super) async fn a_forgotten_client_is_gone(store: Arc<dyn Store>) {
     assert_eq!(left(&*store, ["c".to_owned(), "d".to_owned()]).await, ["c", "d"]);
 }
 
+/// SEC-115: whatever happens at the same moment, what was forgotten is gone, and what was changed is not lost.
+pub(super) async fn a_first_use_races_with_changes(store: Arc<dyn Store>) {
+    let other = |id: &str| Client { name: Some("other".into()), expires_at: None, ..client(id) };
+    for number in 0..10 {
+        let [gone, changed] = ["gone", "changed"].map(|what| format!("{what} {number}"));
+        for id in [&gone, &changed] {
+            store.register_client(&client(id), 100).await.unwrap();
+        }
+        race(5, |racer| {
+            let (store, gone, changed) = (Arc::clone(&store), gone.clone(), changed.clone());
+            async move {
+                match racer {
+                    0 => assert!(store.forget_client(&ClientId::new(gone)).await.unwrap()),
+                    1 => assert!(store.update_client(&other(&changed)).await.unwrap()),
+                    2 => assert!(store.keep_client(&ClientId::new(changed), later(7200)).await.unwrap()),
+                    _ => drop(store.keep_client(&ClientId::new(gone), later(7200)).await.unwrap()),
+                }
+            }
+        })
+        .await;
+        assert_eq!(store.client(&ClientId::new(&gone), NOW).await.unwrap(), None, "{gone}");
+        let left = store.client(&ClientId::new(&changed), NOW).await.unwrap();
+        assert_eq!(left, Some(Client { expires_at: Some(later(7200)), ..other(&changed) }), "{changed}");
+    }
+}
+
 /// SEC-068: of many who bring one assertion, at any replica, one is the first.
 pub(super) async fn one_of_many_uses_an_assertion(store: Arc<dyn Store>) {
     let [first, second] = ["first", "second"].map(Digest::of);

@@ -72,6 +72,7 @@ on_every_backend! {
         clients::keeping_a_client_never_shortens_its_life,
         clients::the_oldest_unused_client_makes_room,
         clients::the_bound_on_unused_clients_holds_in_a_race,
+        clients::a_first_use_races_with_changes,
         clients::an_updated_client_lives_as_long_as_before,
         clients::a_forgotten_client_is_gone,
         clients::one_of_many_uses_an_assertion,

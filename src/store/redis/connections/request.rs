@@ -1,4 +1,4 @@
-//! One command about one key.
+//! One command, about keys in one slot.
 
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, ToRedisArgs, Value};
@@ -21,11 +21,11 @@ impl Request {
         Self { key, command: words, body: None }
     }
 
-    /// A script about one key.
-    pub(in crate::store::redis) fn script(hash: &str, body: &'static str, key: String) -> Self {
+    /// A script about keys in one slot.
+    pub(in crate::store::redis) fn script(hash: &str, body: &'static str, keys: &[String]) -> Self {
         let mut words = Cmd::new();
-        words.arg("EVALSHA").arg(hash).arg(1).arg(&key);
-        Self { key, command: words, body: Some(body) }
+        words.arg("EVALSHA").arg(hash).arg(keys.len()).arg(keys);
+        Self { key: keys.first().cloned().unwrap_or_default(), command: words, body: Some(body) }
     }
 
     /// One more argument.
