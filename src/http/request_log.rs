@@ -2,21 +2,35 @@
 //! states stand there (SEC-162).
 
 use std::borrow::Cow;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::extract::Request;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::USER_AGENT;
 use http::{HeaderValue, Method};
 use tracing::Span;
-
-use crate::secret::random;
 
 use super::asking::About;
 
 /// Names one request, in the log, in `X-Request-Id` and on error pages.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
+
+/// Unlike that of any other request, and no secret: a number that counts up, hashed with keys of this process, so
+/// that it does not tell how many there have been. Of a small request the operating system's generator would take a
+/// fiftieth.
+fn fresh_id() -> String {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let halves = [0_u8, 1].map(|half| KEYS.hash_one((half, count)).to_be_bytes());
+    URL_SAFE_NO_PAD.encode(halves.concat())
+}
 
 /// How much of a path stands in the log: no path of ours is as long.
 const LONGEST_PATH: usize = 1024;
@@ -47,7 +61,7 @@ pub(super) struct Line {
 impl Line {
     /// Names the request.
     pub(super) fn begin(request: &mut Request) -> Self {
-        let id = random::id();
+        let id = fresh_id();
         request.extensions_mut().insert(RequestId(id.clone()));
         let agent = request.headers().get(USER_AGENT).cloned();
         #[expect(clippy::disallowed_methods, reason = "a duration is measured, no date is read")]

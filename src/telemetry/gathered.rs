@@ -58,6 +58,11 @@ impl<W: Write> Lines<W> {
             }
             return Err(fault);
         }
+        // The place is kept for the next ones.
+        let mut waiting = lock(&self.waiting);
+        if waiting.lines.is_empty() && lines.capacity() <= MOST {
+            waiting.lines = lines;
+        }
         Ok(())
     }
 }

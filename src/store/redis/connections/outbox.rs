@@ -5,6 +5,7 @@
 //! still has an answer of its own: what breaks off later takes none away that had come.
 
 use std::io;
+use std::sync::Arc;
 
 use futures::future::join_all;
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
@@ -20,7 +21,7 @@ pub(super) struct Outbox {
 
 /// A command.
 struct Letter {
-    command: Cmd,
+    command: Arc<Cmd>,
     /// Its key is on its way to this server (the `ASK` redirection).
     asking: bool,
 }
@@ -38,7 +39,7 @@ impl Outbox {
     }
 
     /// Sends a command, and waits for its answer.
-    pub(super) async fn send(&self, command: Cmd, asking: bool) -> Answer {
+    pub(super) async fn send(&self, command: Arc<Cmd>, asking: bool) -> Answer {
         let connection = self.connection();
         let answer =
             self.waiting.ask(Letter { command, asking }, |letters| deliver(connection, letters)).await;
