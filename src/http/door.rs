@@ -16,7 +16,7 @@ use crate::broker::Broker;
 use super::params::LARGEST_BODY;
 use super::proxied::Place;
 use super::request_log::Line;
-use super::{answer, body, headers, host, proxied};
+use super::{answer, body, headers, host, proxied, verify};
 
 /// Lets a request in to the routes, and its answer out.
 pub(super) async fn pass(State(broker): State<Arc<Broker>>, mut request: Request, next: Next) -> Response {
@@ -35,7 +35,7 @@ async fn answered(broker: &Arc<Broker>, request: Request, next: Next) -> Respons
         // Its body goes on as it comes. Apart, because it is large: every other request would carry its place along.
         Place::Server(addressed) => Box::pin(proxied::answer(broker, &addressed, request)).await,
         Place::Nowhere => proxied::nothing(),
-        Place::Question => next.run(body::discarded(request).await).await,
+        Place::Question => verify::decide(broker, body::discarded(request).await).await,
         Place::Metadata | Place::Elsewhere => {
             let request = body::arrived(request, LARGEST_BODY).await;
             if matches!(place, Place::Metadata) || host::may_ask(broker, &request) {

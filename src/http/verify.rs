@@ -35,12 +35,13 @@ const ALIASES: [&str; 6] = [
     "x-forwarded-path",
 ];
 
-/// Answers a proxy; what it hands out of that may be read by programs in a browser (INT-69).
+/// Answers whoever asks by way of the routes.
 pub(super) async fn verify(State(broker): State<Arc<Broker>>, request: Request) -> Response {
-    cors::open(decide(&broker, request).await)
+    decide(&broker, request).await
 }
 
-async fn decide(broker: &Broker, request: Request) -> Response {
+/// Answers a proxy.
+pub(super) async fn decide(broker: &Broker, request: Request) -> Response {
     if !broker.forward_auth {
         return refuse(StatusCode::NOT_FOUND, "forward_auth is off");
     }
@@ -108,8 +109,8 @@ fn target(parts: &Parts) -> Result<Target<'_>, &'static str> {
 fn allowed(caller: &Caller) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
-    // In one step: those of here, of limits, of CORS, and of every answer.
-    headers.reserve(20);
+    // In one step: those of here, of limits, and of every answer.
+    headers.reserve(16);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     identify(Some(caller), None, headers);
     response
@@ -119,8 +120,9 @@ fn refuse(status: StatusCode, text: &str) -> Response {
     anonymous(answer::json(status, "invalid_request", text))
 }
 
-/// Whoever does not pass is nobody to the server behind.
+/// Whoever does not pass is nobody to the server behind; the proxy hands this out, and programs in a browser may
+/// read it (INT-69).
 fn anonymous(mut response: Response) -> Response {
     identify(None, None, response.headers_mut());
-    response
+    cors::open(response)
 }
