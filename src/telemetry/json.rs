@@ -5,10 +5,13 @@
 //! took a fifth of the time of a small request.
 
 use std::fmt::{self, Debug};
+use std::mem;
 
 use serde::Serialize;
 use tracing::field::{Field, Visit};
+use tracing::span::Record;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
@@ -17,17 +20,19 @@ use tracing_subscriber::registry::LookupSpan;
 /// Enough for nearly every line.
 const USUAL: usize = 512;
 
-/// Formats records. The fields of spans must be formatted as JSON objects.
+/// The same for the fields of a span.
+const USUAL_MEMBERS: usize = 64;
+
+/// Formats records, in spans whose fields are [`JsonMembers`].
 pub(super) struct JsonLine;
 
-impl<S, N> FormatEvent<S, N> for JsonLine
+impl<S> FormatEvent<S, JsonMembers> for JsonLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'w> FormatFields<'w> + 'static,
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, JsonMembers>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -42,7 +47,8 @@ where
         let span = event.parent().and_then(|id| context.span(id)).or_else(|| context.lookup_current());
         if let Some(span) = span {
             let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<N>>().map_or("", |all| all.fields.as_str());
+            let fields =
+                extensions.get::<FormattedFields<JsonMembers>>().map_or("", |all| all.fields.as_str());
             line.span(span.name(), fields);
         }
         line.0.extend_from_slice(b"}\n");
@@ -50,7 +56,25 @@ where
     }
 }
 
-/// An object that has been begun.
+/// Formats the fields of spans: as an object's members.
+pub(super) struct JsonMembers;
+
+impl<'w> FormatFields<'w> for JsonMembers {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut members = Line(Vec::with_capacity(USUAL_MEMBERS));
+        fields.record(&mut members);
+        writer.write_str(std::str::from_utf8(&members.0).map_err(|_| fmt::Error)?)
+    }
+
+    fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
+        let mut members = Line(mem::take(&mut current.fields).into_bytes());
+        fields.record(&mut members);
+        current.fields = String::from_utf8(members.0).map_err(|_| fmt::Error)?;
+        Ok(())
+    }
+}
+
+/// An object that has been begun, without its end.
 struct Line(Vec<u8>);
 
 impl Line {
@@ -70,16 +94,13 @@ impl Line {
         let _ = serde_json::to_writer(&mut self.0, value);
     }
 
-    /// `fields` is an object already, and gets the span's name as one more member.
-    fn span(&mut self, name: &str, fields: &str) {
+    /// `members` begin an object, if there are any; the span's name is one more.
+    fn span(&mut self, name: &str, members: &str) {
         self.name("span");
-        let members = fields.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
-        self.0.push(b'{');
-        if !members.is_empty() {
-            self.0.extend_from_slice(members.as_bytes());
-            self.0.push(b',');
-        }
-        self.0.extend_from_slice(b"\"name\":");
+        self.0.extend_from_slice(members.as_bytes());
+        self.0.push(if members.is_empty() { b'{' } else { b',' });
+        self.value("name");
+        self.0.push(b':');
         self.value(name);
         self.0.push(b'}');
     }
@@ -143,6 +164,9 @@ mod tests {
             let _entered = span.enter();
             let absent: Option<&str> = None;
             tracing::warn!(target: "t", text = "a\nb", absent, count = -3_i64, what = %'c', "said {}", 1);
+            let later = tracing::info_span!("told", first = 1, second = tracing::field::Empty);
+            later.record("second", "it is");
+            later.in_scope(|| tracing::info!(target: "t", "more"));
             tracing::info_span!("bare").in_scope(|| tracing::info!(target: "t", fine = true, share = 0.5));
         });
         let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
@@ -156,6 +180,8 @@ mod tests {
             [
                 json!({ "level": "WARN", "message": "said 1", "text": "a\nb", "count": -3, "what": "c",
                         "target": "t", "span": { "id": "x\"1", "name": "request" } }),
+                json!({ "level": "INFO", "message": "more", "target": "t",
+                        "span": { "first": 1, "second": "it is", "name": "told" } }),
                 json!({ "level": "INFO", "fine": true, "share": 0.5, "target": "t", "span": { "name": "bare" } }),
             ]
         );

@@ -57,7 +57,9 @@ where
     let writer = OneLine { writer, style, colour };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
     Ok(match style {
-        LogStyle::Json => Box::new(registry.with(lines.json().event_format(json::JsonLine))),
+        LogStyle::Json => {
+            Box::new(registry.with(lines.fmt_fields(json::JsonMembers).event_format(json::JsonLine)))
+        }
         LogStyle::Text => Box::new(registry.with(lines)),
     })
 }
