@@ -35,7 +35,7 @@ async fn answered(broker: &Arc<Broker>, request: Request, next: Next) -> Respons
         // Its body goes on as it comes. Apart, because it is large: every other request would carry its place along.
         Place::Server(addressed) => Box::pin(proxied::answer(broker, &addressed, request)).await,
         Place::Nowhere => proxied::nothing(),
-        Place::Question => verify::decide(broker, body::discarded(request).await).await,
+        Place::Question => Box::pin(verify::decide(broker, body::discarded(request).await)).await,
         Place::Metadata | Place::Elsewhere => {
             let request = body::arrived(request, LARGEST_BODY).await;
             if matches!(place, Place::Metadata) || host::may_ask(broker, &request) {

@@ -45,7 +45,7 @@ fn endpoints(broker: &Broker) -> Router<Arc<Broker>> {
 }
 
 /// For reverse proxies, whatever the method of the request that they ask about: no preflight is answered
-/// here, since a 204 would let it pass.
+/// here, since a 204 would let it pass. What a proxy of ours asks at the root is answered at the door.
 fn proxy_endpoints(broker: &Broker) -> Router<Arc<Broker>> {
     // What is not configured is not there (SEC-137).
     if !broker.forward_auth {

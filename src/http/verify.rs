@@ -35,16 +35,13 @@ const ALIASES: [&str; 6] = [
     "x-forwarded-path",
 ];
 
-/// Answers whoever asks by way of the routes.
+/// Answers whoever comes by the routes: who is no proxy of ours, or asks below the issuer's path.
 pub(super) async fn verify(State(broker): State<Arc<Broker>>, request: Request) -> Response {
     decide(&broker, request).await
 }
 
-/// Answers a proxy.
+/// Answers a proxy; nobody else.
 pub(super) async fn decide(broker: &Broker, request: Request) -> Response {
-    if !broker.forward_auth {
-        return refuse(StatusCode::NOT_FOUND, "forward_auth is off");
-    }
     let (parts, _) = request.into_parts();
     if !address::is_from_a_proxy(&parts, &broker.trusted_proxies) {
         let text = "only proxies in trusted_proxies may ask here";

@@ -74,11 +74,11 @@ fn readable<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
 /// (PRIN-7).
 #[async_trait]
 pub trait Store: ClientBook + ApiKeyStore + RateWindows + fmt::Debug {
-    /// Remembers a client that has just registered itself, under a new identifier. Of those that were never used there are at
+    /// Remembers a client that has just registered itself. Of those that were never used there are at
     /// most `most_unused`: the oldest make room (SEC-113).
     async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError>;
 
-    /// Remembers a client that does not register itself, in place of what was known of it.
+    /// Remembers a client in place of what was known of it, and counts it among the used ones.
     async fn remember_client(&self, client: &Client) -> Result<(), StoreError>;
 
     /// The registered client, unless it has been forgotten.

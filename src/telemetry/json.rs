@@ -66,6 +66,7 @@ impl<'w> FormatFields<'w> for JsonMembers {
         writer.write_str(std::str::from_utf8(&members.0).map_err(|_| fmt::Error)?)
     }
 
+    /// A field is recorded once: a second time it would stand there twice.
     fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
         let mut members = Line(mem::take(&mut current.fields).into_bytes());
         fields.record(&mut members);

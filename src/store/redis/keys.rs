@@ -29,17 +29,17 @@ impl Keys {
     }
 
     pub(super) fn client(&self, id: &ClientId) -> String {
-        format!("{}client:{{{}}}", self.prefix, Digest::of(id.as_str()).as_str())
+        self.client_named(Digest::of(id.as_str()).as_str())
     }
 
-    /// The clients that registered themselves and were never used, one field for each.
+    /// The client of that digest of its id.
+    pub(super) fn client_named(&self, name: &str) -> String {
+        format!("{}client:{{{name}}}", self.prefix)
+    }
+
+    /// Which clients registered themselves and were never used.
     pub(super) fn unused_clients(&self) -> String {
-        format!("{}{{unused}}", self.prefix)
-    }
-
-    /// In which order they registered.
-    pub(super) fn order_of_unused_clients(&self) -> String {
-        format!("{}{{unused}}:order", self.prefix)
+        format!("{}unused", self.prefix)
     }
 
     /// The clients that were added by command, one field for each.

@@ -1,4 +1,4 @@
-//! State for several replicas: Redis, where every transition is one script on one slot.
+//! State for several replicas: Redis, where every transition is one script on one key.
 //!
 //! - `keys`: every key, in one place.
 //! - `scripts` and the `.lua` files: the transitions, the same decisions as in [`crate::domain`].
@@ -14,15 +14,14 @@
 //! - `logins`: sign-ins under way.
 //! - `pins`: to whom the addresses of admins are pinned.
 //! - `revocations`: moments before which nothing counts any more.
-//! - `unused_clients`: those that nobody has used.
+//! - `unused_clients`: which of them nobody has used.
 //! - `upstream_grants`: what upstreams have said of people.
 //! - `operations`: the store's sentences; they know no shape.
 //!
 //! | record | type | fields |
 //! |---|---|---|
-//! | client | hash | `exp`; `body` (JSON) |
-//! | unused clients | hash | of each its end and JSON |
-//! | their order | sorted set | the names of those, as they registered |
+//! | client | hash | `exp`; `unused`: the same, until somebody uses it; `body` (JSON) |
+//! | unused clients | sorted set | the names of client records, in the order of their registration |
 //! | clients by command | hash | of each client its version and JSON |
 //! | applications, decisions | hash | of each its date and JSON |
 //! | login | hash | `exp`, `step`; `body` (sealed) |
@@ -94,7 +93,7 @@ impl RedisStore {
     pub async fn connect(servers: &Servers, prefix: &str, sealer: Sealer) -> Result<Self, StoreError> {
         let (connections, scripts) = (Arc::new(Connections::new(servers)?), Arc::new(Scripts::new()));
         let keys = Keys::new(prefix)?;
-        let unused = UnusedClients::new(Arc::clone(&connections), Arc::clone(&scripts), &keys);
+        let unused = UnusedClients::new(Arc::clone(&connections), Arc::clone(&scripts), keys.clone());
         let store = Self { connections, keys, scripts, unused, sealer };
         store.ping().await?;
         store.look_at_memory(Moment::Start).await?;

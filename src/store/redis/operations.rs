@@ -23,7 +23,7 @@ use super::{RedisStore, unreadable};
 #[async_trait]
 impl Store for RedisStore {
     async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
-        self.unused.add(client, most_unused).await
+        self.put_new_client(client, most_unused).await
     }
 
     async fn remember_client(&self, client: &Client) -> Result<(), StoreError> {
@@ -389,11 +389,6 @@ pub(super) fn decimal(at: Timestamp) -> String {
 
 pub(super) fn timestamp(key: &str, digits: &[u8]) -> Result<Timestamp, StoreError> {
     number(key, digits).map(Timestamp::from_unix)
-}
-
-/// The end of a record, which may have none.
-pub(super) fn end(key: &str, digits: &[u8]) -> Result<Option<Timestamp>, StoreError> {
-    if digits.is_empty() { Ok(None) } else { timestamp(key, digits).map(Some) }
 }
 
 pub(super) fn number(key: &str, digits: &[u8]) -> Result<u64, StoreError> {

@@ -1,5 +1,5 @@
 //! One Lua script for each transition: Redis runs a script alone, so state, decision and lifetime
-//! change together or not at all (SEC-165). Every script touches one slot, and nearly every one one key.
+//! change together or not at all (SEC-165). Every script touches one key.
 
 use super::connections::Request;
 
@@ -16,12 +16,7 @@ impl Script {
 
     /// A call about one key; arguments follow.
     pub(super) fn call(&self, key: impl Into<String>) -> Request {
-        self.call_about(&[key.into()])
-    }
-
-    /// A call about several keys in one slot.
-    pub(super) fn call_about(&self, keys: &[String]) -> Request {
-        Request::script(&self.hash, self.body, keys)
+        Request::script(&self.hash, self.body, key.into())
     }
 }
 
@@ -60,12 +55,10 @@ macro_rules! api_key_script {
 /// The scripts, hashed once.
 pub(super) struct Scripts {
     pub(super) put: Script,
-    pub(super) add_unused: Script,
-    pub(super) take_unused: Script,
-    pub(super) update_unused: Script,
-    pub(super) begin_use: Script,
+    pub(super) count_unused: Script,
     pub(super) keep_client: Script,
     pub(super) update_client: Script,
+    pub(super) forget_unused: Script,
     pub(super) take_of_window: Script,
     pub(super) use_assertion: Script,
     pub(super) release_assertion: Script,
@@ -94,12 +87,10 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             put: script!("put.lua"),
-            add_unused: script!("add_unused.lua"),
-            take_unused: script!("take_unused.lua"),
-            update_unused: script!("update_unused.lua"),
-            begin_use: script!("begin_use.lua"),
+            count_unused: script!("count_unused.lua"),
             keep_client: script!("keep_client.lua"),
             update_client: script!("update_client.lua"),
+            forget_unused: script!("forget_unused.lua"),
             take_of_window: script!("take_of_window.lua"),
             use_assertion: script!("use_assertion.lua"),
             release_assertion: script!("release_assertion.lua"),

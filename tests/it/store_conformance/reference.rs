@@ -24,7 +24,7 @@ pub(super) struct Reference {
 impl Reference {
     /// The newest of those that nobody has used; the oldest make room.
     pub(super) fn register_client(&mut self, client: &Client, most_unused: usize) {
-        self.clients.insert(client.id.clone(), client.clone());
+        self.remember_client(client);
         self.unused.push(client.id.clone());
         while self.unused.len() > most_unused {
             let oldest = self.unused.remove(0);
@@ -32,16 +32,9 @@ impl Reference {
         }
     }
 
-    pub(super) fn knows_client(&self, id: &ClientId) -> bool {
-        self.clients.contains_key(id)
-    }
-
-    pub(super) fn is_unused(&self, id: &ClientId) -> bool {
-        self.unused.contains(id)
-    }
-
     pub(super) fn remember_client(&mut self, client: &Client) {
         self.clients.insert(client.id.clone(), client.clone());
+        self.unused.retain(|id| *id != client.id);
     }
 
     /// What it says is new, its end is not.

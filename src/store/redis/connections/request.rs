@@ -1,4 +1,4 @@
-//! One command, about keys in one slot.
+//! One command about one key.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ impl Request {
         Self { key, command: Arc::new(words), body: None }
     }
 
-    /// A script about keys in one slot.
-    pub(in crate::store::redis) fn script(hash: &str, body: &'static str, keys: &[String]) -> Self {
+    /// A script about one key.
+    pub(in crate::store::redis) fn script(hash: &str, body: &'static str, key: String) -> Self {
         let mut words = Cmd::new();
-        words.arg("EVALSHA").arg(hash).arg(keys.len()).arg(keys);
-        Self { key: keys.first().cloned().unwrap_or_default(), command: Arc::new(words), body: Some(body) }
+        words.arg("EVALSHA").arg(hash).arg(1).arg(&key);
+        Self { key, command: Arc::new(words), body: Some(body) }
     }
 
     /// One more argument.
