@@ -1,7 +1,5 @@
 //! One command about one key.
 
-use std::sync::Arc;
-
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, ToRedisArgs, Value};
 
@@ -10,7 +8,7 @@ use super::outbox::{Outbox, exchange};
 /// A command, and the key that decides which server it is for.
 pub(in crate::store::redis) struct Request {
     key: String,
-    command: Arc<Cmd>,
+    command: Cmd,
     /// Of a script that is called by its hash.
     body: Option<&'static str>,
 }
@@ -20,19 +18,19 @@ impl Request {
     pub(in crate::store::redis) fn new(command: &str, key: String) -> Self {
         let mut words = Cmd::new();
         words.arg(command).arg(&key);
-        Self { key, command: Arc::new(words), body: None }
+        Self { key, command: words, body: None }
     }
 
     /// A script about one key.
     pub(in crate::store::redis) fn script(hash: &str, body: &'static str, key: String) -> Self {
         let mut words = Cmd::new();
         words.arg("EVALSHA").arg(hash).arg(1).arg(&key);
-        Self { key, command: Arc::new(words), body: Some(body) }
+        Self { key, command: words, body: Some(body) }
     }
 
     /// One more argument.
     pub(in crate::store::redis) fn arg(&mut self, argument: impl ToRedisArgs) -> &mut Self {
-        Arc::make_mut(&mut self.command).arg(argument);
+        self.command.arg(argument);
         self
     }
 
@@ -43,11 +41,11 @@ impl Request {
     /// Sends it together with what others send. `asking`: the key is on its way to this server (the `ASK`
     /// redirection).
     pub(super) async fn post(&self, outbox: &Outbox, asking: bool) -> Result<Value, RedisError> {
-        let answer = outbox.send(Arc::clone(&self.command), asking).await;
+        let answer = outbox.send(self.command.clone(), asking).await;
         match (answer, self.body) {
             // A server that has not met the script yet, or has restarted, did nothing.
             (Err(error), Some(body)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                outbox.send(Arc::new(self.in_full(body)), asking).await
+                outbox.send(self.in_full(body), asking).await
             }
             (answer, _) => answer,
         }
