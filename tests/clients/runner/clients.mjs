@@ -6,10 +6,10 @@ import path from 'node:path';
 import { guards, servers } from './places.mjs';
 import { chromium, crateVersion, npmVersion, pypiVersion, python, rmcpClient } from './prerequisites.mjs';
 
-// Three clients meet every guard and both kinds of server, and each guard meets both; mcp-remote meets the gateway.
+// Three clients meet every guard and both kinds of server, and each guard meets both; others meet the gateway.
 const behind = {
-  'gateway/typescript': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk', 'mcp-remote'],
-  'gateway/python': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk'],
+  'gateway/typescript': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk', 'fastmcp', 'mcp-remote'],
+  'gateway/python': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk', 'python-sdk-1', 'rmcp'],
   'nginx/typescript': ['ts-sdk-v2', 'python-sdk'],
   'nginx/python': ['ts-sdk-v1'],
   'caddy/typescript': ['ts-sdk-v1'],

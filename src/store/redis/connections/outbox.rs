@@ -1,13 +1,10 @@
 //! What many callers ask of a server at the same moment, in one write.
 //!
 //! Left to itself the connection writes each command as it comes, since a task that is woken runs next: a system
-//! call for nearly every one. Here one task hands all of them over, and their answers come back together: that is a
-//! tenth of a refresh. Each has an answer of its own, also where it is an error. A connection that breaks off
-//! in between leaves all of them without one: what Redis did then, nobody knows, as of whatever is under way at
-//! such a moment.
+//! call for nearly every one. Here one task hands all of them over before the connection's own runs. Each
+//! still has an answer of its own: what breaks off later takes none away that had come.
 
 use std::io;
-use std::mem;
 
 use futures::future::join_all;
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
@@ -50,43 +47,14 @@ impl Outbox {
     }
 }
 
-/// Most commands of one write: the first one's answer waits for the last one's.
-const MOST_TOGETHER: usize = 32;
-
-async fn deliver(connection: MultiplexedConnection, mut letters: Vec<Asked<Letter, Answer>>) {
-    if letters.len() <= MOST_TOGETHER {
-        return deliver_some(connection, letters).await;
-    }
-    let mut some = Vec::new();
-    while !letters.is_empty() {
-        let rest = letters.split_off(letters.len().min(MOST_TOGETHER));
-        some.push(deliver_some(connection.clone(), mem::replace(&mut letters, rest)));
-    }
-    join_all(some).await;
-}
-
-async fn deliver_some(mut connection: MultiplexedConnection, letters: Vec<Asked<Letter, Answer>>) {
-    let mut pipeline = Pipeline::with_capacity(letters.len());
-    let mut awaited = Vec::with_capacity(letters.len());
-    for Asked { question: Letter { command, asking }, answer } in letters {
-        if asking {
-            pipeline.cmd("ASKING");
-            awaited.push(None);
+async fn deliver(connection: MultiplexedConnection, letters: Vec<Asked<Letter, Answer>>) {
+    let sent = letters.into_iter().map(|Asked { question: Letter { command, asking }, answer }| {
+        let mut connection = connection.clone();
+        async move {
+            let _ = answer.send(exchange(&mut connection, &command, asking).await);
         }
-        pipeline.add_command(command);
-        awaited.push(Some(answer));
-    }
-    let answers = connection.req_packed_commands(&pipeline, 0, awaited.len()).await;
-    let mut answers = answers.map(Vec::into_iter);
-    for answer in awaited {
-        let next = match &mut answers {
-            Ok(answers) => answers.next().map(Value::extract_error),
-            Err(error) => Some(Err(error.clone())),
-        };
-        if let (Some(answer), Some(next)) = (answer, next) {
-            let _ = answer.send(next);
-        }
-    }
+    });
+    join_all(sent).await;
 }
 
 /// Sends one command.
