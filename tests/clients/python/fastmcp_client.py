@@ -124,9 +124,14 @@ async def walk(options: argparse.Namespace) -> None:
         await walks.whoami(bob, client)
     first = bob.since(mark)[0]
     require(first.request.url == urljoin(options.mcp_url, "/token"), f"it first asked {first.request.url}")
-    require(first.status_code == 404, f"it was answered {first.status_code}")
-    require(len(bob.browsers) == 2, "FastMCP opened no browser")
-    ok("bob: a new process with an expired token asks the MCP server's origin for a refresh, then signs in")
+    issuer = bob.since(0, 200, "/oauth/token")[0].request.url
+    # Behind the gateway that is the broker's own origin, where such a refresh is answered, too.
+    is_there = (issuer.host, issuer.port) == (first.request.url.host, first.request.url.port)
+    status, browsers = (200, 1) if is_there else (404, 2)
+    require(first.status_code == status, f"it was answered {first.status_code}")
+    require(len(bob.browsers) == browsers, f"FastMCP opened {len(bob.browsers)} browsers")
+    then = "which is the broker's" if is_there else "then signs in"
+    ok(f"bob: a new process with an expired token asks the MCP server's origin for a refresh, {then}")
 
 
 if __name__ == "__main__":

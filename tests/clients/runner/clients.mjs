@@ -9,7 +9,7 @@ import { chromium, crateVersion, npmVersion, pypiVersion, python, rmcpClient } f
 // Three clients meet every guard and both kinds of server, and each guard meets both; others meet the gateway.
 const behind = {
   'gateway/typescript': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk', 'fastmcp', 'mcp-remote'],
-  'gateway/python': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk', 'python-sdk-1', 'rmcp'],
+  'gateway/python': ['ts-sdk-v1', 'ts-sdk-v2', 'python-sdk', 'rmcp'],
   'nginx/typescript': ['ts-sdk-v2', 'python-sdk'],
   'nginx/python': ['ts-sdk-v1'],
   'caddy/typescript': ['ts-sdk-v1'],
