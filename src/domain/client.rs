@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -9,7 +11,10 @@ use crate::protocol::RedirectUri;
 use crate::protocol::client_document::ClientKeys;
 use crate::secret::{Digest, KeyedHash, random};
 
-use super::ClientLimits;
+use super::{ClientLimits, Place};
+
+/// What the identifier of a client that registered itself begins with.
+const REGISTERED: &str = "glc_";
 
 /// A client identifier.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,6 +26,24 @@ impl ClientId {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// A new one, for a client that registers itself: 128 unpredictable bits, behind the place where it
+    /// stands (INT-38, SEC-114).
+    #[must_use]
+    pub fn at(place: Place) -> Self {
+        let (place, random) = (place.number().to_be_bytes(), random::bytes::<16>());
+        Self(format!("{REGISTERED}{}", URL_SAFE_NO_PAD.encode([&place[..], &random].concat())))
+    }
+
+    /// The place in it, if it is one that [`ClientId::at`] makes. Whether this client stands there is
+    /// another question: anybody can write such an identifier.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        let bytes = URL_SAFE_NO_PAD.decode(self.0.strip_prefix(REGISTERED)?).ok()?;
+        let bytes: [u8; 20] = bytes.try_into().ok()?;
+        let (place, _) = bytes.split_first_chunk()?;
+        Some(Place::new(u32::from_be_bytes(*place)))
     }
 
     /// The identifier's text.
@@ -275,6 +298,30 @@ mod tests {
             created_at: Timestamp::from_unix(0),
             expires_at: None,
             registration: None,
+        }
+    }
+
+    #[test]
+    fn int_38_sec_114_the_place_stands_in_an_identifier_of_ours() {
+        let ids = [0, 1, 9_999, u32::MAX].map(|number| (number, ClientId::at(Place::new(number))));
+        for (number, id) in &ids {
+            assert_eq!(id.place(), Some(Place::new(*number)), "{id}");
+            let rest = id.as_str().strip_prefix("glc_").unwrap();
+            assert_eq!(rest.len(), 27, "{id}");
+            assert!(rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{id}");
+        }
+        assert_ne!(ClientId::at(Place::new(0)), ClientId::at(Place::new(0)));
+        let own = ids[0].1.as_str();
+        // The last letter holds bits that are never set.
+        let loose = format!("{}{}", &own[..own.len() - 1], '_');
+        let (padded, longer, bare) = (format!("{own}="), format!("{own}A"), own.trim_start_matches("glc_"));
+        let shorter = &own[..own.len() - 1];
+        let older = "glc_AAAAAAAAAAAAAAAAAAAAAA";
+        for other in ["", "glc_", "glc_nobody", "notes", "https://app.example/c", older, shorter, bare] {
+            assert_eq!(ClientId::new(other).place(), None, "{other}");
+        }
+        for other in [loose, padded, longer] {
+            assert_eq!(ClientId::new(other.as_str()).place(), None, "{other}");
         }
     }
 

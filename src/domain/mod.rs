@@ -3,6 +3,7 @@
 //! | noun | what it is |
 //! |---|---|
 //! | [`Client`] | an MCP client application; only it can hand out a [`TrustedReturn`] |
+//! | [`Place`] | where a client stands that nobody has used |
 //! | [`KnownClient`] | an application that people know by name, and its redirects |
 //! | [`ClientLimits`] | what the operator lets a client ask for |
 //! | [`OperatorClient`], [`Application`], [`Decision`] | clients by command, and those that wait for one |
@@ -35,6 +36,7 @@ mod identity;
 mod key_ring;
 mod known_clients;
 mod login;
+mod place;
 mod rate_window;
 mod resource;
 mod revocation;
@@ -66,6 +68,7 @@ pub use key_ring::{
 };
 pub use known_clients::KnownClient;
 pub use login::{AuthorizationRequest, FormProof, LoginId, LoginStep, PendingLogin, ShownTo};
+pub use place::Place;
 pub use rate_window::{RateWindow, Taken};
 pub use resource::{ADMIN_API_PATH, ADMIN_SCOPE, Accepted, KEYS_SCOPE, RequestLimits, Resource, Resources};
 pub use revocation::{NotBefore, Revoked};

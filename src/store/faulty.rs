@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::domain::{
     Application, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, Decision,
     EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, OperatorClient, PendingLogin, PersonId,
-    PersonTag, Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant,
+    PersonTag, Place, Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant,
     UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
@@ -114,8 +114,12 @@ impl FaultyStore {
 
 #[async_trait]
 impl Store for FaultyStore {
-    async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
-        self.reach(Operation::RegisterClient).await?.register_client(client, most_unused).await
+    async fn next_place(&self, places: usize) -> Result<Place, StoreError> {
+        self.reach(Operation::NextPlace).await?.next_place(places).await
+    }
+
+    async fn register_client(&self, client: &Client) -> Result<(), StoreError> {
+        self.reach(Operation::RegisterClient).await?.register_client(client).await
     }
 
     async fn remember_client(&self, client: &Client) -> Result<(), StoreError> {

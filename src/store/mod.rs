@@ -33,8 +33,8 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::domain::{
     AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant, GrantId,
-    KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, RememberedConsent, Revoked,
-    Rotation, RotationRules, UpstreamGrant, UpstreamSession,
+    KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Place, Redemption, RememberedConsent,
+    Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 
@@ -74,18 +74,21 @@ fn readable<T>(found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
 /// (PRIN-7).
 #[async_trait]
 pub trait Store: ClientBook + ApiKeyStore + RateWindows + fmt::Debug {
-    /// Remembers a client that has just registered itself. Of those that were never used there are at
-    /// most `most_unused`: the oldest make room (SEC-113).
-    async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError>;
+    /// The place of the next client that registers itself: one of so many `places`, in turn (SEC-113).
+    async fn next_place(&self, places: usize) -> Result<Place, StoreError>;
 
-    /// Remembers a client in place of what was known of it, and counts it among the used ones.
+    /// Remembers a client that has just registered itself, at the place that its identifier names, where
+    /// whoever stood there is forgotten. One whose identifier names none is remembered as a used one.
+    async fn register_client(&self, client: &Client) -> Result<(), StoreError>;
+
+    /// Remembers a client in place of what was known of it, as one that is used.
     async fn remember_client(&self, client: &Client) -> Result<(), StoreError>;
 
     /// The registered client, unless it has been forgotten.
     async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError>;
 
-    /// Lets a client live at least until `until`, as one that is used; never shortens its life (INT-36).
-    /// False if there is none.
+    /// Lets a client live at least until `until`, as one that is used, which makes room for nobody; never
+    /// shortens its life (INT-36). False if there is none.
     async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<bool, StoreError>;
 
     /// Puts what a client says about itself now in place of what it said; how long it lives stays. False

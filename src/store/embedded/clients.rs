@@ -1,22 +1,23 @@
-//! Client applications. Nothing in their records is personal or secret.
+//! Client applications. Nothing in their records is personal or secret. One that registers stands at its place
+//! until somebody uses it.
 
-use redb::WriteTransaction;
+use redb::{ReadableDatabase as _, WriteTransaction};
 
 use crate::clock::Timestamp;
 use crate::domain::{Client, ClientId};
 use crate::store::StoreError;
 
-use super::tables::{CLIENTS, Cover, client_name, failed, read, remove, rewrite, write};
+use super::tables::{CLIENTS, Cover, client_name, failed, opened_in, read, remove, rewrite, write};
 use super::writer::Done;
-use super::{EmbeddedStore, Personal, unused_clients};
+use super::{EmbeddedStore, newcomers};
 
 impl EmbeddedStore {
-    pub(super) async fn put_new_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
-        let (name, client) = (client_name(&client.id), client.clone());
+    pub(super) async fn put_new_client(&self, client: &Client) -> Result<(), StoreError> {
+        let Some(place) = client.id.place() else { return self.put_client(client).await };
+        let client = client.clone();
         self.writer
             .write(move |transaction| {
-                write(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
-                unused_clients::add(transaction, &name, most_unused)?;
+                newcomers::put(transaction, &client, place)?;
                 Ok(Done::Wrote(()))
             })
             .await
@@ -26,39 +27,49 @@ impl EmbeddedStore {
         let (name, client) = (client_name(&client.id), client.clone());
         self.writer
             .write(move |transaction| {
+                newcomers::take_out(transaction, &client.id)?;
                 write(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
-                unused_clients::take_out(transaction, &name)?;
                 Ok(Done::Wrote(()))
             })
             .await
     }
 
+    /// In one look: in between it may be used for the first time.
     #[expect(clippy::unused_async, reason = "every sentence of a store is awaited")]
     pub(super) async fn read_client(
         &self,
         id: &ClientId,
         now: Timestamp,
     ) -> Result<Option<Client>, StoreError> {
-        let client: Option<Client> = self.read(CLIENTS, &client_name(id), Personal::No)?;
+        let client = self.held.with(|database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let used = match opened_in(&transaction, CLIENTS)? {
+                Some(table) => read::<Client>(&table, &client_name(id), Cover::Clear)?,
+                None => None,
+            };
+            used.map_or_else(|| newcomers::look(&transaction, id), |used| Ok(Some(used)))
+        })?;
         Ok(client.filter(|client| client.expires_at.is_none_or(|end| now < end)))
     }
 
     pub(super) async fn prolong_client(&self, id: &ClientId, until: Timestamp) -> Result<bool, StoreError> {
-        let name = client_name(id);
+        let (name, id) = (client_name(id), id.clone());
         self.writer
             .write(move |transaction| {
-                let Some(mut client) = stored(transaction, &name)? else { return Ok(Done::Looked(false)) };
-                let is_longer = client.expires_at.is_some_and(|end| end < until);
-                if is_longer {
+                if let Some(mut client) = stored(transaction, &name)? {
+                    if client.expires_at.is_none_or(|end| until <= end) {
+                        return Ok(Done::Looked(true));
+                    }
                     client.expires_at = Some(until);
                     rewrite(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
+                    return Ok(Done::Wrote(true));
                 }
-                let was_unused = unused_clients::take_out(transaction, &name)?;
-                Ok(match (is_longer, was_unused) {
-                    (true, _) => Done::Wrote(true),
-                    (false, true) => Done::Ended(true),
-                    (false, false) => Done::Looked(true),
-                })
+                let Some((place, mut client)) = newcomers::standing(transaction, &id)? else {
+                    return Ok(Done::Looked(false));
+                };
+                client.expires_at = client.expires_at.map(|end| end.max(until));
+                newcomers::adopt(transaction, &place, &client)?;
+                Ok(Done::Wrote(true))
             })
             .await
     }
@@ -67,36 +78,38 @@ impl EmbeddedStore {
         let (name, mut client) = (client_name(&client.id), client.clone());
         self.writer
             .write(move |transaction| {
-                let Some(known) = stored(transaction, &name)? else { return Ok(Done::Looked(false)) };
-                client.expires_at = known.expires_at;
-                rewrite(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
+                if let Some(known) = stored(transaction, &name)? {
+                    client.expires_at = known.expires_at;
+                    rewrite(transaction, CLIENTS, (&name, Cover::Clear), &client, client.expires_at)?;
+                } else if let Some((place, known)) = newcomers::standing(transaction, &client.id)? {
+                    client.expires_at = known.expires_at;
+                    newcomers::rewrite(transaction, &place, &client)?;
+                } else {
+                    return Ok(Done::Looked(false));
+                }
                 Ok(Done::Wrote(true))
             })
             .await
     }
 
     pub(super) async fn take_out_unused_client(&self, id: &ClientId) -> Result<bool, StoreError> {
-        let name = client_name(id);
-        self.writer
-            .write(move |transaction| {
-                if !unused_clients::take_out(transaction, &name)? {
-                    return Ok(Done::Looked(false));
-                }
-                Ok(Done::Ended(remove(transaction, CLIENTS, &name)?))
-            })
-            .await
+        let id = id.clone();
+        self.writer.write(move |transaction| Ok(ended(newcomers::take_out(transaction, &id)?))).await
     }
 
     pub(super) async fn take_out_client(&self, id: &ClientId) -> Result<bool, StoreError> {
-        let name = client_name(id);
+        let (name, id) = (client_name(id), id.clone());
         self.writer
             .write(move |transaction| {
-                unused_clients::take_out(transaction, &name)?;
-                let there = remove(transaction, CLIENTS, &name)?;
-                Ok(if there { Done::Ended(true) } else { Done::Looked(false) })
+                let was_new = newcomers::take_out(transaction, &id)?;
+                Ok(ended(remove(transaction, CLIENTS, &name)? || was_new))
             })
             .await
     }
+}
+
+fn ended(there: bool) -> Done<bool> {
+    if there { Done::Ended(true) } else { Done::Looked(false) }
 }
 
 fn stored(transaction: &WriteTransaction, name: &str) -> Result<Option<Client>, StoreError> {

@@ -3,7 +3,7 @@
 //! - `api_keys`: API keys.
 //! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
-//! - `clients`: client applications; `unused_clients`: which of them nobody has used.
+//! - `clients`: client applications; `newcomers`: those that nobody has used, and where they stand.
 //! - `client_book`: what the operator says about clients.
 //! - `grants`: how a grant stands in its table, and a person's grants together.
 //! - `held`: the database file: its mode, its room, its life after a fault.
@@ -25,13 +25,13 @@ mod clients;
 mod grants;
 mod held;
 mod logins;
+mod newcomers;
 mod operations;
 mod pins;
 mod purge;
 mod rate_windows;
 mod revocations;
 mod tables;
-mod unused_clients;
 mod upstream_grants;
 mod writer;
 
@@ -46,6 +46,7 @@ use crate::secret::Sealer;
 
 use super::{StoreError, codec};
 use held::Held;
+use newcomers::Places;
 use rate_windows::Counters;
 use tables::{Cover, Expiring, SIGNING_KEYS, failed, opened};
 use writer::Writer;
@@ -64,6 +65,7 @@ pub struct EmbeddedStore {
     held: Arc<Held>,
     sealer: Sealer,
     counters: Counters,
+    places: Places,
 }
 
 impl EmbeddedStore {
@@ -80,7 +82,8 @@ impl EmbeddedStore {
     fn start(held: Held, sealer: Sealer) -> Result<Self, StoreError> {
         let held = Arc::new(held);
         let writer = Writer::start(Arc::clone(&held))?;
-        Ok(Self { writer, held, sealer, counters: Counters::default() })
+        let places = held.with(Places::behind_the_newest)?;
+        Ok(Self { writer, held, sealer, counters: Counters::default(), places })
     }
 
     /// Runs a long look, such as one through a whole table, where it may wait for the disk.

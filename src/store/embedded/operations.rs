@@ -8,8 +8,8 @@ use redb::{ReadableTable, WriteTransaction};
 use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant,
-    GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Redemption, RememberedConsent,
-    Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
+    GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Place, Redemption,
+    RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Sealer, Secret};
 use crate::store::{Store, StoreError, codec};
@@ -24,8 +24,12 @@ use super::{EmbeddedStore, Personal};
 
 #[async_trait]
 impl Store for EmbeddedStore {
-    async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
-        self.put_new_client(client, most_unused).await
+    async fn next_place(&self, places: usize) -> Result<Place, StoreError> {
+        Ok(self.places.next(places))
+    }
+
+    async fn register_client(&self, client: &Client) -> Result<(), StoreError> {
+        self.put_new_client(client).await
     }
 
     async fn remember_client(&self, client: &Client) -> Result<(), StoreError> {

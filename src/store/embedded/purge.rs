@@ -9,7 +9,6 @@ use crate::store::StoreError;
 
 use super::EmbeddedStore;
 use super::tables::{COLLECTED, Expiring, failed, opened};
-use super::unused_clients;
 use super::writer::Done;
 
 /// Most records removed in one transaction, so that sign-ins do not wait for the collector.
@@ -26,7 +25,6 @@ impl EmbeddedStore {
                 removed += self.remove_expired(table, names.to_vec(), now).await?;
             }
         }
-        removed += self.purge_unused().await?;
         // Pages that became free in the file are no room on the disk: give them back.
         if removed > 0 && self.held.check_room().is_err() {
             let held = Arc::clone(&self.held);
@@ -36,16 +34,6 @@ impl EmbeddedStore {
                 .map_err(|_| StoreError::Unavailable("embedded store: not compacted".into()))??;
         }
         Ok(removed)
-    }
-
-    /// Places of clients that are gone.
-    async fn purge_unused(&self) -> Result<usize, StoreError> {
-        self.writer
-            .write(|transaction| {
-                let removed = unused_clients::drop_gone(transaction, MOST_AT_ONCE)?;
-                Ok(if removed > 0 { Done::Ended(removed) } else { Done::Looked(0) })
-            })
-            .await
     }
 
     /// Finding them is a read, so that only the removals hold up the writers.

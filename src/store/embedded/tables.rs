@@ -4,14 +4,14 @@
 //! nothing. What decides is the expiry inside the record.
 
 use redb::{
-    Database, Key, ReadOnlyTable, ReadableDatabase as _, ReadableTable, TableDefinition, TableError,
-    WriteTransaction,
+    Database, Key, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition,
+    TableError, WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
-use crate::domain::{ClientId, GrantId, LoginId};
+use crate::domain::{ClientId, GrantId, LoginId, Place};
 use crate::secret::{Digest, Sealer};
 use crate::store::{StoreError, codec};
 
@@ -22,12 +22,10 @@ pub(super) type Expiring = TableDefinition<'static, &'static str, (u64, &'static
 pub(super) type Plain = TableDefinition<'static, &'static str, &'static [u8]>;
 
 pub(super) const CLIENTS: Expiring = TableDefinition::new("clients");
-/// Clients that registered themselves and were never used: their names in the order in which they came,
-pub(super) const UNUSED_CLIENTS: TableDefinition<'static, u64, &'static str> =
-    TableDefinition::new("unused_clients");
-/// and the place of each name in that order.
-pub(super) const UNUSED_PLACES: TableDefinition<'static, &'static str, u64> =
-    TableDefinition::new("unused_places");
+/// Clients that registered themselves and were never used, by place,
+pub(super) const NEW_CLIENTS: Expiring = TableDefinition::new("new_clients");
+/// and the place of the newest.
+pub(super) const NEWEST_PLACE: TableDefinition<'static, (), u32> = TableDefinition::new("newest_place");
 /// Clients' assertions that have been used, by digest.
 pub(super) const ASSERTIONS: Expiring = TableDefinition::new("assertions");
 pub(super) const LOGINS: Expiring = TableDefinition::new("logins");
@@ -56,8 +54,9 @@ pub(super) const ADMIN_PINS: TableDefinition<'static, &'static str, &'static str
 pub(super) const AUDIT: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("audit");
 
 /// Every table that garbage collection looks at.
-pub(super) const COLLECTED: [Expiring; 9] = [
+pub(super) const COLLECTED: [Expiring; 10] = [
     CLIENTS,
+    NEW_CLIENTS,
     ASSERTIONS,
     LOGINS,
     GRANTS,
@@ -74,6 +73,10 @@ const NEVER: u64 = u64::MAX;
 /// Client ids come from outside, so a hash of them is the name (SEC-167).
 pub(super) fn client_name(id: &ClientId) -> String {
     format!("client:{}", Digest::of(id.as_str()).as_str())
+}
+
+pub(super) fn place_name(place: Place) -> String {
+    format!("new:{place}")
 }
 
 pub(super) fn login_name(id: &LoginId) -> String {
@@ -102,7 +105,15 @@ pub(super) fn opened<K: Key + 'static, V: redb::Value + 'static>(
     database: &Database,
     table: TableDefinition<'_, K, V>,
 ) -> Result<Option<ReadOnlyTable<K, V>>, StoreError> {
-    match database.begin_read().map_err(failed)?.open_table(table) {
+    opened_in(&database.begin_read().map_err(failed)?, table)
+}
+
+/// The same, as it was when that look began.
+pub(super) fn opened_in<K: Key + 'static, V: redb::Value + 'static>(
+    transaction: &ReadTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> Result<Option<ReadOnlyTable<K, V>>, StoreError> {
+    match transaction.open_table(table) {
         Ok(table) => Ok(Some(table)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(failed(error)),
@@ -166,6 +177,25 @@ pub(super) fn rewrite<T: Serialize + DeserializeOwned>(
         (None, Cover::Sealed(sealer)) => codec::seal(sealer, name, record)?,
     };
     table.insert(name, (expiry(expires_at), bytes.as_slice())).map_err(failed)?;
+    Ok(())
+}
+
+/// Moves a record that has changed to another table. What a later release has written into it stays (REL-19).
+pub(super) fn move_over<T: Serialize + DeserializeOwned>(
+    transaction: &WriteTransaction,
+    (from, old_name): (Expiring, &str),
+    (to, name): (Expiring, &str),
+    record: &T,
+    expires_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let mut from = transaction.open_table(from).map_err(failed)?;
+    let bytes = match from.get(old_name).map_err(failed)? {
+        Some(stored) => codec::encode_over(name, record, stored.value().1)?,
+        None => codec::encode(name, record)?,
+    };
+    from.remove(old_name).map_err(failed)?;
+    let mut to = transaction.open_table(to).map_err(failed)?;
+    to.insert(name, (expiry(expires_at), bytes.as_slice())).map_err(failed)?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the method of the same name")]
 pub enum Operation {
+    NextPlace,
     RegisterClient,
     RememberClient,
     Client,

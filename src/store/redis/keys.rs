@@ -5,7 +5,7 @@
 //! outside is hashed first: it can neither move to another slot nor meet another key (SEC-167).
 
 use crate::domain::{
-    ClientId, ConsentKey, EmailAddress, GrantId, LoginId, PersonTag, RateWindow, UpstreamSession,
+    ClientId, ConsentKey, EmailAddress, GrantId, LoginId, PersonTag, Place, RateWindow, UpstreamSession,
 };
 use crate::secret::Digest;
 use crate::store::StoreError;
@@ -29,17 +29,17 @@ impl Keys {
     }
 
     pub(super) fn client(&self, id: &ClientId) -> String {
-        self.client_named(Digest::of(id.as_str()).as_str())
+        format!("{}client:{{{}}}", self.prefix, Digest::of(id.as_str()).as_str())
     }
 
-    /// The client of that digest of its id.
-    pub(super) fn client_named(&self, name: &str) -> String {
-        format!("{}client:{{{name}}}", self.prefix)
+    /// Who stands at that place: a client that registered itself, and was not used.
+    pub(super) fn newcomer(&self, place: Place) -> String {
+        format!("{}new:{{{place}}}", self.prefix)
     }
 
-    /// Which clients registered themselves and were never used.
-    pub(super) fn unused_clients(&self) -> String {
-        format!("{}unused", self.prefix)
+    /// How many places were given out.
+    pub(super) fn places(&self) -> String {
+        format!("{}places", self.prefix)
     }
 
     /// The clients that were added by command, one field for each.

@@ -10,18 +10,18 @@
 //! - `api_keys`: API keys.
 //! - `audit`: the audit stream.
 //! - `browser_sessions`: who is signed in in which browser, and what was approved there.
-//! - `clients`: client applications.
+//! - `clients`: client applications; `newcomers`: those that nobody has used, `places`: where they stand.
 //! - `logins`: sign-ins under way.
 //! - `pins`: to whom the addresses of admins are pinned.
 //! - `revocations`: moments before which nothing counts any more.
-//! - `unused_clients`: which of them nobody has used.
 //! - `upstream_grants`: what upstreams have said of people.
 //! - `operations`: the store's sentences; they know no shape.
 //!
 //! | record | type | fields |
 //! |---|---|---|
-//! | client | hash | `exp`; `unused`: the same, until somebody uses it; `body` (JSON) |
-//! | unused clients | sorted set | the names of client records, in the order of their registration |
+//! | client | hash | `exp`, `body` (JSON); before them `begun`, while somebody uses it for the first time |
+//! | newcomer | string | the client that stands at that place (JSON) |
+//! | places | string | how many were given out |
 //! | clients by command | hash | of each client its version and JSON |
 //! | applications, decisions | hash | of each its date and JSON |
 //! | login | hash | `exp`, `step`; `body` (sealed) |
@@ -51,13 +51,14 @@ mod grants;
 mod keys;
 mod logins;
 mod memory;
+mod newcomers;
 mod operations;
 mod pins;
+mod places;
 mod rate_windows;
 mod revocations;
 mod scripts;
 mod servers;
-mod unused_clients;
 mod upstream_grants;
 
 use std::fmt;
@@ -65,15 +66,16 @@ use std::sync::Arc;
 
 use redis::FromRedisValue;
 
+use crate::domain::ClientId;
 use crate::secret::Sealer;
 
 use super::{Store, StoreError};
 use connections::{Connections, Request};
 use keys::Keys;
 use memory::Moment;
+use places::Places;
 use scripts::Scripts;
 pub use servers::{Account, Servers, Shape, Tls};
-use unused_clients::UnusedClients;
 
 /// The prefix of every key unless the operator chooses another.
 pub const DEFAULT_PREFIX: &str = "gl:";
@@ -82,8 +84,8 @@ pub const DEFAULT_PREFIX: &str = "gl:";
 pub struct RedisStore {
     connections: Arc<Connections>,
     keys: Keys,
-    scripts: Arc<Scripts>,
-    unused: UnusedClients,
+    scripts: Scripts,
+    places: Places,
     sealer: Sealer,
 }
 
@@ -91,10 +93,11 @@ impl RedisStore {
     /// Connects, and refuses what cannot be used: a wrong address or password, or a Redis that
     /// evicts. For `rediss://` the process-wide rustls provider must have been installed.
     pub async fn connect(servers: &Servers, prefix: &str, sealer: Sealer) -> Result<Self, StoreError> {
-        let (connections, scripts) = (Arc::new(Connections::new(servers)?), Arc::new(Scripts::new()));
+        let connections = Arc::new(Connections::new(servers)?);
         let keys = Keys::new(prefix)?;
-        let unused = UnusedClients::new(Arc::clone(&connections), Arc::clone(&scripts), keys.clone());
-        let store = Self { connections, keys, scripts, unused, sealer };
+        let scripts = Scripts::new();
+        let places = Places::new(Arc::clone(&connections), keys.places());
+        let store = Self { connections, keys, scripts, places, sealer };
         store.ping().await?;
         store.look_at_memory(Moment::Start).await?;
         Ok(store)
@@ -112,6 +115,13 @@ impl fmt::Debug for RedisStore {
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
+}
+
+/// Most attempts at a client that others change at the same moment.
+const ATTEMPTS: usize = 16;
+
+fn contended(id: &ClientId) -> StoreError {
+    StoreError::Unavailable(format!("{id} is being changed by others, again and again"))
 }
 
 fn unreadable(key: &str) -> StoreError {

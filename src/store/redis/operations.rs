@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant,
     GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS, NotBefore, PendingLogin, PersonId, PersonTag,
-    Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
+    Place, Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 use crate::store::{Store, StoreError, codec, grant_body, readable};
@@ -22,8 +22,12 @@ use super::{RedisStore, unreadable};
 
 #[async_trait]
 impl Store for RedisStore {
-    async fn register_client(&self, client: &Client, most_unused: usize) -> Result<(), StoreError> {
-        self.put_new_client(client, most_unused).await
+    async fn next_place(&self, places: usize) -> Result<Place, StoreError> {
+        self.places.next(places).await
+    }
+
+    async fn register_client(&self, client: &Client) -> Result<(), StoreError> {
+        self.put_new_client(client).await
     }
 
     async fn remember_client(&self, client: &Client) -> Result<(), StoreError> {

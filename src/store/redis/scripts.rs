@@ -55,10 +55,12 @@ macro_rules! api_key_script {
 /// The scripts, hashed once.
 pub(super) struct Scripts {
     pub(super) put: Script,
-    pub(super) count_unused: Script,
     pub(super) keep_client: Script,
+    pub(super) adopt_client: Script,
     pub(super) update_client: Script,
-    pub(super) forget_unused: Script,
+    pub(super) forget_client: Script,
+    pub(super) change_newcomer: Script,
+    pub(super) forget_newcomer: Script,
     pub(super) take_of_window: Script,
     pub(super) use_assertion: Script,
     pub(super) release_assertion: Script,
@@ -87,10 +89,12 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             put: script!("put.lua"),
-            count_unused: script!("count_unused.lua"),
             keep_client: script!("keep_client.lua"),
+            adopt_client: script!("adopt_client.lua"),
             update_client: script!("update_client.lua"),
-            forget_unused: script!("forget_unused.lua"),
+            forget_client: script!("forget_client.lua"),
+            change_newcomer: script!("change_newcomer.lua"),
+            forget_newcomer: script!("forget_newcomer.lua"),
             take_of_window: script!("take_of_window.lua"),
             use_assertion: script!("use_assertion.lua"),
             release_assertion: script!("release_assertion.lua"),
