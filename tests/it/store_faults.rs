@@ -107,9 +107,12 @@ async fn prin_5_a_replay_that_cannot_end_the_family_is_a_fault() {
 #[tokio::test]
 async fn int_64_registration_and_readiness() {
     let broker = TestBroker::start().await;
-    broker.store.fail(Operation::RegisterClient);
-    let page = register(&broker, &json!({ "redirect_uris": [REDIRECT] })).await;
-    assert_json_fault(&page, Operation::RegisterClient);
+    for operation in [Operation::NextPlace, Operation::RegisterClient] {
+        broker.store.fail(operation);
+        let page = register(&broker, &json!({ "redirect_uris": [REDIRECT] })).await;
+        assert_json_fault(&page, operation);
+        broker.store.heal();
+    }
     let browser = broker.browser();
     assert_eq!(browser.get(&broker.url("/readyz")).await.status, 200);
     broker.store.fail(Operation::Ping);

@@ -36,8 +36,9 @@ impl Places {
 async fn give(connections: &Connections, key: String, all: Vec<Asked<usize, Result<Place, StoreError>>>) {
     let mut request = Request::new("INCRBY", key);
     request.arg(all.len());
+    // The last of them has the number before.
     let behind_the_last: Result<u64, StoreError> = connections.send(&request).await;
-    for (back, asked) in (1..).zip(all) {
+    for (back, asked) in (1..).zip(all.into_iter().rev()) {
         let place = behind_the_last.clone();
         let place = place.map(|number| Place::in_turn(number.saturating_sub(back), asked.question));
         let _ = asked.answer.send(place);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gatelodge::domain::{Client, ClientId};
+use gatelodge::domain::{Client, ClientId, Place};
 use gatelodge::secret::Digest;
 use gatelodge::store::Store;
 
@@ -44,132 +44,229 @@ pub(super) async fn keeping_a_client_never_shortens_its_life(store: Arc<dyn Stor
     assert_eq!(store.client(&ClientId::new("nobody"), NOW).await.unwrap(), None);
 }
 
-/// What is still there of these.
-async fn left(store: &dyn Store, ids: impl IntoIterator<Item = String>) -> Vec<String> {
+/// A client that has just registered itself, at one of so many places.
+pub(super) async fn newcomer(store: &dyn Store, places: usize) -> Client {
+    let place = store.next_place(places).await.unwrap();
+    let newcomer = Client { id: ClientId::at(place), ..client("newcomer") };
+    store.register_client(&newcomer).await.unwrap();
+    newcomer
+}
+
+async fn newcomers(store: &dyn Store, places: usize, count: usize) -> Vec<Client> {
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(newcomer(store, places).await);
+    }
+    all
+}
+
+/// Which of these are still there.
+async fn left(store: &dyn Store, clients: &[Client]) -> Vec<bool> {
     let mut left = Vec::new();
-    for id in ids {
-        if store.client(&ClientId::new(&id), NOW).await.unwrap().is_some() {
-            left.push(id);
-        }
+    for client in clients {
+        left.push(store.client(&client.id, NOW).await.unwrap().is_some());
     }
     left
 }
 
 /// SEC-113, INT-36: of those that nobody has used the oldest makes room; one that is used never does,
-/// and takes nobody's place.
+/// and its place has its turn like any other.
 pub(super) async fn the_oldest_unused_client_makes_room(store: Arc<dyn Store>) {
-    let numbered = |numbers: std::ops::Range<u32>| numbers.map(|number| format!("unused {number}"));
-    for id in numbered(0..5) {
-        store.register_client(&client(&id), 3).await.unwrap();
-    }
-    assert_eq!(left(&*store, numbered(0..5)).await, ["unused 2", "unused 3", "unused 4"]);
+    let store = &*store;
+    let mut all = newcomers(store, 3, 5).await;
+    assert_eq!(left(store, &all).await, [false, false, true, true, true]);
+    assert_eq!(store.client(&all[4].id, later(3599)).await.unwrap(), Some(all[4].clone()));
+    assert_eq!(store.client(&all[4].id, later(3600)).await.unwrap(), None);
     // Also where the end is not moved: whoever is used is used.
-    assert!(store.keep_client(&ClientId::new("unused 2"), later(60)).await.unwrap());
-    assert!(store.keep_client(&ClientId::new("unused 3"), later(7200)).await.unwrap());
-    assert!(!store.keep_client(&ClientId::new("unused 0"), later(7200)).await.unwrap());
-    for id in numbered(5..9) {
-        store.register_client(&client(&id), 3).await.unwrap();
-    }
-    let expected = ["unused 2", "unused 3", "unused 6", "unused 7", "unused 8"];
-    assert_eq!(left(&*store, numbered(0..9)).await, expected);
-    // A lower bound is reached step by step.
-    for id in numbered(9..11) {
-        store.register_client(&client(&id), 1).await.unwrap();
-    }
-    assert_eq!(left(&*store, numbered(0..11)).await, ["unused 2", "unused 3", "unused 10"]);
+    assert!(store.keep_client(&all[2].id, later(60)).await.unwrap());
+    assert!(store.keep_client(&all[3].id, later(7200)).await.unwrap());
+    assert!(!store.keep_client(&all[0].id, later(7200)).await.unwrap());
+    assert_eq!(store.client(&all[2].id, later(3599)).await.unwrap(), Some(all[2].clone()));
+    let kept = Client { expires_at: Some(later(7200)), ..all[3].clone() };
+    assert_eq!(store.client(&all[3].id, later(7199)).await.unwrap(), Some(kept));
+    all.push(newcomer(store, 3).await);
+    assert_eq!(
+        left(store, &all).await,
+        [false, false, true, true, true, true],
+        "the place of one that is used"
+    );
+    all.extend(newcomers(store, 3, 3).await);
+    assert_eq!(left(store, &all).await, [false, false, true, true, false, false, true, true, true]);
+    // At fewer places those at the higher ones stay until they expire.
+    all.extend(newcomers(store, 1, 2).await);
+    let expected = [false, false, true, true, false, false, false, true, true, false, true];
+    assert_eq!(left(store, &all).await, expected);
 }
 
 /// SEC-113: whoever races, the bound holds, and nobody who is used is lost.
 pub(super) async fn the_bound_on_unused_clients_holds_in_a_race(store: Arc<dyn Store>) {
-    let used: Vec<String> = (0..5).map(|number| format!("used {number}")).collect();
-    for id in &used {
-        store.register_client(&client(id), 20).await.unwrap();
-    }
-    race(65, |number| {
-        let store = Arc::clone(&store);
+    let used = newcomers(&*store, 70, 5).await;
+    let racers = race(65, |number| {
+        let (store, used) = (Arc::clone(&store), used.get(number).cloned());
         async move {
-            match number {
-                0..5 => {
-                    let id = ClientId::new(format!("used {number}"));
-                    assert!(store.keep_client(&id, later(7200)).await.unwrap(), "not among the oldest yet");
+            match used {
+                Some(used) => {
+                    assert!(store.keep_client(&used.id, later(7200)).await.unwrap(), "not among the oldest");
+                    used
                 }
-                _ => store.register_client(&client(&format!("racer {number}")), 70).await.unwrap(),
+                None => newcomer(&*store, 70).await,
             }
         }
     })
     .await;
-    race(60, |number| {
+    assert!(left(&*store, &racers).await.iter().all(|left| *left), "there are places enough");
+    let late = race(80, |_| {
         let store = Arc::clone(&store);
-        async move { store.register_client(&client(&format!("late {number}")), 20).await.unwrap() }
-    })
-    .await;
-    assert_eq!(left(&*store, used.clone()).await, used);
-    let all = (0..65).flat_map(|number| [format!("racer {number}"), format!("late {number}")]);
-    let left = left(&*store, all).await;
-    assert_eq!(left.len(), 20, "{left:?}");
-    assert!(left.iter().all(|id| id.starts_with("late")), "{left:?}");
+        async move { newcomer(&*store, 70).await }
+    });
+    let late = late.await;
+    assert_eq!(left(&*store, &used).await, [true; 5]);
+    assert_eq!(left(&*store, &racers[5..]).await, [false; 60]);
+    assert_eq!(left(&*store, &late).await.iter().filter(|left| **left).count(), 70);
+}
+
+/// SEC-113, INT-36: at the moment when it makes room a client is used in time, or it is not.
+pub(super) async fn a_first_use_races_with_the_next_at_its_place(store: Arc<dyn Store>) {
+    for round in 0..20 {
+        let first = newcomer(&*store, 1).await;
+        let answers = race(4, |racer| {
+            let (store, id) = (Arc::clone(&store), first.id.clone());
+            async move {
+                match racer {
+                    0 => {
+                        newcomer(&*store, 1).await;
+                        None
+                    }
+                    _ => Some(store.keep_client(&id, later(7200)).await.unwrap()),
+                }
+            }
+        });
+        let used = answers.await.contains(&Some(true));
+        let there = store.client(&first.id, NOW).await.unwrap();
+        assert_eq!(there.is_some(), used, "{round}");
+        assert!(there.is_none_or(|client| client.expires_at == Some(later(7200))), "{round}");
+    }
+}
+
+/// SEC-113: two clients at one place never meet, whatever becomes of either; and nobody is found by an
+/// identifier that somebody made up.
+pub(super) async fn who_was_displaced_is_nobody(store: Arc<dyn Store>) {
+    let store = &*store;
+    let [first, second] = newcomers(store, 1, 2).await.try_into().unwrap();
+    assert_eq!(first.id.place(), second.id.place());
+    let made_up = Client { id: ClientId::at(second.id.place().unwrap()), ..client("made up") };
+    let elsewhere = Client { id: ClientId::at(Place::new(u32::MAX)), ..client("elsewhere") };
+    for nobody in [&first, &made_up, &elsewhere] {
+        assert_eq!(store.client(&nobody.id, NOW).await.unwrap(), None);
+        assert!(!store.keep_client(&nobody.id, later(7200)).await.unwrap());
+        assert!(!store.update_client(nobody).await.unwrap());
+        assert!(!store.forget_unused_client(&nobody.id).await.unwrap());
+        assert!(!store.forget_client(&nobody.id).await.unwrap());
+        assert_eq!(store.client(&nobody.id, NOW).await.unwrap(), None);
+        assert_eq!(store.client(&second.id, NOW).await.unwrap(), Some(second.clone()));
+    }
+    // One that is used, and the next at its place.
+    assert!(store.keep_client(&second.id, later(7200)).await.unwrap());
+    let third = newcomer(store, 1).await;
+    assert!(store.forget_client(&second.id).await.unwrap());
+    assert_eq!(left(store, &[second, third.clone()]).await, [false, true]);
+    assert!(store.keep_client(&third.id, later(7200)).await.unwrap());
+}
+
+/// Whoever's identifier names no place is remembered for as long as it lives.
+pub(super) async fn without_a_place_nobody_makes_room(store: Arc<dyn Store>) {
+    let placeless = client("glc_placeless");
+    store.register_client(&placeless).await.unwrap();
+    newcomers(&*store, 1, 3).await;
+    assert_eq!(store.client(&placeless.id, NOW).await.unwrap(), Some(placeless.clone()));
+    assert!(!store.forget_unused_client(&placeless.id).await.unwrap());
+    assert!(store.forget_client(&placeless.id).await.unwrap());
 }
 
 /// RFC 7592: what a client says is replaced, and neither its end nor that nobody used it.
 pub(super) async fn an_updated_client_lives_as_long_as_before(store: Arc<dyn Store>) {
-    let said = |id: &str| Client { name: Some("other".into()), expires_at: None, ..client(id) };
-    assert!(!store.update_client(&said("a")).await.unwrap());
-    store.register_client(&client("a"), 1).await.unwrap();
-    assert!(store.update_client(&said("a")).await.unwrap());
-    let expected = Client { expires_at: Some(later(3600)), ..said("a") };
-    assert_eq!(store.client(&expected.id, NOW).await.unwrap(), Some(expected.clone()));
-    store.register_client(&client("b"), 1).await.unwrap();
-    assert_eq!(store.client(&expected.id, NOW).await.unwrap(), None, "nobody had used it");
-    store.keep_client(&ClientId::new("b"), later(7200)).await.unwrap();
-    assert!(store.update_client(&said("b")).await.unwrap());
-    let kept = store.client(&ClientId::new("b"), later(7199)).await.unwrap().unwrap();
-    assert_eq!((kept.name.as_deref(), kept.expires_at), (Some("other"), Some(later(7200))));
+    let said = |known: &Client| Client { name: Some("other".into()), expires_at: None, ..known.clone() };
+    let a = newcomer(&*store, 1).await;
+    assert!(store.update_client(&said(&a)).await.unwrap());
+    let expected = Client { expires_at: Some(later(3600)), ..said(&a) };
+    assert_eq!(store.client(&a.id, NOW).await.unwrap(), Some(expected));
+    let b = newcomer(&*store, 1).await;
+    assert_eq!(store.client(&a.id, NOW).await.unwrap(), None, "nobody had used it");
+    assert!(store.update_client(&said(&b)).await.unwrap());
+    assert!(store.keep_client(&b.id, later(7200)).await.unwrap());
+    let kept = Client { expires_at: Some(later(7200)), ..said(&b) };
+    assert_eq!(store.client(&b.id, later(7199)).await.unwrap(), Some(kept.clone()), "as it was changed");
+    let again = Client { name: Some("again".into()), ..kept };
+    assert!(store.update_client(&Client { expires_at: None, ..again.clone() }).await.unwrap());
+    newcomer(&*store, 1).await;
+    assert_eq!(store.client(&b.id, later(7199)).await.unwrap(), Some(again));
 }
 
-/// SEC-115: what is forgotten is gone, and its place is free; a used client is not forgotten as an
-/// unused one.
+/// SEC-115: what is forgotten is gone; a used client is not forgotten as an unused one.
 pub(super) async fn a_forgotten_client_is_gone(store: Arc<dyn Store>) {
-    let [a, b] = ["a", "b"].map(ClientId::new);
-    for id in ["a", "b"] {
-        store.register_client(&client(id), 2).await.unwrap();
-    }
+    let all = newcomers(&*store, 4, 3).await;
+    let [a, b, c] = [0, 1, 2].map(|at: usize| all[at].id.clone());
     assert!(store.keep_client(&b, later(60)).await.unwrap());
     assert!(!store.forget_unused_client(&b).await.unwrap());
     assert!(store.forget_unused_client(&a).await.unwrap());
     assert!(!store.forget_unused_client(&a).await.unwrap());
+    assert!(!store.forget_client(&a).await.unwrap());
     assert!(store.client(&b, NOW).await.unwrap().is_some());
-    assert!(store.forget_client(&b).await.unwrap());
-    assert!(!store.forget_client(&b).await.unwrap());
-    assert_eq!(left(&*store, ["a".to_owned(), "b".to_owned()]).await, Vec::<String>::new());
-    for id in ["c", "d"] {
-        store.register_client(&client(id), 2).await.unwrap();
+    for id in [&b, &c] {
+        assert!(store.forget_client(id).await.unwrap());
+        assert!(!store.forget_client(id).await.unwrap());
     }
-    assert_eq!(left(&*store, ["c".to_owned(), "d".to_owned()]).await, ["c", "d"]);
+    for id in [&a, &b, &c] {
+        assert!(!store.keep_client(id, later(7200)).await.unwrap());
+    }
+    assert_eq!(left(&*store, &all).await, [false; 3]);
+    // Also one that is remembered as another than it was.
+    let changed = newcomer(&*store, 4).await;
+    store.remember_client(&changed).await.unwrap();
+    assert!(!store.forget_unused_client(&changed.id).await.unwrap());
+    assert!(store.forget_client(&changed.id).await.unwrap());
+    assert_eq!(left(&*store, &[changed]).await, [false]);
 }
 
 /// SEC-115: whatever happens at the same moment, what was forgotten is gone, and what was changed is not lost.
 pub(super) async fn a_first_use_races_with_changes(store: Arc<dyn Store>) {
-    let other = |id: &str| Client { name: Some("other".into()), expires_at: None, ..client(id) };
-    for number in 0..10 {
-        let [gone, changed] = ["gone", "changed"].map(|what| format!("{what} {number}"));
-        for id in [&gone, &changed] {
-            store.register_client(&client(id), 100).await.unwrap();
-        }
-        race(5, |racer| {
+    let other = |known: &Client| Client { name: Some("other".into()), expires_at: None, ..known.clone() };
+    for round in 0..20 {
+        let [gone, changed] = newcomers(&*store, 100, 2).await.try_into().unwrap();
+        race(6, |racer| {
             let (store, gone, changed) = (Arc::clone(&store), gone.clone(), changed.clone());
             async move {
                 match racer {
-                    0 => assert!(store.forget_client(&ClientId::new(gone)).await.unwrap()),
+                    0 => assert!(store.forget_client(&gone.id).await.unwrap()),
                     1 => assert!(store.update_client(&other(&changed)).await.unwrap()),
-                    2 => assert!(store.keep_client(&ClientId::new(changed), later(7200)).await.unwrap()),
-                    _ => drop(store.keep_client(&ClientId::new(gone), later(7200)).await.unwrap()),
+                    2 | 3 => assert!(store.keep_client(&changed.id, later(7200)).await.unwrap()),
+                    _ => drop(store.keep_client(&gone.id, later(7200)).await.unwrap()),
                 }
             }
         })
         .await;
-        assert_eq!(store.client(&ClientId::new(&gone), NOW).await.unwrap(), None, "{gone}");
-        let left = store.client(&ClientId::new(&changed), NOW).await.unwrap();
-        assert_eq!(left, Some(Client { expires_at: Some(later(7200)), ..other(&changed) }), "{changed}");
+        assert_eq!(store.client(&gone.id, NOW).await.unwrap(), None, "{round}");
+        let left = store.client(&changed.id, NOW).await.unwrap();
+        assert_eq!(left, Some(Client { expires_at: Some(later(7200)), ..other(&changed) }), "{round}");
+    }
+}
+
+/// SEC-115: a client is used, or it is forgotten as one that nobody has used: never both, and one of the two.
+pub(super) async fn a_first_use_races_with_a_client_that_takes_itself_back(store: Arc<dyn Store>) {
+    for round in 0..20 {
+        let known = newcomer(&*store, 100).await;
+        let answers = race(2, |racer| {
+            let (store, id) = (Arc::clone(&store), known.id.clone());
+            async move {
+                match racer {
+                    0 => store.forget_unused_client(&id).await.unwrap(),
+                    _ => store.keep_client(&id, later(7200)).await.unwrap(),
+                }
+            }
+        });
+        let [forgotten, used] = answers.await.try_into().unwrap();
+        assert_ne!(forgotten, used, "{round}");
+        assert_eq!(store.client(&known.id, NOW).await.unwrap().is_some(), used, "{round}");
     }
 }
 

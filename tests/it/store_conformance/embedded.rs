@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gatelodge::domain::{BrowserSessionId, GrantId, Redemption, Rotation, RotationRules, UpstreamGrant};
+use gatelodge::domain::{
+    BrowserSessionId, Client, ClientId, GrantId, Redemption, Rotation, RotationRules, UpstreamGrant,
+};
 use gatelodge::secret::{MasterSecret, Sealer};
 use gatelodge::store::{ApiKeyStore as _, EmbeddedStore, Store, StoreError};
 
@@ -150,6 +152,31 @@ async fn purging_removes_what_is_over_and_nothing_else() {
     assert!(store.grant(&active, later(3599)).await.unwrap().is_some());
     assert_eq!(store.purge_expired(later(3600)).await.unwrap(), 302, "clients, facts and the idle family");
     assert!(!store.end_grant(&active).await.unwrap());
+}
+
+/// SEC-113: after a restart the places go on where they were, and who has expired has left its place.
+#[tokio::test]
+async fn sec_113_places_go_on_after_a_restart() {
+    let folder = TempDir::new();
+    let (path, sealer) = (folder.path().join("state.db"), MasterSecret::generate().sealer());
+    let newcomer = async |store: &EmbeddedStore| {
+        let newcomer = Client { id: ClientId::at(store.next_place(3).await.unwrap()), ..client("newcomer") };
+        store.register_client(&newcomer).await.unwrap();
+        newcomer.id
+    };
+    let store = open(&path, &sealer);
+    let [a, b] = [newcomer(&store).await, newcomer(&store).await];
+    // A place that nobody came to is given out once more.
+    store.next_place(3).await.unwrap();
+    drop(store);
+    let store = open(&path, &sealer);
+    let [c, d] = [newcomer(&store).await, newcomer(&store).await];
+    let places = [&a, &b, &c, &d].map(|id| id.place().unwrap().number());
+    assert_eq!(places, [0, 1, 2, 0]);
+    assert!(store.keep_client(&b, later(7200)).await.unwrap());
+    assert_eq!(store.purge_expired(later(3600)).await.unwrap(), 2, "c and d");
+    assert!(store.client(&b, later(3600)).await.unwrap().is_some());
+    assert!(!store.keep_client(&d, later(7200)).await.unwrap());
 }
 
 /// What a previous secret sealed comes out of its use when it is read, and what cannot be opened any

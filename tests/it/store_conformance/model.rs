@@ -110,16 +110,22 @@ impl<'a> Side<'a> {
                 let id = &self.logins[*login].id;
                 prop_assert_eq!(store.take_login(id, now).await.unwrap(), reference.take_login(id, now));
             }
-            Step::RegisterClient { client, most_unused } => {
-                store.register_client(&self.clients[*client], *most_unused).await.unwrap();
-                reference.register_client(&self.clients[*client], *most_unused);
+            Step::RegisterClient { client, places } => {
+                let place = store.next_place(*places).await.unwrap();
+                prop_assert_eq!(place, reference.next_place(*places));
+                // Each is a new one.
+                let client = Client { id: ClientId::at(place), ..newest(&self.clients, *client).clone() };
+                store.register_client(&client).await.unwrap();
+                reference.register_client(&client);
+                self.clients.push(client);
             }
             Step::RememberClient { client } => {
-                store.remember_client(&self.clients[*client]).await.unwrap();
-                reference.remember_client(&self.clients[*client]);
+                let client = newest(&self.clients, *client);
+                store.remember_client(client).await.unwrap();
+                reference.remember_client(client);
             }
             Step::KeepClient { client, until } => {
-                let id = &self.clients[*client].id;
+                let id = &newest(&self.clients, *client).id;
                 prop_assert_eq!(
                     store.keep_client(id, *until).await.unwrap(),
                     reference.keep_client(id, *until)
@@ -127,12 +133,12 @@ impl<'a> Side<'a> {
             }
             Step::UpdateClient { client, name } => {
                 let name = Some((*name).to_owned());
-                let client = Client { name, expires_at: None, ..self.clients[*client].clone() };
+                let client = Client { name, expires_at: None, ..newest(&self.clients, *client).clone() };
                 let expected = reference.update_client(&client);
                 prop_assert_eq!(store.update_client(&client).await.unwrap(), expected);
             }
             Step::ForgetClient { client, only_unused } => {
-                let id = &self.clients[*client].id;
+                let id = &newest(&self.clients, *client).id;
                 let forgotten = match only_unused {
                     true => store.forget_unused_client(id).await.unwrap(),
                     false => store.forget_client(id).await.unwrap(),
@@ -176,6 +182,11 @@ impl<'a> Side<'a> {
         }
         Ok(())
     }
+}
+
+/// Counted from the newest.
+fn newest(clients: &[Client], number: usize) -> &Client {
+    &clients[clients.len() - 1 - number % clients.len()]
 }
 
 fn person_of(subject: &str) -> PersonId {

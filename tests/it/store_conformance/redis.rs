@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use gatelodge::domain::{
-    BrowserSessionId, ConsentKey, Grant, Identity, RememberedConsent, UpstreamGrant, UpstreamId,
+    BrowserSessionId, Client, ClientId, ConsentKey, Grant, Identity, RememberedConsent, UpstreamGrant,
+    UpstreamId,
 };
 use gatelodge::secret::{Digest, MasterSecret, Secret};
 use gatelodge::store::redis::Servers;
@@ -105,8 +107,22 @@ async fn sec_165_every_record_has_a_lifetime() {
     store.keep_client(&known.id, later(60)).await.unwrap();
     assert!(near(lifetime(key), 7200));
 
-    store.register_client(&client("unused"), 1).await.unwrap();
-    assert!(near(lifetime("unused".into()), 3600), "the index ends with the newest of its clients");
+    let place = store.next_place(10).await.unwrap();
+    let newcomer = Client { id: ClientId::at(place), ..client("newcomer") };
+    store.register_client(&newcomer).await.unwrap();
+    let at_its_place = format!("new:{{{place}}}");
+    assert!(near(lifetime(at_its_place.clone()), 3600));
+    store.update_client(&Client { name: None, ..newcomer.clone() }).await.unwrap();
+    assert!(near(lifetime(at_its_place.clone()), 3600));
+    let key = format!("client:{{{}}}", Digest::of(newcomer.id.as_str()).as_str());
+    store.keep_client(&newcomer.id, later(60)).await.unwrap();
+    assert!(lifetime(key.clone()) >= lifetime(at_its_place), "what may be older ends first");
+    store.keep_client(&newcomer.id, later(7200)).await.unwrap();
+    assert!(near(lifetime(key), 7200));
+    let for_ever = Client { id: ClientId::at(place), expires_at: None, ..newcomer };
+    store.register_client(&for_ever).await.unwrap();
+    assert!(store.keep_client(&for_ever.id, later(60)).await.unwrap());
+    assert_eq!(lifetime(format!("client:{{{}}}", Digest::of(for_ever.id.as_str()).as_str())), -1);
 
     let begun = login();
     store.begin_login(&begun, NOW).await.unwrap();
@@ -165,29 +181,105 @@ async fn sec_166_swapped_upstream_grants_do_not_open() {
     assert_eq!(store.upstream_grants(two.id.person(), NOW).await.unwrap().len(), 1);
 }
 
-/// INT-36: the index of unused clients only proposes. A client that an older release has seen used, which
-/// knows of no index and no mark, stays; so does one whose place was not given up.
+/// A client that has just registered itself, the keys of its place and of its own record.
+async fn newcomer(store: &RedisStore, prefix: &str) -> (Client, [Vec<u8>; 2]) {
+    let place = store.next_place(10).await.unwrap();
+    let newcomer = Client { id: ClientId::at(place), ..client("newcomer") };
+    store.register_client(&newcomer).await.unwrap();
+    let own = Digest::of(newcomer.id.as_str());
+    let keys = [format!("{prefix}1:new:{{{place}}}"), format!("{prefix}1:client:{{{}}}", own.as_str())];
+    (newcomer, keys.map(String::into_bytes))
+}
+
+/// INT-36: a client that is used has a record of its own, which goes before what stands at its place.
 #[tokio::test]
-async fn int_36_a_client_that_is_used_stays_whatever_the_index_holds() {
+async fn int_36_what_is_left_at_its_place_does_not_count() {
     let Some(server) = redis_server::shared() else { return };
     let (store, prefix, mut raw) = beside(server).await;
-    let index = format!("{prefix}1:unused").into_bytes();
-    let name = |id: &str| Digest::of(id).as_str().to_owned();
-    for id in ["elsewhere", "kept"] {
-        store.register_client(&client(id), 2).await.unwrap();
+    let (known, [place, own]) = newcomer(&store, &prefix).await;
+    let before: Vec<u8> = ask(&mut raw, &[b"GET", &place]);
+    assert!(!ask::<bool>(&mut raw, &[b"EXISTS", &own]), "a registration writes one record");
+    assert!(store.keep_client(&known.id, later(7200)).await.unwrap());
+    let changed = Client { name: Some("other".into()), expires_at: Some(later(7200)), ..known.clone() };
+    assert!(store.update_client(&changed).await.unwrap());
+    assert_eq!(ask::<Vec<u8>>(&mut raw, &[b"GET", &place]), before);
+    assert_eq!(store.client(&known.id, NOW).await.unwrap(), Some(changed));
+    assert!(store.forget_client(&known.id).await.unwrap());
+    assert!(!ask::<bool>(&mut raw, &[b"EXISTS", &place]), "nor does it come back");
+    assert_eq!(store.client(&known.id, NOW).await.unwrap(), None);
+}
+
+/// INT-36, SEC-115: a first use that broke off half way costs nobody anything, and one that read the client
+/// before it was changed or forgotten does not go on with what it has read.
+#[tokio::test]
+async fn sec_115_a_first_use_that_has_begun_ends_with_what_it_has_read() {
+    let Some(server) = redis_server::shared() else { return };
+    let (store, prefix, mut raw) = beside(server).await;
+    let (known, [_, own]) = newcomer(&store, &prefix).await;
+    let mut begin = || {
+        let _: i64 = ask(&mut raw, &[b"HSET", &own, b"begun", b"by somebody"]);
+    };
+    begin();
+    assert_eq!(store.client(&known.id, NOW).await.unwrap(), Some(known.clone()), "nobody has used it yet");
+    let other = Client { name: Some("other".into()), ..known.clone() };
+    assert!(store.update_client(&other).await.unwrap());
+    assert_eq!(store.client(&known.id, NOW).await.unwrap(), Some(other.clone()));
+    begin();
+    assert!(store.keep_client(&known.id, later(60)).await.unwrap(), "whoever comes next goes on");
+    assert_eq!(store.client(&known.id, NOW).await.unwrap(), Some(other));
+    let fields: Vec<String> = ask(&mut raw, &[b"HKEYS", &own]);
+    assert_eq!(fields.len(), 2, "{fields:?}");
+
+    for only_unused in [true, false] {
+        let (known, [_, own]) = newcomer(&store, &prefix).await;
+        let changes = async |store: &RedisStore| match only_unused {
+            true => store.forget_unused_client(&known.id).await.unwrap(),
+            false => store.forget_client(&known.id).await.unwrap(),
+        };
+        let _: i64 = ask(&mut raw, &[b"HSET", &own, b"begun", b"by somebody"]);
+        assert!(changes(&store).await);
+        assert!(!ask::<bool>(&mut raw, &[b"EXISTS", &own]));
+        let _: i64 = ask(&mut raw, &[b"HSET", &own, b"begun", b"by somebody"]);
+        assert!(!changes(&store).await, "one that has begun is no client");
+        assert!(!store.keep_client(&known.id, later(60)).await.unwrap());
+        assert!(ask::<i64>(&mut raw, &[b"TTL", &own]) > 0, "what broke off goes by itself");
     }
-    let key = format!("{prefix}1:client:{{{}}}", name("elsewhere")).into_bytes();
-    let _: i64 = ask(&mut raw, &[b"HSET", &key, b"exp", later(7200).as_unix().to_string().as_bytes()]);
-    store.keep_client(&client("kept").id, later(60)).await.unwrap();
-    let _: i64 = ask(&mut raw, &[b"ZADD", &index, b"0", name("kept").as_bytes()]);
-    for id in ["one", "two", "three"] {
-        store.register_client(&client(id), 2).await.unwrap();
+}
+
+/// REL-19: what a later release has written into a newcomer's record stays there.
+#[tokio::test]
+async fn rel_19_a_newcomer_keeps_what_is_not_known_of_it() {
+    let Some(server) = redis_server::shared() else { return };
+    let (store, prefix, mut raw) = beside(server).await;
+    let (known, [place, own]) = newcomer(&store, &prefix).await;
+    let mut record: serde_json::Value =
+        serde_json::from_slice(&ask::<Vec<u8>>(&mut raw, &[b"GET", &place])).unwrap();
+    record["record"]["later"] = serde_json::json!([1]);
+    let () = ask(&mut raw, &[b"SET", &place, record.to_string().as_bytes()]);
+    let other = Client { name: Some("other".into()), ..known.clone() };
+    assert!(store.update_client(&other).await.unwrap());
+    assert!(store.keep_client(&known.id, later(60)).await.unwrap());
+    for bytes in [ask::<Vec<u8>>(&mut raw, &[b"GET", &place]), ask(&mut raw, &[b"HGET", &own, b"body"])] {
+        let record: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!((&record["record"]["later"], &record["record"]["name"]), (&[1].into(), &"other".into()));
     }
-    for (id, there) in [("elsewhere", true), ("kept", true), ("one", false), ("two", true), ("three", true)] {
-        assert_eq!(store.client(&client(id).id, NOW).await.unwrap().is_some(), there, "{id}");
+}
+
+/// SEC-113: replicas give out places from one number.
+#[tokio::test]
+async fn sec_113_replicas_take_turns() {
+    let Some(server) = redis_server::shared() else { return };
+    let (one, prefix, mut raw) = beside(server).await;
+    let sealer = MasterSecret::generate().sealer();
+    let two = RedisStore::connect(&server.servers(), &prefix, sealer).await.unwrap();
+    let mut given = Vec::new();
+    for store in [&one, &two, &one] {
+        given.extend(join_all((0..4).map(|_| store.next_place(100))).await);
     }
-    let left: Vec<String> = ask(&mut raw, &[b"ZRANGE", &index, b"0", b"-1"]);
-    assert_eq!(left, ["two", "three"].map(name));
+    let given: Vec<u32> = given.into_iter().map(|place| place.unwrap().number()).collect();
+    assert_eq!(given, (0..12).collect::<Vec<_>>());
+    assert_eq!(ask::<u64>(&mut raw, &[b"GET", format!("{prefix}1:places").as_bytes()]), 12);
+    assert_eq!(two.next_place(5).await.unwrap().number(), 2);
 }
 
 /// A broken connection costs the calls that were on it, and no later ones: the next call makes a

@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use gatelodge::clock::Timestamp;
 use gatelodge::domain::{
-    Client, ClientId, Grant, GrantId, GrantState, LoginId, PendingLogin, PersonId, Redemption, Revoked,
-    Rotation, RotationRules, alive_of,
+    Client, ClientId, Grant, GrantId, GrantState, LoginId, PendingLogin, PersonId, Place, Redemption,
+    Revoked, Rotation, RotationRules, alive_of,
 };
 
 /// A store without a store.
 #[derive(Default)]
 pub(super) struct Reference {
+    /// Those that are used.
     clients: HashMap<ClientId, Client>,
-    /// Which of them nobody has used, the oldest first.
-    unused: Vec<ClientId>,
+    /// Those that nobody has used, by place.
+    newcomers: HashMap<Place, Client>,
+    /// How many places were given out.
+    places: u64,
     logins: HashMap<LoginId, PendingLogin>,
     grants: HashMap<GrantId, Grant>,
     /// Moment and end of keeping, by [`Revoked::name`].
@@ -22,41 +25,52 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// The newest of those that nobody has used; the oldest make room.
-    pub(super) fn register_client(&mut self, client: &Client, most_unused: usize) {
-        self.remember_client(client);
-        self.unused.push(client.id.clone());
-        while self.unused.len() > most_unused {
-            let oldest = self.unused.remove(0);
-            self.clients.remove(&oldest);
-        }
+    pub(super) fn next_place(&mut self, places: usize) -> Place {
+        self.places += 1;
+        Place::in_turn(self.places - 1, places)
+    }
+
+    /// Whoever stands there makes room.
+    pub(super) fn register_client(&mut self, client: &Client) {
+        self.newcomers.insert(client.id.place().unwrap(), client.clone());
     }
 
     pub(super) fn remember_client(&mut self, client: &Client) {
+        self.take_newcomer(&client.id);
         self.clients.insert(client.id.clone(), client.clone());
-        self.unused.retain(|id| *id != client.id);
+    }
+
+    fn newcomer(&mut self, id: &ClientId) -> Option<&mut Client> {
+        self.newcomers.values_mut().find(|client| client.id == *id)
+    }
+
+    fn take_newcomer(&mut self, id: &ClientId) -> Option<Client> {
+        let place = self.newcomer(id)?.id.place()?;
+        self.newcomers.remove(&place)
     }
 
     /// What it says is new, its end is not.
     pub(super) fn update_client(&mut self, client: &Client) -> bool {
-        let known = self.clients.get_mut(&client.id);
-        known.map(|known| *known = Client { expires_at: known.expires_at, ..client.clone() }).is_some()
+        let changed = |known: &mut Client| *known = Client { expires_at: known.expires_at, ..client.clone() };
+        let is_used = self.clients.get_mut(&client.id).map(changed).is_some();
+        is_used || self.newcomer(&client.id).map(changed).is_some()
     }
 
     pub(super) fn forget_client(&mut self, id: &ClientId, only_unused: bool) -> bool {
-        if only_unused && !self.unused.contains(id) {
-            return false;
-        }
-        self.unused.retain(|unused| unused != id);
-        self.clients.remove(id).is_some()
+        let was_new = self.take_newcomer(id).is_some();
+        was_new || !only_unused && self.clients.remove(id).is_some()
     }
 
     pub(super) fn client(&self, id: &ClientId, now: Timestamp) -> Option<Client> {
-        self.clients.get(id).filter(|client| client.expires_at.is_none_or(|end| now < end)).cloned()
+        let newcomer = || self.newcomers.values().find(|client| client.id == *id);
+        let known = self.clients.get(id).or_else(newcomer);
+        known.filter(|client| client.expires_at.is_none_or(|end| now < end)).cloned()
     }
 
     pub(super) fn keep_client(&mut self, id: &ClientId, until: Timestamp) -> bool {
-        self.unused.retain(|unused| unused != id);
+        if let Some(newcomer) = self.take_newcomer(id) {
+            self.clients.insert(id.clone(), newcomer);
+        }
         if let Some(end) = self.clients.get_mut(id).and_then(|client| client.expires_at.as_mut()) {
             *end = until.max(*end);
         }

@@ -11,7 +11,11 @@ use crate::harness::sample::{earlier, later};
 /// Sign-ins under way.
 const LOGINS: usize = 2;
 
-/// One thing that can happen, at some second. What it is about is named by its number.
+/// So many of the newest clients something happens to.
+const CLIENTS: usize = 5;
+
+/// One thing that can happen, at some second. What it is about is named by its number; of the clients, which
+/// become more, the newest is 0.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Redeem { grant: usize, idle: Duration },
@@ -21,7 +25,7 @@ pub(super) enum Step {
     BeginLogin { login: usize },
     AdvanceLogin { login: usize, from: u8, upstream: Option<&'static str> },
     TakeLogin { login: usize },
-    RegisterClient { client: usize, most_unused: usize },
+    RegisterClient { client: usize, places: usize },
     RememberClient { client: usize },
     KeepClient { client: usize, until: Timestamp },
     UpdateClient { client: usize, name: &'static str },
@@ -109,14 +113,14 @@ pub(super) fn steps(
         4 => (0..LOGINS, 0_u8..2, upstream)
             .prop_map(|(login, from, upstream)| Step::AdvanceLogin { login, from, upstream }),
         2 => (0..LOGINS).prop_map(|login| Step::TakeLogin { login }),
-        2 => (0..clients.len(), 1_usize..3)
-            .prop_map(|(client, most_unused)| Step::RegisterClient { client, most_unused }),
-        1 => (0..clients.len()).prop_map(|client| Step::RememberClient { client }),
-        1 => (0..clients.len(), prop_oneof![Just("before"), Just("after")])
+        4 => (0..CLIENTS, 1_usize..4)
+            .prop_map(|(client, places)| Step::RegisterClient { client, places }),
+        1 => (0..CLIENTS).prop_map(|client| Step::RememberClient { client }),
+        2 => (0..CLIENTS, prop_oneof![Just("before"), Just("after")])
             .prop_map(|(client, name)| Step::UpdateClient { client, name }),
-        1 => (0..clients.len(), any::<bool>())
+        2 => (0..CLIENTS, any::<bool>())
             .prop_map(|(client, only_unused)| Step::ForgetClient { client, only_unused }),
-        2 => (0..clients.len(), soon()).prop_map(|(client, until)| Step::KeepClient { client, until }),
+        3 => (0..CLIENTS, soon()).prop_map(|(client, until)| Step::KeepClient { client, until }),
         1 => Just(Step::Look),
     ];
     let steps = prop::collection::vec((0_u64..12, step), 1..40);
