@@ -16,6 +16,7 @@ use crate::config::{
 use crate::domain::{Client, ClientAuthMethod, ClientId};
 use crate::protocol::ResourceUri;
 use crate::secret::{Digest, Secret};
+use crate::store::revocations::Revocations;
 
 use super::State;
 
@@ -51,11 +52,17 @@ pub(super) fn registration_rules(config: &Config) -> RegistrationRules {
 }
 
 /// Every client.
-pub(super) fn directory(config: &Config, state: &State, clock: &Arc<dyn Clock>) -> Clients {
+pub(super) fn directory(
+    config: &Config,
+    state: &State,
+    revocations: &Arc<Revocations>,
+    clock: &Arc<dyn Clock>,
+) -> Clients {
     let configured = config.clients.iter().map(configured);
     let ClientPolicyConfig { allow, require_approval } = config.client_policy.clone();
     let policy = ClientPolicy { allow, require_approval };
-    Clients::new(configured.collect(), documents(config, state, clock), policy, Arc::clone(&state.store))
+    let store = (Arc::clone(&state.store), Arc::clone(revocations));
+    Clients::new(configured.collect(), documents(config, state, clock), policy, store)
 }
 
 /// What they prove themselves to.

@@ -66,11 +66,11 @@ pub fn wire(config: &Config, state: &State, clock: Arc<dyn Clock>) -> Result<Bro
     let journal = Journal::new(Arc::clone(&store));
     let resources = Arc::new(resources(config)?);
     let policy = Arc::new(policy(config));
-    let clients = clients::directory(config, state, &clock);
+    let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
+    let clients = clients::directory(config, state, &revocations, &clock);
     let minter = Minter::new(config.issuer.clone(), Arc::clone(&state.keys), config.tokens.access_lifetime);
     let upstreams = providers(config, &policy)?;
     let people = People { upstreams: upstreams.clone(), store: Arc::clone(&store) };
-    let revocations = Arc::new(Revocations::new(Arc::clone(&store)));
     let login = Login {
         issuer: config.issuer.clone(),
         clients: clients.clone(),

@@ -8,11 +8,13 @@ use crate::clock::Timestamp;
 use crate::domain::{Client, ClientAuthMethod, ClientId, ClientLimits, ClientOrigin, OperatorClient};
 use crate::protocol::RedirectUri;
 use crate::protocol::{ClientIdUrl, ErrorCode, OAuthError};
+use crate::store::revocations::Revocations;
 use crate::store::{Store, StoreError};
 
 use super::ClientPolicy;
 use super::document_fault::DocumentFault;
 use super::metadata_documents::MetadataDocuments;
+use super::remembered::RememberedClients;
 
 /// A client that the operator names in the configuration.
 #[derive(Debug, Clone)]
@@ -74,6 +76,7 @@ pub struct Clients {
     documents: MetadataDocuments,
     policy: Arc<ClientPolicy>,
     store: Arc<dyn Store>,
+    remembered: Arc<RememberedClients>,
 }
 
 impl Clients {
@@ -83,7 +86,7 @@ impl Clients {
         configured: Vec<ConfiguredClient>,
         documents: MetadataDocuments,
         policy: ClientPolicy,
-        store: Arc<dyn Store>,
+        (store, revocations): (Arc<dyn Store>, Arc<Revocations>),
     ) -> Self {
         let known = configured.into_iter().map(|client| {
             let id = ClientId::new(client.id);
@@ -101,7 +104,9 @@ impl Clients {
             };
             (id, client)
         });
-        Self { configured: Arc::new(known.collect()), documents, policy: Arc::new(policy), store }
+        let remembered = Arc::new(RememberedClients::new(Arc::clone(&store), revocations));
+        let (configured, policy) = (Arc::new(known.collect()), Arc::new(policy));
+        Self { configured, documents, policy, store, remembered }
     }
 
     /// The client of this identifier, unless it has been forgotten. `address` is where a stranger asks from:
@@ -147,7 +152,7 @@ impl Clients {
         if OperatorClient::is_meant(id.as_str()) {
             return Ok(self.store.operator_client(id).await?.map(|known| known.client));
         }
-        self.store.client(id, now).await
+        self.remembered.find(id, now).await
     }
 
     pub(super) fn policy(&self) -> &ClientPolicy {

@@ -51,6 +51,7 @@ impl Registration {
         if !self.parts.store.update_client(&client).await.map_err(OAuthError::unavailable)? {
             return Err(not_yours());
         }
+        self.parts.revocations.renew_version(now).await.map_err(OAuthError::unavailable)?;
         self.parts.journal.record(AuditEvent::new(AuditKind::ClientUpdated, now).client(&client.id));
         Ok(self.response(&client, secret, &token))
     }
@@ -69,6 +70,8 @@ impl Registration {
             let revoked = self.parts.revocations.revoke(&Revoked::Client(id.clone()), now, left).await;
             revoked.map_err(OAuthError::unavailable)?;
             self.parts.store.forget_client(id).await.map_err(OAuthError::unavailable)?;
+            // Who has asked in between remembers it still.
+            self.parts.revocations.renew_version(now).await.map_err(OAuthError::unavailable)?;
         }
         self.parts.journal.record(AuditEvent::new(AuditKind::ClientDeleted, now).client(id));
         Ok(())

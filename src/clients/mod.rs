@@ -1,6 +1,6 @@
 //! Client applications: who they are, and how they prove it.
 //!
-//! - `directory`: [`Clients`], however they came to be known.
+//! - `directory`: [`Clients`], however they came to be known; `remembered`: those of the store.
 //! - `admission`: which of them the operator lets in at all.
 //! - `registration`: dynamic registration (RFC 7591) as real clients use it; `management`: what they do
 //!   with it later (RFC 7592).
@@ -24,6 +24,7 @@ mod management;
 mod metadata_documents;
 mod operator_secret;
 mod registration;
+mod remembered;
 
 pub use admission::{Admission, ClientPolicy};
 pub use authentication::{AuthenticatedClient, Authenticator, Credentials};

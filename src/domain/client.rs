@@ -183,6 +183,15 @@ pub struct Client {
     pub registration: Option<ClientRegistration>,
 }
 
+/// A client that registered itself, as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredClient {
+    /// The client.
+    pub client: Client,
+    /// Has somebody signed in with it?
+    pub is_used: bool,
+}
+
 /// What a client that registered itself can read and change of that (RFC 7592).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientRegistration {

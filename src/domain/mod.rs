@@ -52,7 +52,7 @@ pub use audit::{AuditEvent, AuditKind};
 pub use browser_session::{BrowserSession, BrowserSessionId, MOST_BROWSER_SESSIONS, living_of};
 pub use client::{
     Client, ClientAuthMethod, ClientId, ClientOrigin, ClientRegistration, HeldSecret, RedirectMismatch,
-    SecretPlace, TrustedReturn,
+    SecretPlace, StoredClient, TrustedReturn,
 };
 pub use client_book::{APPLICATION_LIFETIME, Application, Decision, MOST_APPLICATIONS, OperatorClient};
 pub use client_limits::{BeyondLimits, ClientLimits};

@@ -1,4 +1,4 @@
-//! Audit events: one log line each, and the store's stream. Written here and nowhere else.
+//! Audit events: one log line each, and nearly all of them in the store's stream. Written here and nowhere else.
 
 use std::fmt;
 use std::mem;
@@ -42,9 +42,13 @@ impl Journal {
         Self(Arc::new(Shared { store, queue: Mutex::default(), settled: Notify::new() }))
     }
 
-    /// Records an event in the log (target `audit`), and soon in the store's stream.
+    /// Records an event in the log (target `audit`), and soon in the store's stream, unless it is for the log
+    /// alone.
     pub fn record(&self, event: AuditEvent) {
         log(&event);
+        if event.kind.is_for_the_log_alone() {
+            return;
+        }
         let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.waiting.len() >= MOST_WAITING {
             drop(queue);

@@ -11,8 +11,8 @@ use crate::clock::Timestamp;
 use crate::domain::{
     Application, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, Decision,
     EmailAddress, Grant, GrantId, KeyRing, LoginId, NotBefore, OperatorClient, PendingLogin, PersonId,
-    PersonTag, Place, Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant,
-    UpstreamSession,
+    PersonTag, Place, Redemption, RememberedConsent, Revoked, Rotation, RotationRules, StoredClient,
+    UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 
@@ -126,8 +126,8 @@ impl Store for FaultyStore {
         self.reach(Operation::RememberClient).await?.remember_client(client).await
     }
 
-    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        self.reach(Operation::Client).await?.client(id, now).await
+    async fn stored_client(&self, id: &ClientId, now: Timestamp) -> Result<Option<StoredClient>, StoreError> {
+        self.reach(Operation::StoredClient).await?.stored_client(id, now).await
     }
 
     async fn keep_client(&self, id: &ClientId, until: Timestamp) -> Result<bool, StoreError> {
@@ -263,6 +263,10 @@ impl Store for FaultyStore {
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
         self.reach(Operation::NotBefore).await?.not_before(known).await
+    }
+
+    async fn renew_version(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.reach(Operation::RenewVersion).await?.renew_version(now).await
     }
 
     async fn begin_browser_session(

@@ -34,7 +34,7 @@ use crate::clock::Timestamp;
 use crate::domain::{
     AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant, GrantId,
     KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Place, Redemption, RememberedConsent,
-    Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
+    Revoked, Rotation, RotationRules, StoredClient, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 
@@ -84,8 +84,13 @@ pub trait Store: ClientBook + ApiKeyStore + RateWindows + fmt::Debug {
     /// Remembers a client in place of what was known of it, as one that is used.
     async fn remember_client(&self, client: &Client) -> Result<(), StoreError>;
 
+    /// The registered client, unless it has been forgotten, and whether it has been used.
+    async fn stored_client(&self, id: &ClientId, now: Timestamp) -> Result<Option<StoredClient>, StoreError>;
+
     /// The registered client, unless it has been forgotten.
-    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError>;
+    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        Ok(self.stored_client(id, now).await?.map(|known| known.client))
+    }
 
     /// Lets a client live at least until `until`, as one that is used, which makes room for nobody; never
     /// shortens its life (INT-36). False if there is none.
@@ -204,6 +209,10 @@ pub trait Store: ClientBook + ApiKeyStore + RateWindows + fmt::Debug {
 
     /// The revocations, unless they are still of the version that the caller has.
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError>;
+
+    /// Makes another version of the revocations, though none has come: who remembers something as of an older
+    /// one asks anew. None comes round again within two hours.
+    async fn renew_version(&self, now: Timestamp) -> Result<(), StoreError>;
 
     /// Begins a browser session. A person has at most
     /// [`MOST_BROWSER_SESSIONS`](crate::domain::MOST_BROWSER_SESSIONS): the one that would end first

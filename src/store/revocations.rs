@@ -74,6 +74,13 @@ impl Revocations {
         Ok(())
     }
 
+    /// Has everybody ask anew for what they remember: this process at once, every other one within a second.
+    pub async fn renew_version(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.store.renew_version(now).await?;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+
     fn fresh(&self, now: Timestamp) -> Option<Arc<NotBefore>> {
         let fresh = self.known().filter(|known| known.as_of <= now && now.since(known.as_of) < OLDEST);
         fresh.map(|known| known.not_before)

@@ -355,13 +355,11 @@ async fn sec_163_every_turn_leaves_an_audit_event() {
     let events = broker.store.recent_audit(1000).await.unwrap();
     let kinds: BTreeSet<&str> = events.iter().map(|event| event.kind.as_str()).collect();
     let expected = [
-        AuditKind::ClientRegistered,
         AuditKind::ConsentGiven,
         AuditKind::ConsentDenied,
         AuditKind::SignedIn,
         AuditKind::SignInDenied,
         AuditKind::TokenIssued,
-        AuditKind::TokenRefreshed,
         AuditKind::RefreshReused,
         AuditKind::CodeReplayed,
         AuditKind::GrantRevoked,
@@ -369,8 +367,13 @@ async fn sec_163_every_turn_leaves_an_audit_event() {
     assert_eq!(kinds, expected.map(AuditKind::as_str).into());
     let log = log.text();
     let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line));
-    let audited = lines.filter(|line| line["target"] == "audit").count();
-    assert_eq!(audited, events.len(), "one line for each event");
+    let lines = lines.filter(|line| line["target"] == "audit");
+    let (alone, both): (Vec<_>, Vec<_>) = lines
+        .map(|line| line["kind"].as_str().expect("a kind").to_owned())
+        .partition(|kind| ["client_registered", "token_refreshed"].contains(&kind.as_str()));
+    assert_eq!(both.len(), events.len(), "one line for each event");
+    // What happens all the time, or at anybody's will, would push the others out of the stream.
+    assert_eq!(alone, ["client_registered", "token_refreshed"]);
     assert!(events.iter().all(|event| event.client.as_ref().is_some_and(|id| id.as_str() == client.id)));
     let person = |kind: AuditKind| events.iter().find(|event| event.kind == kind).unwrap().person.is_some();
     assert!([AuditKind::SignedIn, AuditKind::TokenIssued, AuditKind::RefreshReused].map(person) == [true; 3]);

@@ -51,6 +51,7 @@ mod registered_keys;
 mod registration;
 mod registration_limits;
 mod registration_management;
+mod remembered_clients;
 mod remembered_consent;
 mod replay;
 mod replicas;

@@ -6,68 +6,15 @@ use gatelodge::clock::Clock as _;
 use gatelodge::domain::{AuditKind, ClientId};
 use gatelodge::store::Store as _;
 use gatelodge::store::faulty::Operation;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::broker::{RESOURCE, Setup, TestBroker};
 use crate::harness::browser::{Browser, Page};
-use crate::harness::client::{REDIRECT, TestClient, Tokens, authorize_url, register};
+use crate::harness::client::{REDIRECT, TestClient, Tokens, authorize_url};
+use crate::harness::managed::{Managed, ask};
 
 const WEB: &str = "https://app.example/callback";
 const OTHER: &str = "https://app.example/other";
-
-/// A client, and what it manages itself with.
-struct Managed {
-    answer: Value,
-    client: TestClient,
-}
-
-impl Managed {
-    async fn register(broker: &TestBroker, metadata: Value) -> Self {
-        let page = register(broker, &metadata).await;
-        assert_eq!(page.status, 201, "{}", page.body);
-        let answer = page.json();
-        let client = TestClient {
-            id: answer["client_id"].as_str().unwrap().to_owned(),
-            secret: answer["client_secret"].as_str().map(str::to_owned),
-            redirect: answer["redirect_uris"][0].as_str().unwrap().to_owned(),
-        };
-        Self { answer, client }
-    }
-
-    fn url(&self) -> &str {
-        self.answer["registration_client_uri"].as_str().unwrap()
-    }
-
-    fn token(&self) -> &str {
-        self.answer["registration_access_token"].as_str().unwrap()
-    }
-
-    async fn get(&self) -> Page {
-        ask("GET", self.url(), Some(self.token()), None).await
-    }
-
-    async fn put(&self, changes: Value) -> Page {
-        let mut body = json!({ "client_id": self.client.id });
-        body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        ask("PUT", self.url(), Some(self.token()), Some(body)).await
-    }
-
-    async fn delete(&self) -> Page {
-        ask("DELETE", self.url(), Some(self.token()), None).await
-    }
-}
-
-async fn ask(method: &str, url: &str, token: Option<&str>, body: Option<Value>) -> Page {
-    let browser = Browser::new();
-    let mut request = browser.http().request(method.parse().unwrap(), url);
-    if let Some(token) = token {
-        request = request.bearer_auth(token);
-    }
-    if let Some(body) = body {
-        request = request.json(&body);
-    }
-    Page::of(url, request.send().await.unwrap()).await
-}
 
 #[track_caller]
 fn assert_refused(page: &Page, challenge: &str) {
@@ -125,7 +72,7 @@ async fn sec_115_a_wrong_token_is_refused() {
         assert_refused(&ask(method, &in_query, None, body()).await, "Bearer");
     }
     assert_eq!(managed.get().await.status, 200, "nothing of it did anything");
-    broker.store.fail(Operation::Client);
+    broker.store.fail(Operation::StoredClient);
     assert_eq!(managed.get().await.status, 503, "a fault of the store is nobody else's");
 }
 

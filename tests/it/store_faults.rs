@@ -1,6 +1,8 @@
 //! PRIN-5, INT-64: a store that fails is never the client's fault. Each operation fails in turn at
 //! each endpoint that asks for it.
 
+use std::time::Duration;
+
 use gatelodge::store::faulty::Operation;
 use serde_json::json;
 
@@ -39,7 +41,8 @@ fn assert_common(page: &Page) {
 async fn prin_5_at_the_token_endpoint_a_fault_costs_nothing() {
     let broker = TestBroker::start().await;
     let client = TestClient::register(&broker).await;
-    for operation in [Operation::Client, Operation::Grant, Operation::KeepClient, Operation::RedeemCode] {
+    for operation in [Operation::StoredClient, Operation::Grant, Operation::KeepClient, Operation::RedeemCode]
+    {
         let code = client.code(&broker).await;
         broker.store.fail(operation);
         assert_json_fault(&client.redeem(&broker, &code).await, operation);
@@ -47,14 +50,17 @@ async fn prin_5_at_the_token_endpoint_a_fault_costs_nothing() {
         assert_eq!(client.redeem(&broker, &code).await.status, 200, "{operation:?}");
     }
     let mut tokens = client.tokens(&broker).await;
-    for operation in [Operation::Client, Operation::Grant, Operation::RotateRefresh] {
+    for operation in [Operation::NotBefore, Operation::Grant, Operation::RotateRefresh] {
         broker.store.fail(operation);
+        // Revocations and clients are known for a while.
+        broker.clock.advance(Duration::from_secs(1));
         assert_json_fault(&client.refresh(&broker, &tokens.refresh).await, operation);
         broker.store.heal();
         tokens = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
     }
-    for operation in [Operation::Client, Operation::Grant, Operation::EndGrant] {
+    for operation in [Operation::NotBefore, Operation::Grant, Operation::EndGrant] {
         broker.store.fail(operation);
+        broker.clock.advance(Duration::from_secs(1));
         assert_json_fault(&client.revoke(&broker, &tokens.refresh).await, operation);
         broker.store.heal();
     }
@@ -77,12 +83,12 @@ async fn prin_5_a_store_fault_is_not_invalid_client() {
         json!({ "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "client_secret_basic" });
     let client = TestClient::register_with(&broker, metadata).await;
     let tokens = client.tokens(&broker).await;
-    broker.store.fail(Operation::Client);
+    broker.store.fail(Operation::StoredClient);
     let wrong = TestClient { secret: Some("wrong".into()), ..client.clone() };
     let unknown = TestClient { id: "glc_nobody".into(), secret: None, ..client.clone() };
     for client in [&client, &wrong, &unknown] {
-        assert_json_fault(&client.refresh(&broker, &tokens.refresh).await, Operation::Client);
-        assert_json_fault(&client.revoke(&broker, &tokens.refresh).await, Operation::Client);
+        assert_json_fault(&client.refresh(&broker, &tokens.refresh).await, Operation::StoredClient);
+        assert_json_fault(&client.revoke(&broker, &tokens.refresh).await, Operation::StoredClient);
     }
     broker.store.heal();
     assert_eq!(wrong.refresh(&broker, &tokens.refresh).await.status, 401);
@@ -127,7 +133,7 @@ async fn prin_5_in_front_of_a_person_a_fault_is_a_page_and_can_be_tried_again() 
     let broker = TestBroker::start().await;
     let client = TestClient::register(&broker).await;
     let browser = broker.browser();
-    for operation in [Operation::Client, Operation::BeginLogin] {
+    for operation in [Operation::StoredClient, Operation::BeginLogin] {
         broker.store.fail(operation);
         assert_page_fault(&browser.get(&client.authorize_url(&broker)).await, operation);
         broker.store.heal();
@@ -138,7 +144,7 @@ async fn prin_5_in_front_of_a_person_a_fault_is_a_page_and_can_be_tried_again() 
         assert_page_fault(&browser.press(&consent, "upstream", "idp").await, operation);
         broker.store.heal();
     }
-    for operation in [Operation::Login, Operation::Client, Operation::TakeLogin] {
+    for operation in [Operation::Login, Operation::StoredClient, Operation::TakeLogin] {
         broker.store.fail(operation);
         assert_page_fault(&browser.press(&consent, "action", "deny").await, operation);
         broker.store.heal();
@@ -152,7 +158,7 @@ async fn prin_5_in_front_of_a_person_a_fault_is_a_page_and_can_be_tried_again() 
 async fn prin_5_a_callback_can_be_reloaded_after_a_fault() {
     let broker = TestBroker::start().await;
     let client = TestClient::register(&broker).await;
-    for operation in [Operation::Login, Operation::Client, Operation::TakeLogin] {
+    for operation in [Operation::Login, Operation::StoredClient, Operation::TakeLogin] {
         let browser = broker.browser();
         let callback = callback(&broker, &client, &browser).await;
         let before = broker.provider.token_requests().len();
@@ -210,7 +216,10 @@ async fn metadata_and_keys_go_on_without_a_store() {
     ] {
         assert_eq!(browser.get(&broker.url(path)).await.status, 200, "{path}");
     }
-    assert_json_fault(&client.refresh(&broker, &tokens.refresh).await, Operation::Client);
-    assert_json_fault(&register(&broker, &json!({ "redirect_uris": [REDIRECT] })).await, Operation::Client);
-    assert_page_fault(&browser.get(&client.authorize_url(&broker)).await, Operation::Client);
+    assert_json_fault(&client.refresh(&broker, &tokens.refresh).await, Operation::StoredClient);
+    assert_json_fault(
+        &register(&broker, &json!({ "redirect_uris": [REDIRECT] })).await,
+        Operation::StoredClient,
+    );
+    assert_page_fault(&browser.get(&client.authorize_url(&broker)).await, Operation::StoredClient);
 }

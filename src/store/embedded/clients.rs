@@ -4,7 +4,7 @@
 use redb::{ReadableDatabase as _, WriteTransaction};
 
 use crate::clock::Timestamp;
-use crate::domain::{Client, ClientId};
+use crate::domain::{Client, ClientId, StoredClient};
 use crate::store::StoreError;
 
 use super::tables::{CLIENTS, Cover, client_name, failed, opened_in, read, remove, rewrite, write};
@@ -40,16 +40,22 @@ impl EmbeddedStore {
         &self,
         id: &ClientId,
         now: Timestamp,
-    ) -> Result<Option<Client>, StoreError> {
-        let client = self.held.with(|database| {
+    ) -> Result<Option<StoredClient>, StoreError> {
+        let known = self.held.with(|database| {
             let transaction = database.begin_read().map_err(failed)?;
             let used = match opened_in(&transaction, CLIENTS)? {
                 Some(table) => read::<Client>(&table, &client_name(id), Cover::Clear)?,
                 None => None,
             };
-            used.map_or_else(|| newcomers::look(&transaction, id), |used| Ok(Some(used)))
+            Ok(match used {
+                Some(client) => Some(StoredClient { client, is_used: true }),
+                None => {
+                    let newcomer = newcomers::look(&transaction, id)?;
+                    newcomer.map(|client| StoredClient { client, is_used: false })
+                }
+            })
         })?;
-        Ok(client.filter(|client| client.expires_at.is_none_or(|end| now < end)))
+        Ok(known.filter(|known| known.client.expires_at.is_none_or(|end| now < end)))
     }
 
     pub(super) async fn prolong_client(&self, id: &ClientId, until: Timestamp) -> Result<bool, StoreError> {

@@ -38,6 +38,7 @@ mod writer;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use redb::{Database, ReadOnlyTable};
 use serde::de::DeserializeOwned;
@@ -66,6 +67,8 @@ pub struct EmbeddedStore {
     sealer: Sealer,
     counters: Counters,
     places: Places,
+    /// How often what is remembered was to be asked for anew: one process has the file.
+    versions: AtomicU64,
 }
 
 impl EmbeddedStore {
@@ -82,8 +85,8 @@ impl EmbeddedStore {
     fn start(held: Held, sealer: Sealer) -> Result<Self, StoreError> {
         let held = Arc::new(held);
         let writer = Writer::start(Arc::clone(&held))?;
-        let places = held.with(Places::behind_the_newest)?;
-        Ok(Self { writer, held, sealer, counters: Counters::default(), places })
+        let (places, counters) = (held.with(Places::behind_the_newest)?, Counters::default());
+        Ok(Self { writer, held, sealer, counters, places, versions: AtomicU64::new(0) })
     }
 
     /// Runs a long look, such as one through a whole table, where it may wait for the disk.

@@ -1,5 +1,6 @@
 //! The store's sentences over redb: read, let the domain decide, write, in one transaction.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant,
     GrantId, KeyRing, LoginId, NotBefore, PendingLogin, PersonId, PersonTag, Place, Redemption,
-    RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
+    RememberedConsent, Revoked, Rotation, RotationRules, StoredClient, UpstreamGrant, UpstreamSession,
 };
 use crate::secret::{Digest, Sealer, Secret};
 use crate::store::{Store, StoreError, codec};
@@ -36,7 +37,7 @@ impl Store for EmbeddedStore {
         self.put_client(client).await
     }
 
-    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+    async fn stored_client(&self, id: &ClientId, now: Timestamp) -> Result<Option<StoredClient>, StoreError> {
         self.read_client(id, now).await
     }
 
@@ -249,6 +250,11 @@ impl Store for EmbeddedStore {
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
         self.read_revocations(known).await
+    }
+
+    async fn renew_version(&self, _: Timestamp) -> Result<(), StoreError> {
+        self.versions.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn begin_browser_session(

@@ -8,7 +8,7 @@
 //! read has been used in time.
 
 use crate::clock::Timestamp;
-use crate::domain::{Client, ClientId};
+use crate::domain::{Client, ClientId, StoredClient};
 use crate::secret::random;
 use crate::store::{StoreError, codec};
 
@@ -46,16 +46,21 @@ impl RedisStore {
         &self,
         id: &ClientId,
         now: Timestamp,
-    ) -> Result<Option<Client>, StoreError> {
-        let client = match self.used_client(id).await? {
-            None if id.place().is_some() => match self.newcomer(id).await? {
-                Some(newcomer) => Some(newcomer.client),
+    ) -> Result<Option<StoredClient>, StoreError> {
+        // Together, in one round trip (REL-05).
+        let (used, newcomer) = tokio::join!(self.used_client(id), self.newcomer(id));
+        let used = match used? {
+            None => match newcomer? {
+                Some(Newcomer { client, .. }) => {
+                    return Ok(alive(StoredClient { client, is_used: false }, now));
+                }
                 // It may have been used in between, and then displaced.
-                None => self.used_client(id).await?,
+                None if id.place().is_some() => self.used_client(id).await?,
+                None => None,
             },
             used => used,
         };
-        Ok(client.filter(|client| client.expires_at.is_none_or(|end| now < end)))
+        Ok(used.and_then(|client| alive(StoredClient { client, is_used: true }, now)))
     }
 
     async fn used_client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
@@ -160,4 +165,8 @@ impl RedisStore {
         let was_used: bool = self.connections.send_replicated(&script).await?;
         Ok(was_new || was_used)
     }
+}
+
+fn alive(known: StoredClient, now: Timestamp) -> Option<StoredClient> {
+    Some(known).filter(|known| known.client.expires_at.is_none_or(|end| now < end))
 }

@@ -10,7 +10,8 @@ use crate::clock::Timestamp;
 use crate::domain::{
     self, AuditEvent, BrowserSession, BrowserSessionId, Client, ClientId, ConsentKey, EmailAddress, Grant,
     GrantId, KeyRing, LAST_GENERATION, LoginId, MOST_GRANTS, NotBefore, PendingLogin, PersonId, PersonTag,
-    Place, Redemption, RememberedConsent, Revoked, Rotation, RotationRules, UpstreamGrant, UpstreamSession,
+    Place, Redemption, RememberedConsent, Revoked, Rotation, RotationRules, StoredClient, UpstreamGrant,
+    UpstreamSession,
 };
 use crate::secret::{Digest, Secret};
 use crate::store::{Store, StoreError, codec, grant_body, readable};
@@ -34,7 +35,7 @@ impl Store for RedisStore {
         self.put_client(client).await
     }
 
-    async fn client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+    async fn stored_client(&self, id: &ClientId, now: Timestamp) -> Result<Option<StoredClient>, StoreError> {
         self.read_client(id, now).await
     }
 
@@ -231,6 +232,10 @@ impl Store for RedisStore {
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
         self.read_revocations(known).await
+    }
+
+    async fn renew_version(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.put_version(now).await
     }
 
     async fn begin_browser_session(

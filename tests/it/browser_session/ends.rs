@@ -123,7 +123,7 @@ async fn prin_5_a_store_fault_signs_nobody_out() {
         Operation::Login,
         Operation::BrowserSession,
         Operation::NotBefore,
-        Operation::Client,
+        Operation::StoredClient,
         Operation::PinAdmin,
         Operation::OpenGrant,
         Operation::KeepBrowserSession,

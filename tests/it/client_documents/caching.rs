@@ -272,7 +272,7 @@ async fn prin_5_what_cannot_be_known_is_no_verdict() {
     }
     host.answers("/client.json", Answer::status("503 Service Unavailable"));
     let broker = restarted(&setup, broker).await;
-    broker.store.fail(Operation::Client);
+    broker.store.fail(Operation::StoredClient);
     assert_refused(&broker, &url, 503, "not possible right now").await;
     let page = client(&url).refresh(&broker, &tokens.refresh).await;
     assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"));

@@ -44,7 +44,7 @@ async fn sec_131_a_refused_client_s_token_is_not_active() {
     assert!(is_active(&broker, &tokens.access).await);
     decide(&broker, false).await;
     assert!(!is_active(&broker, &tokens.access).await);
-    for operation in [Operation::Decision, Operation::Client] {
+    for operation in [Operation::Decision, Operation::StoredClient] {
         broker.store.fail(operation);
         let page = asked(&broker, &tokens.access).await;
         assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{operation:?}");

@@ -11,6 +11,7 @@
 //! - [`front`]: one public origin in front of several replicas.
 //! - [`github`]: a server that is shaped like GitHub.
 //! - [`keys`]: signing keys that sign whatever they are told to.
+//! - [`managed`]: a client that manages its registration.
 //! - [`memory`]: how much of it this process has.
 //! - [`oracle`]: a server that is asked about tokens.
 //! - [`program`]: the program itself, as a process.
@@ -40,6 +41,7 @@ pub(crate) mod fleet;
 pub(crate) mod front;
 pub(crate) mod github;
 pub(crate) mod keys;
+pub(crate) mod managed;
 pub(crate) mod memory;
 pub(crate) mod oracle;
 pub(crate) mod program;

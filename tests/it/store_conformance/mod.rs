@@ -134,6 +134,7 @@ on_every_backend! {
         keys::a_key_ring_comes_back_as_it_was,
         revocations::sec_132_moments_are_kept_and_never_move_back,
         revocations::old_revocations_are_forgotten,
+        revocations::a_version_is_renewed_without_a_revocation,
         revocations::parallel_revocations_all_stay,
         revocations::sec_134_a_replica_knows_within_a_second,
         misc::audit_events_come_back_newest_first,

@@ -53,6 +53,31 @@ pub(super) async fn old_revocations_are_forgotten(store: Arc<dyn Store>) {
     assert!(known.revokes(&bob, &client, later(101)));
 }
 
+/// Another version without a revocation: whoever remembers something asks anew, and what was revoked stays so.
+pub(super) async fn a_version_is_renewed_without_a_revocation(store: Arc<dyn Store>) {
+    let mut versions = vec![String::new()];
+    let mut renewed = async || {
+        let known = versions.last().unwrap();
+        store.renew_version(NOW).await.unwrap();
+        let newer = store.not_before(known).await.unwrap().expect("another version");
+        assert_eq!(store.not_before(newer.version()).await.unwrap(), None, "nothing new");
+        assert!(versions.iter().all(|older| older != newer.version()), "{versions:?}");
+        versions.push(newer.version().to_owned());
+        newer
+    };
+    let client = ClientId::new("c");
+    for _ in 0..2 {
+        assert!(!renewed().await.revokes(&alice(), &client, NOW));
+    }
+    store.revoke(&Revoked::Person(alice()), later(100), later(1000), NOW).await.unwrap();
+    for _ in 0..2 {
+        let newer = renewed().await;
+        assert!(
+            newer.revokes(&alice(), &client, later(100)) && !newer.revokes(&alice(), &client, later(101))
+        );
+    }
+}
+
 /// Parallel revocations all stay.
 pub(super) async fn parallel_revocations_all_stay(store: Arc<dyn Store>) {
     let person = |number: usize| PersonId::of("https://idp.example", &number.to_string());

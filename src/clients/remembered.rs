@@ -1,0 +1,110 @@
+//! Clients that registered themselves and have been used, remembered: each of their refreshes would ask for the
+//! same record, which changes about never.
+//!
+//! | what changes | who sees it, and when |
+//! |---|---|
+//! | the client says something else about itself | this process at once, every other one within a second: it makes another version of the revocations |
+//! | it is deleted, or removed by the operator | the same: what it was granted is revoked |
+//! | it lives longer | nobody has to: at the end that is known here the store is asked |
+//!
+//! Newcomers are not remembered: anybody can make any number of them. Nor are clients with keys of their own,
+//! which may be large.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::clock::Timestamp;
+use crate::domain::{Client, ClientId, NotBefore, StoredClient};
+use crate::store::revocations::Revocations;
+use crate::store::{Store, StoreError};
+
+/// How long a client is believed to be as it was, whatever the version says: half of the time for which the
+/// store tells one version from those before.
+const OLDEST: Duration = Duration::from_secs(3600);
+
+/// How much is remembered, in bytes, about; the least used make room.
+const MOST: u64 = 8 << 20;
+
+/// What a client takes beside its redirects, in bytes, about.
+const BASE: usize = 768;
+
+/// The clients of the store.
+pub(super) struct RememberedClients {
+    store: Arc<dyn Store>,
+    revocations: Arc<Revocations>,
+    known: Cache<ClientId, Arc<Remembered>, Size>,
+}
+
+struct Remembered {
+    client: Client,
+    as_of: Timestamp,
+    /// What was known of revocations before the store was asked: whatever has changed since makes another one.
+    /// Kept by name only: it may be large.
+    before: Weak<NotBefore>,
+}
+
+impl Remembered {
+    fn holds(&self, current: &Arc<NotBefore>, now: Timestamp) -> bool {
+        std::ptr::eq(self.before.as_ptr(), Arc::as_ptr(current))
+            && self.as_of <= now
+            && now.since(self.as_of) < OLDEST
+            && self.client.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+impl RememberedClients {
+    /// Remembers none yet.
+    pub(super) fn new(store: Arc<dyn Store>, revocations: Arc<Revocations>) -> Self {
+        let most = usize::try_from(MOST).unwrap_or(usize::MAX) / BASE;
+        Self { store, revocations, known: Cache::with_weighter(most, MOST, Size) }
+    }
+
+    /// The client of this identifier, unless it has been forgotten.
+    pub(super) async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        // Known before the store is asked: a change in between is then seen at the next question.
+        let current = self.revocations.current(now).await?;
+        match self.known.get(id) {
+            Some(known) if known.holds(&current, now) => Ok(Some(known.client.clone())),
+            // Apart, because it is rarer and larger.
+            _ => Box::pin(self.ask(id, &current, now)).await,
+        }
+    }
+
+    async fn ask(
+        &self,
+        id: &ClientId,
+        current: &Arc<NotBefore>,
+        now: Timestamp,
+    ) -> Result<Option<Client>, StoreError> {
+        let Some(StoredClient { client, is_used }) = self.store.stored_client(id, now).await? else {
+            self.known.remove(id);
+            return Ok(None);
+        };
+        if is_used && client.auth.keys().is_none() {
+            let before = Arc::downgrade(current);
+            let known = Remembered { client: client.clone(), as_of: now, before };
+            self.known.insert(id.clone(), Arc::new(known));
+        }
+        Ok(Some(client))
+    }
+}
+
+impl fmt::Debug for RememberedClients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RememberedClients")
+    }
+}
+
+#[derive(Clone)]
+struct Size;
+
+impl Weighter<ClientId, Arc<Remembered>> for Size {
+    fn weight(&self, id: &ClientId, known: &Arc<Remembered>) -> u64 {
+        let redirects = known.client.redirect_uris.iter().map(|uri| uri.as_str().len()).sum::<usize>();
+        (BASE + id.as_str().len() + redirects) as u64
+    }
+}
