@@ -1,5 +1,8 @@
 //! Dynamic registration: what is answered, and what is refused. Real clients' requests are in `replay`.
 
+use gatelodge::clock::Clock as _;
+use gatelodge::domain::ClientId;
+use gatelodge::store::Store as _;
 use serde_json::{Value, json};
 
 use crate::harness::broker::{Setup, TestBroker};
@@ -173,6 +176,24 @@ async fn sec_111_a_software_statement_changes_nothing() {
         assert_eq!(page.json()["client_name"], "App");
         assert_eq!(page.json().get("software_statement"), None);
     }
+}
+
+/// SEC-113: a registration that is refused takes nobody's turn.
+#[tokio::test]
+async fn sec_113_who_is_refused_displaces_nobody() {
+    let extra = "registration: { most_unused: 2 }\n".to_owned();
+    let broker = TestBroker::with(Setup { extra, ..Setup::default() }).await;
+    let first = TestClient::register(&broker).await;
+    for _ in 0..3 {
+        assert_eq!(register(&broker, &json!({ "redirect_uris": [] })).await.status, 400);
+    }
+    let second = TestClient::register(&broker).await;
+    let known = async |client: &TestClient| {
+        broker.store.client(&ClientId::new(&client.id), broker.clock.now()).await.unwrap().is_some()
+    };
+    assert!(known(&first).await && known(&second).await);
+    let third = TestClient::register(&broker).await;
+    assert!(!known(&first).await && known(&second).await && known(&third).await);
 }
 
 /// SEC-114: an identifier is neither a URL, so nobody registers over a document, nor a person's.

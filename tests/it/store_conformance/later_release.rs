@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatelodge::domain::{
-    BrowserSessionId, ConsentKey, Grant, GrantId, GrantState, Redemption, RememberedConsent, Rotation,
-    RotationRules,
+    BrowserSessionId, Client, ClientId, ConsentKey, Grant, GrantId, GrantState, Redemption,
+    RememberedConsent, Rotation, RotationRules,
 };
 use gatelodge::secret::{Digest, MasterSecret, Sealer};
 use gatelodge::store::{EmbeddedStore, RedisStore, Store};
@@ -89,6 +89,7 @@ impl InFile {
     fn table(record: &Record) -> Table {
         match record.kind {
             "client" => TableDefinition::new("clients"),
+            "new" => TableDefinition::new("new_clients"),
             "consent" => TableDefinition::new("consents"),
             "grant" => TableDefinition::new("grants"),
             "upstream" => TableDefinition::new("upstream_grants"),
@@ -177,14 +178,22 @@ impl Rig for InRedis {
     fn read(&self, record: &Record) -> Vec<u8> {
         let mut raw = self.raw.get_connection().unwrap();
         let (key, field) = self.place(record);
-        redis::Cmd::new().arg("HGET").arg(key).arg(field).query(&mut raw).unwrap()
+        let mut command = redis::Cmd::new();
+        match record.kind {
+            "new" => command.arg("GET").arg(key),
+            _ => command.arg("HGET").arg(key).arg(field),
+        };
+        command.query(&mut raw).unwrap()
     }
 
     fn write(&self, record: &Record, bytes: &[u8]) {
         let mut raw = self.raw.get_connection().unwrap();
         let mut command = redis::Cmd::new();
         let (key, field) = self.place(record);
-        command.arg("HSET").arg(key).arg(field).arg(bytes).arg("a later field").arg(1);
+        match record.kind {
+            "new" => command.arg("SET").arg(key).arg(bytes),
+            _ => command.arg("HSET").arg(key).arg(field).arg(bytes).arg("a later field").arg(1),
+        };
         command.exec(&mut raw).unwrap();
     }
 
@@ -301,6 +310,29 @@ async fn unknown_members_stay(rig: impl Rig) {
     assert_eq!(rig.body(&opened.id), (longer, Some("behind the record".to_owned())));
 }
 
+/// From its registration to its first use, and after.
+async fn a_newcomer_s_unknown_members_stay(rig: impl Rig) {
+    let store = rig.store().await;
+    let place = store.next_place(5).await.unwrap();
+    let known = Client { id: ClientId::at(place), ..client("newcomer") };
+    store.register_client(&known).await.unwrap();
+    drop(store);
+    let newcomer = Record { kind: "new", name: place.to_string(), is_sealed: false };
+    rig.edit(&newcomer, |value| enrich(value, ""));
+    let store = rig.store().await;
+    let changed = Client { name: Some("changed".into()), ..known.clone() };
+    assert!(store.update_client(&changed).await.unwrap());
+    drop(store);
+    assert_rich(&rig.look(&newcomer), "");
+    let store = rig.store().await;
+    assert!(store.keep_client(&known.id, later(7200)).await.unwrap());
+    let used = Client { expires_at: Some(later(7200)), ..changed };
+    assert_eq!(store.client(&known.id, later(7199)).await.unwrap(), Some(used));
+    drop(store);
+    let name = Digest::of(known.id.as_str()).as_str().to_owned();
+    assert_rich(&rig.look(&Record { kind: "client", name, is_sealed: false }), "");
+}
+
 /// The later release and this one change the same grants in turn, as in a fleet that is being replaced,
 /// and rolled back: every family goes on, and what this release does not know stays.
 async fn releases_take_turns(rig: impl Rig, turns: u64) {
@@ -361,6 +393,7 @@ async fn rel_19_releases_take_turns_with_redis() {
 #[tokio::test]
 async fn rel_19_unknown_members_stay_in_a_file() {
     let sealer = MasterSecret::generate().sealer();
+    a_newcomer_s_unknown_members_stay(InFile { folder: TempDir::new(), sealer: sealer.clone() }).await;
     unknown_members_stay(InFile { folder: TempDir::new(), sealer }).await;
 }
 
@@ -369,7 +402,9 @@ async fn rel_19_unknown_members_stay_in_redis() {
     let Some(server) = redis_server::shared() else { return };
     let raw = redis::Client::open(server.url().expose()).unwrap();
     let sealer = MasterSecret::generate().sealer();
-    unknown_members_stay(InRedis { prefix: fresh_prefix(), sealer, raw }).await;
+    let rig = || InRedis { prefix: fresh_prefix(), sealer: sealer.clone(), raw: raw.clone() };
+    unknown_members_stay(rig()).await;
+    a_newcomer_s_unknown_members_stay(rig()).await;
 }
 
 /// A later release's members of a browser session stay while this one keeps it alive.

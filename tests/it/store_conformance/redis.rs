@@ -216,15 +216,13 @@ async fn sec_115_a_first_use_that_has_begun_ends_with_what_it_has_read() {
     let Some(server) = redis_server::shared() else { return };
     let (store, prefix, mut raw) = beside(server).await;
     let (known, [_, own]) = newcomer(&store, &prefix).await;
-    let mut begin = || {
-        let _: i64 = ask(&mut raw, &[b"HSET", &own, b"begun", b"by somebody"]);
-    };
-    begin();
+    let _: i64 = ask(&mut raw, &[b"HSET", &own, b"begun", b"by somebody"]);
     assert_eq!(store.client(&known.id, NOW).await.unwrap(), Some(known.clone()), "nobody has used it yet");
     let other = Client { name: Some("other".into()), ..known.clone() };
     assert!(store.update_client(&other).await.unwrap());
+    assert!(!ask::<bool>(&mut raw, &[b"EXISTS", &own]), "whoever has begun looks again");
     assert_eq!(store.client(&known.id, NOW).await.unwrap(), Some(other.clone()));
-    begin();
+    let _: i64 = ask(&mut raw, &[b"HSET", &own, b"begun", b"by somebody"]);
     assert!(store.keep_client(&known.id, later(60)).await.unwrap(), "whoever comes next goes on");
     assert_eq!(store.client(&known.id, NOW).await.unwrap(), Some(other));
     let fields: Vec<String> = ask(&mut raw, &[b"HKEYS", &own]);
@@ -232,36 +230,21 @@ async fn sec_115_a_first_use_that_has_begun_ends_with_what_it_has_read() {
 
     for only_unused in [true, false] {
         let (known, [_, own]) = newcomer(&store, &prefix).await;
-        let changes = async |store: &RedisStore| match only_unused {
-            true => store.forget_unused_client(&known.id).await.unwrap(),
-            false => store.forget_client(&known.id).await.unwrap(),
+        let forget = async || {
+            let forgotten = if only_unused {
+                store.forget_unused_client(&known.id).await
+            } else {
+                store.forget_client(&known.id).await
+            };
+            forgotten.unwrap()
         };
         let _: i64 = ask(&mut raw, &[b"HSET", &own, b"begun", b"by somebody"]);
-        assert!(changes(&store).await);
+        assert!(forget().await);
         assert!(!ask::<bool>(&mut raw, &[b"EXISTS", &own]));
         let _: i64 = ask(&mut raw, &[b"HSET", &own, b"begun", b"by somebody"]);
-        assert!(!changes(&store).await, "one that has begun is no client");
+        assert!(!forget().await, "one that has begun is no client");
         assert!(!store.keep_client(&known.id, later(60)).await.unwrap());
         assert!(ask::<i64>(&mut raw, &[b"TTL", &own]) > 0, "what broke off goes by itself");
-    }
-}
-
-/// REL-19: what a later release has written into a newcomer's record stays there.
-#[tokio::test]
-async fn rel_19_a_newcomer_keeps_what_is_not_known_of_it() {
-    let Some(server) = redis_server::shared() else { return };
-    let (store, prefix, mut raw) = beside(server).await;
-    let (known, [place, own]) = newcomer(&store, &prefix).await;
-    let mut record: serde_json::Value =
-        serde_json::from_slice(&ask::<Vec<u8>>(&mut raw, &[b"GET", &place])).unwrap();
-    record["record"]["later"] = serde_json::json!([1]);
-    let () = ask(&mut raw, &[b"SET", &place, record.to_string().as_bytes()]);
-    let other = Client { name: Some("other".into()), ..known.clone() };
-    assert!(store.update_client(&other).await.unwrap());
-    assert!(store.keep_client(&known.id, later(60)).await.unwrap());
-    for bytes in [ask::<Vec<u8>>(&mut raw, &[b"GET", &place]), ask(&mut raw, &[b"HGET", &own, b"body"])] {
-        let record: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!((&record["record"]["later"], &record["record"]["name"]), (&[1].into(), &"other".into()));
     }
 }
 
