@@ -11,6 +11,7 @@
 //! - `model`: random operations (`steps`) against maps and the domain's transitions (`reference`).
 //! - `later_release`: records with members that this release does not know.
 //! - `full_disk`: the embedded store where there is no room.
+//! - `first_use`: what comes in between while a client is used for the first time.
 //! - `embedded`, `redis`: what only one of them has (a file; sealed fields that could be swapped).
 
 mod api_keys;
@@ -21,6 +22,7 @@ mod clients;
 mod codes;
 mod embedded;
 mod families;
+mod first_use;
 mod full_disk;
 mod keys;
 mod later_release;
