@@ -30,7 +30,7 @@ pub async fn revoke(config: &Config, what: &Revoked) -> Result<RevokedBy, Comman
             let added = store.operator_client(id).await.map_err(failed)?.is_some();
             configured || added || store.client(id, now).await.map_err(failed)?.is_some()
         }
-        Revoked::Person(_) | Revoked::Everything => true,
+        Revoked::Person(_) | Revoked::MemoryOf(_) | Revoked::Everything => true,
     };
     // Not what the configuration says now: older grants live by what it said then.
     let keep = LONGEST_GRANT + config.tokens.access_lifetime;
@@ -38,7 +38,7 @@ pub async fn revoke(config: &Config, what: &Revoked) -> Result<RevokedBy, Comman
     let event = AuditEvent::new(AuditKind::AccessRevoked, now);
     let event = match what {
         Revoked::Person(person) => event.person(person.clone()),
-        Revoked::Client(client) => event.client(client),
+        Revoked::Client(client) | Revoked::MemoryOf(client) => event.client(client),
         Revoked::Everything => event,
     };
     command_store::record(store, event).await;

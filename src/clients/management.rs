@@ -1,17 +1,23 @@
 //! What a client that registered itself does with that later (RFC 7592): it reads, changes and takes
 //! back its registration, with the token that it was given for it.
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
-use crate::domain::{AuditEvent, AuditKind, Client, ClientAuthMethod, ClientId, Revoked};
+use crate::domain::{AuditEvent, AuditKind, Client, ClientAuthMethod, ClientId, Revoked, StoredClient};
 use crate::protocol::registration::{RegistrationRequest, RegistrationResponse, UpdatedClient};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::secret::{Digest, Secret};
 
 use super::registration::{Caller, Registration, Standing};
 
+/// How long no replica remembers a client that changes: longer than any request takes.
+const CHANGING: Duration = Duration::from_secs(10 * 60);
+
 /// A client, and the proof that it is the one who asks.
 struct Own {
     client: Client,
+    is_used: bool,
     token: Secret,
     digest: Digest,
 }
@@ -40,7 +46,7 @@ impl Registration {
         (named, request): (&UpdatedClient, &RegistrationRequest),
     ) -> Result<RegistrationResponse, OAuthError> {
         let now = self.parts.clock.now();
-        let Own { client, token, digest } = self.own(id, caller, now).await?;
+        let Own { client, is_used, token, digest } = self.own(id, caller, now).await?;
         self.check_open()?;
         self.check_rate(caller, now)?;
         check_named(&client, named)?;
@@ -48,11 +54,24 @@ impl Registration {
         let Client { id, created_at, expires_at, .. } = client;
         let standing = Standing { id, access_token: digest, created_at, expires_at, secret };
         let (client, secret) = self.described(request, standing)?;
+        // Before it changes, so that nothing that breaks off in between leaves it remembered as it was. Of
+        // newcomers nobody remembers anything, and anybody can change one as often as they like.
+        if is_used {
+            self.forbid_memory(&client.id, now).await?;
+        }
         if !self.parts.store.update_client(&client).await.map_err(OAuthError::unavailable)? {
             return Err(not_yours());
         }
-        self.parts.revocations.renew_version(now).await.map_err(OAuthError::unavailable)?;
-        self.parts.journal.record(AuditEvent::new(AuditKind::ClientUpdated, now).client(&client.id));
+        let event = AuditEvent::new(AuditKind::ClientUpdated, now).client(&client.id);
+        if is_used || self.is_used(&client.id, now).await? {
+            // Also if it was used for the first time just now.
+            if !is_used {
+                self.forbid_memory(&client.id, now).await?;
+            }
+            self.parts.journal.record(event);
+        } else {
+            self.parts.journal.mention(&event);
+        }
         Ok(self.response(&client, secret, &token))
     }
 
@@ -62,29 +81,42 @@ impl Registration {
         let Own { client, .. } = self.own(id, caller, now).await?;
         // One that was never used has no grant: to revoke nothing would only fill the store, at the will
         // of anybody.
+        let event = AuditEvent::new(AuditKind::ClientDeleted, now).client(id);
         let forgotten = self.parts.store.forget_unused_client(id).await;
-        if !forgotten.map_err(OAuthError::unavailable)? {
+        if forgotten.map_err(OAuthError::unavailable)? {
+            self.parts.journal.mention(&event);
+        } else {
             // A client outlives its grants (INT-36), so after its end there is none.
             let left = client.expires_at.unwrap_or(now).since(now) + self.rules.access_lifetime;
             // In this order: what breaks off in between is asked for again.
             let revoked = self.parts.revocations.revoke(&Revoked::Client(id.clone()), now, left).await;
             revoked.map_err(OAuthError::unavailable)?;
             self.parts.store.forget_client(id).await.map_err(OAuthError::unavailable)?;
-            // Who has asked in between remembers it still.
-            self.parts.revocations.renew_version(now).await.map_err(OAuthError::unavailable)?;
+            self.parts.journal.record(event);
         }
-        self.parts.journal.record(AuditEvent::new(AuditKind::ClientDeleted, now).client(id));
         Ok(())
+    }
+
+    /// From now on no replica remembers what the client was.
+    async fn forbid_memory(&self, id: &ClientId, now: Timestamp) -> Result<(), OAuthError> {
+        let what = Revoked::MemoryOf(id.clone());
+        let forbidden = self.parts.revocations.revoke(&what, now, CHANGING).await;
+        forbidden.map_err(OAuthError::unavailable)
+    }
+
+    async fn is_used(&self, id: &ClientId, now: Timestamp) -> Result<bool, OAuthError> {
+        let known = self.parts.store.stored_client(id, now).await.map_err(OAuthError::unavailable)?;
+        Ok(known.is_some_and(|known| known.is_used))
     }
 
     /// The client, if this is its token.
     async fn own(&self, id: &ClientId, caller: &Caller, now: Timestamp) -> Result<Own, OAuthError> {
         let token = caller.token.clone().ok_or_else(not_yours)?;
-        let client = self.parts.store.client(id, now).await.map_err(OAuthError::unavailable)?;
-        let client = client.ok_or_else(not_yours)?;
+        let known = self.parts.store.stored_client(id, now).await.map_err(OAuthError::unavailable)?;
+        let StoredClient { client, is_used } = known.ok_or_else(not_yours)?;
         let digest = client.registration.as_ref().map(|registration| registration.access_token.clone());
         let digest = digest.filter(|digest| digest.is_of(token.expose())).ok_or_else(not_yours)?;
-        Ok(Own { client, token, digest })
+        Ok(Own { client, is_used, token, digest })
     }
 }
 

@@ -134,8 +134,7 @@ impl Registration {
         let id = ClientId::at(place.map_err(OAuthError::unavailable)?);
         let client = Client { id, ..client };
         self.parts.store.register_client(&client).await.map_err(OAuthError::unavailable)?;
-        let event = AuditEvent::new(AuditKind::ClientRegistered, now).client(&client.id);
-        self.parts.journal.record(event);
+        self.parts.journal.mention(&AuditEvent::new(AuditKind::ClientRegistered, now).client(&client.id));
         Ok(self.response(&client, secret, &token))
     }
 

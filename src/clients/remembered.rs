@@ -3,8 +3,8 @@
 //!
 //! | what changes | who sees it, and when |
 //! |---|---|
-//! | the client says something else about itself | this process at once, every other one within a second: it makes another version of the revocations |
-//! | it is deleted, or removed by the operator | the same: what it was granted is revoked |
+//! | the client says something else about itself | this process at once, every other one within a second: before it does, the revocations say that nobody may remember it |
+//! | it is deleted, or removed by the operator | the same: before it is, what it was granted is revoked |
 //! | it lives longer | nobody has to: at the end that is known here the store is asked |
 //!
 //! Newcomers are not remembered: anybody can make any number of them. Nor are clients with keys of their own,
@@ -65,27 +65,33 @@ impl RememberedClients {
 
     /// The client of this identifier, unless it has been forgotten.
     pub(super) async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        // Known before the store is asked: a change in between is then seen at the next question.
-        let current = self.revocations.current(now).await?;
-        match self.known.get(id) {
-            Some(known) if known.holds(&current, now) => Ok(Some(known.client.clone())),
+        // Known before the store is asked: what changes in between makes another version.
+        let current = self.revocations.fresh(now);
+        match (self.known.get(id), &current) {
+            (Some(known), Some(current)) if known.holds(current, now) => Ok(Some(known.client.clone())),
             // Apart, because it is rarer and larger.
-            _ => Box::pin(self.ask(id, &current, now)).await,
+            _ => Box::pin(self.ask(id, current, now)).await,
         }
     }
 
+    /// Asks for the revocations beside the client, where that is due (REL-05): what was not known before is not
+    /// remembered by.
     async fn ask(
         &self,
         id: &ClientId,
-        current: &Arc<NotBefore>,
+        current: Option<Arc<NotBefore>>,
         now: Timestamp,
     ) -> Result<Option<Client>, StoreError> {
+        let Some(current) = current else {
+            let (known, found) = tokio::join!(self.revocations.current(now), self.store.client(id, now));
+            return known.and(found);
+        };
         let Some(StoredClient { client, is_used }) = self.store.stored_client(id, now).await? else {
             self.known.remove(id);
             return Ok(None);
         };
-        if is_used && client.auth.keys().is_none() {
-            let before = Arc::downgrade(current);
+        if is_used && client.auth.keys().is_none() && !current.revokes_memory_of(id) {
+            let before = Arc::downgrade(&current);
             let known = Remembered { client: client.clone(), as_of: now, before };
             self.known.insert(id.clone(), Arc::new(known));
         }
@@ -104,7 +110,18 @@ struct Size;
 
 impl Weighter<ClientId, Arc<Remembered>> for Size {
     fn weight(&self, id: &ClientId, known: &Arc<Remembered>) -> u64 {
-        let redirects = known.client.redirect_uris.iter().map(|uri| uri.as_str().len()).sum::<usize>();
-        (BASE + id.as_str().len() + redirects) as u64
+        let Client { name, redirect_uris, registration, .. } = &known.client;
+        let redirects = redirect_uris.iter().map(|uri| uri.as_str().len()).sum::<usize>();
+        let said = registration.as_ref().map(|said| {
+            [&said.client_uri, &said.scope, &said.software_id, &said.software_version]
+                .map(length)
+                .iter()
+                .sum()
+        });
+        (BASE + id.as_str().len() + length(name) + redirects + said.unwrap_or(0_usize)) as u64
     }
+}
+
+fn length(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::len)
 }

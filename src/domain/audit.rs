@@ -80,13 +80,6 @@ pub enum AuditKind {
 }
 
 impl AuditKind {
-    /// Does it stand in the log alone, and not in the stream, which keeps the newest events? What happens all the
-    /// time, and what anybody can bring about, would push out of it what an operator looks for.
-    #[must_use]
-    pub const fn is_for_the_log_alone(self) -> bool {
-        matches!(self, Self::TokenRefreshed | Self::ClientRegistered)
-    }
-
     /// The name in the log, the same as in the stream.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

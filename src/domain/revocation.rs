@@ -17,6 +17,8 @@ pub enum Revoked {
     Person(PersonId),
     /// Those of one client, for every person.
     Client(ClientId),
+    /// No grant: what replicas remember of a client that is about to change.
+    MemoryOf(ClientId),
 }
 
 impl Revoked {
@@ -27,6 +29,7 @@ impl Revoked {
             Self::Everything => "everything".to_owned(),
             Self::Person(person) => format!("person:{person}"),
             Self::Client(client) => format!("client:{}", Digest::of(client.as_str()).as_str()),
+            Self::MemoryOf(client) => format!("memory:{}", Digest::of(client.as_str()).as_str()),
         }
     }
 }
@@ -70,6 +73,14 @@ impl NotBefore {
         self.is_of(&Revoked::Everything, at) || self.is_of(&Revoked::Person(person.clone()), at)
     }
 
+    /// May nobody remember this client? It is changing, or has been revoked, and may be gone.
+    #[must_use]
+    pub fn revokes_memory_of(&self, client: &ClientId) -> bool {
+        let named = |what: Revoked| self.moments.contains_key(&what.name());
+        !self.moments.is_empty()
+            && (named(Revoked::MemoryOf(client.clone())) || named(Revoked::Client(client.clone())))
+    }
+
     fn is_of(&self, what: &Revoked, at: Timestamp) -> bool {
         self.moments.get(&what.name()).is_some_and(|moment| at <= *moment)
     }
@@ -91,6 +102,8 @@ mod tests {
     fn sec_132_every_moment_counts() {
         let alice = PersonId::of("https://idp.example", "alice");
         let bob = PersonId::of("https://idp.example", "bob");
+        let memory = Revoked::MemoryOf(ClientId::new("c"));
+        assert!(!revokes(&memory, 999), "a client that changes keeps its grants");
         for what in [Revoked::Everything, Revoked::Person(alice), Revoked::Client(ClientId::new("c"))] {
             assert!(revokes(&what, 999) && revokes(&what, 1000) && !revokes(&what, 1001), "{what:?}");
         }

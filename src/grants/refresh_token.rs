@@ -75,7 +75,7 @@ impl TokenEndpoint {
                 Err(invalid_grant())
             }
             outcome @ Rotation::Successor { .. } => {
-                self.record(AuditKind::TokenRefreshed, &grant, now);
+                self.journal.mention(&AuditEvent::new(AuditKind::TokenRefreshed, now).grant(&grant));
                 Authorization::rotated(grant, outcome, scopes).ok_or_else(invalid_grant)
             }
         }

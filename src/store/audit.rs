@@ -42,13 +42,15 @@ impl Journal {
         Self(Arc::new(Shared { store, queue: Mutex::default(), settled: Notify::new() }))
     }
 
-    /// Records an event in the log (target `audit`), and soon in the store's stream, unless it is for the log
-    /// alone.
+    /// Tells the log alone: of what happens all the time, and of what anybody can bring about. The stream keeps
+    /// the newest events, and these would push out of it what an operator looks for.
+    pub fn mention(&self, event: &AuditEvent) {
+        log(event);
+    }
+
+    /// Records an event in the log (target `audit`), and soon in the store's stream.
     pub fn record(&self, event: AuditEvent) {
         log(&event);
-        if event.kind.is_for_the_log_alone() {
-            return;
-        }
         let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.waiting.len() >= MOST_WAITING {
             drop(queue);

@@ -262,11 +262,9 @@ impl Store for FaultyStore {
     }
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
-        self.reach(Operation::NotBefore).await?.not_before(known).await
-    }
-
-    async fn renew_version(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.reach(Operation::RenewVersion).await?.renew_version(now).await
+        let answer = self.reach(Operation::NotBefore).await?.not_before(known).await;
+        self.reach(Operation::NotBeforeAnswered).await?;
+        answer
     }
 
     async fn begin_browser_session(

@@ -210,10 +210,6 @@ pub trait Store: ClientBook + ApiKeyStore + RateWindows + fmt::Debug {
     /// The revocations, unless they are still of the version that the caller has.
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError>;
 
-    /// Makes another version of the revocations, though none has come: who remembers something as of an older
-    /// one asks anew. None comes round again within two hours.
-    async fn renew_version(&self, now: Timestamp) -> Result<(), StoreError>;
-
     /// Begins a browser session. A person has at most
     /// [`MOST_BROWSER_SESSIONS`](crate::domain::MOST_BROWSER_SESSIONS): the one that would end first
     /// makes room.

@@ -25,9 +25,16 @@ pub const SLACK: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Revocations {
     store: Arc<dyn Store>,
-    known: RwLock<Option<Known>>,
+    memory: RwLock<Memory>,
     /// One request asks; the others wait for it.
     asking: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    known: Option<Known>,
+    /// How often what was known has been overtaken by this process: an answer from before that is not kept.
+    overtaken: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -40,7 +47,7 @@ impl Revocations {
     /// Knows nothing yet.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, known: RwLock::default(), asking: Mutex::default() }
+        Self { store, memory: RwLock::default(), asking: Mutex::default() }
     }
 
     /// The revocations as of at most a second ago.
@@ -54,10 +61,15 @@ impl Revocations {
         if let Some(fresh) = self.fresh(now) {
             return Ok(fresh);
         }
-        let old = self.known().map(|known| known.not_before).unwrap_or_default();
+        let (old, overtaken) = {
+            let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+            (memory.known.clone().map(|known| known.not_before).unwrap_or_default(), memory.overtaken)
+        };
         let not_before = self.store.not_before(old.version()).await?.map_or(old, Arc::new);
-        let known = Known { not_before: Arc::clone(&not_before), as_of: now };
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        if memory.overtaken == overtaken {
+            memory.known = Some(Known { not_before: Arc::clone(&not_before), as_of: now });
+        }
         Ok(not_before)
     }
 
@@ -69,24 +81,19 @@ impl Revocations {
     /// Ends every grant that was opened until now, and its tokens.
     pub async fn revoke(&self, what: &Revoked, now: Timestamp, keep: Duration) -> Result<(), StoreError> {
         let moment = now.plus(SLACK);
-        self.store.revoke(what, moment, moment.plus(keep), now).await?;
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(())
+        let revoked = self.store.revoke(what, moment, moment.plus(keep), now).await;
+        // Also where it failed: it may have been written all the same.
+        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        *memory = Memory { known: None, overtaken: memory.overtaken.wrapping_add(1) };
+        revoked
     }
 
-    /// Has everybody ask anew for what they remember: this process at once, every other one within a second.
-    pub async fn renew_version(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.store.renew_version(now).await?;
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(())
-    }
-
-    fn fresh(&self, now: Timestamp) -> Option<Arc<NotBefore>> {
-        let fresh = self.known().filter(|known| known.as_of <= now && now.since(known.as_of) < OLDEST);
-        fresh.map(|known| known.not_before)
-    }
-
-    fn known(&self) -> Option<Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The same, if nobody has to be asked for it.
+    #[must_use]
+    pub fn fresh(&self, now: Timestamp) -> Option<Arc<NotBefore>> {
+        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+        let fresh =
+            memory.known.as_ref().filter(|known| known.as_of <= now && now.since(known.as_of) < OLDEST);
+        fresh.map(|known| Arc::clone(&known.not_before))
     }
 }

@@ -128,7 +128,6 @@ async fn sec_115_an_update_replaces_what_was_registered() {
     }
     assert_eq!(ask("PUT", managed.url(), Some(managed.token()), Some(json!([]))).await.status, 400);
     assert_eq!(managed.get().await.json(), answer, "what was refused did nothing");
-    assert!(kinds(&broker).await.contains(&AuditKind::ClientUpdated));
     // Some send back all that they were told.
     assert_eq!(managed.put(answer.clone()).await.json(), answer);
 }
@@ -210,6 +209,23 @@ async fn sec_115_deleting_an_unused_client_revokes_nothing() {
     let client = ClientId::new(&managed.client.id);
     let person = gatelodge::domain::PersonId::parse(used.claims()["sub"].as_str().unwrap()).unwrap();
     assert!(revoked.revokes(&person, &client, broker.clock.now()));
+}
+
+/// Nor does a newcomer that changes: who does that in a loop makes no replica forget what it remembers.
+#[tokio::test]
+async fn sec_115_changing_an_unused_client_revokes_nothing() {
+    let broker = TestBroker::start().await;
+    let managed = Managed::register(&broker, json!({ "redirect_uris": [REDIRECT] })).await;
+    let changes = json!({ "redirect_uris": [REDIRECT], "client_name": "Another" });
+    assert_eq!(managed.put(changes.clone()).await.status, 200);
+    assert_eq!(broker.store.not_before("").await.unwrap(), None);
+    assert!(!kinds(&broker).await.contains(&AuditKind::ClientUpdated), "in the log alone");
+    // One that is used is nobody's to remember for a while.
+    managed.client.tokens(&broker).await;
+    assert_eq!(managed.put(changes).await.status, 200);
+    let revoked = broker.store.not_before("").await.unwrap().expect("a revocation");
+    assert!(revoked.revokes_memory_of(&ClientId::new(&managed.client.id)));
+    assert!(kinds(&broker).await.contains(&AuditKind::ClientUpdated));
 }
 
 /// SEC-037: whoever approved a client is asked again when it has changed its name or its redirects.

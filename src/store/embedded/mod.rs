@@ -38,7 +38,6 @@ mod writer;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use redb::{Database, ReadOnlyTable};
 use serde::de::DeserializeOwned;
@@ -67,8 +66,6 @@ pub struct EmbeddedStore {
     sealer: Sealer,
     counters: Counters,
     places: Places,
-    /// How often what is remembered was to be asked for anew: one process has the file.
-    versions: AtomicU64,
 }
 
 impl EmbeddedStore {
@@ -86,7 +83,7 @@ impl EmbeddedStore {
         let held = Arc::new(held);
         let writer = Writer::start(Arc::clone(&held))?;
         let (places, counters) = (held.with(Places::behind_the_newest)?, Counters::default());
-        Ok(Self { writer, held, sealer, counters, places, versions: AtomicU64::new(0) })
+        Ok(Self { writer, held, sealer, counters, places })
     }
 
     /// Runs a long look, such as one through a whole table, where it may wait for the disk.

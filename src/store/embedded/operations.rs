@@ -1,6 +1,5 @@
 //! The store's sentences over redb: read, let the domain decide, write, in one transaction.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -250,11 +249,6 @@ impl Store for EmbeddedStore {
 
     async fn not_before(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
         self.read_revocations(known).await
-    }
-
-    async fn renew_version(&self, _: Timestamp) -> Result<(), StoreError> {
-        self.versions.fetch_add(1, Ordering::Relaxed);
-        Ok(())
     }
 
     async fn begin_browser_session(

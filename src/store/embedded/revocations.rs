@@ -1,7 +1,6 @@
 //! Revocations: each by its name, the moment up to which it holds, and until when it matters.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 use redb::ReadableTable as _;
 
@@ -48,12 +47,8 @@ impl EmbeddedStore {
                 Ok(moments)
             })
             .await?;
-        // One process: the content is its own version, with the number of renewals.
-        let renewed = self.versions.load(Ordering::Relaxed);
-        let version = match (renewed, moments.is_empty()) {
-            (0, true) => String::new(),
-            _ => format!("{renewed} {moments:?}"),
-        };
+        // One process: the content is its own version.
+        let version = if moments.is_empty() { String::new() } else { format!("{moments:?}") };
         if version == known {
             return Ok(None);
         }

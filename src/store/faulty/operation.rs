@@ -2,7 +2,7 @@
 
 /// The operations of a [`Store`](crate::store::Store), to name the one that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the method of the same name")]
+#[expect(missing_docs, reason = "each is the method of the same name, or has answered")]
 pub enum Operation {
     NextPlace,
     RegisterClient,
@@ -30,7 +30,7 @@ pub enum Operation {
     EndGrant,
     Revoke,
     NotBefore,
-    RenewVersion,
+    NotBeforeAnswered,
     BeginBrowserSession,
     BrowserSession,
     BrowserSessionsOf,

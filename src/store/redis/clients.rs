@@ -47,20 +47,17 @@ impl RedisStore {
         id: &ClientId,
         now: Timestamp,
     ) -> Result<Option<StoredClient>, StoreError> {
-        // Together, in one round trip (REL-05).
-        let (used, newcomer) = tokio::join!(self.used_client(id), self.newcomer(id));
-        let used = match used? {
-            None => match newcomer? {
-                Some(Newcomer { client, .. }) => {
-                    return Ok(alive(StoredClient { client, is_used: false }, now));
-                }
+        let used = |client| StoredClient { client, is_used: true };
+        // One after the other: who is used does not wait for the server of a place.
+        let known = match self.used_client(id).await? {
+            None if id.place().is_some() => match self.newcomer(id).await? {
+                Some(newcomer) => Some(StoredClient { client: newcomer.client, is_used: false }),
                 // It may have been used in between, and then displaced.
-                None if id.place().is_some() => self.used_client(id).await?,
-                None => None,
+                None => self.used_client(id).await?.map(used),
             },
-            used => used,
+            found => found.map(used),
         };
-        Ok(used.and_then(|client| alive(StoredClient { client, is_used: true }, now)))
+        Ok(known.filter(|known| known.client.expires_at.is_none_or(|end| now < end)))
     }
 
     async fn used_client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
@@ -165,8 +162,4 @@ impl RedisStore {
         let was_used: bool = self.connections.send_replicated(&script).await?;
         Ok(was_new || was_used)
     }
-}
-
-fn alive(known: StoredClient, now: Timestamp) -> Option<StoredClient> {
-    Some(known).filter(|known| known.client.expires_at.is_none_or(|end| now < end))
 }

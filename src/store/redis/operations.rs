@@ -234,10 +234,6 @@ impl Store for RedisStore {
         self.read_revocations(known).await
     }
 
-    async fn renew_version(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.put_version(now).await
-    }
-
     async fn begin_browser_session(
         &self,
         id: &BrowserSessionId,

@@ -31,12 +31,6 @@ impl RedisStore {
         self.connections.send_replicated(&script).await
     }
 
-    pub(super) async fn put_version(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut script = self.scripts.renew_version.call(self.keys.not_before());
-        script.arg(decimal(now)).arg(random::id()).arg(decimal(now.plus(NO_VERSION_AGAIN)));
-        self.connections.send_replicated(&script).await
-    }
-
     pub(super) async fn read_revocations(&self, known: &str) -> Result<Option<NotBefore>, StoreError> {
         let key = self.keys.not_before();
         let [version] = self.fields(&key, ["version"]).await?;

@@ -82,7 +82,6 @@ pub(super) struct Scripts {
     pub(super) replace_record: Script,
     pub(super) await_approval: Script,
     pub(super) revoke: Script,
-    pub(super) renew_version: Script,
     pub(super) append_audit: Script,
 }
 
@@ -117,7 +116,6 @@ impl Scripts {
             replace_record: script!("replace_record.lua"),
             await_approval: script!("await_approval.lua"),
             revoke: script!("revoke.lua"),
-            renew_version: script!("renew_version.lua"),
             append_audit: script!("append_audit.lua"),
         }
     }

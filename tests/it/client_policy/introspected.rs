@@ -1,5 +1,7 @@
 //! What a protected server is told of the tokens of a client that is let in no longer (RFC 7662).
 
+use std::time::Duration;
+
 use gatelodge::domain::ClientId;
 use gatelodge::store::Store as _;
 use gatelodge::store::faulty::Operation;
@@ -46,6 +48,8 @@ async fn sec_131_a_refused_client_s_token_is_not_active() {
     assert!(!is_active(&broker, &tokens.access).await);
     for operation in [Operation::Decision, Operation::StoredClient] {
         broker.store.fail(operation);
+        // A client that is known is asked for when the revocations are.
+        broker.clock.advance(Duration::from_secs(1));
         let page = asked(&broker, &tokens.access).await;
         assert_eq!((page.status, page.error().as_str()), (503, "temporarily_unavailable"), "{operation:?}");
         broker.store.heal();
@@ -53,6 +57,7 @@ async fn sec_131_a_refused_client_s_token_is_not_active() {
     decide(&broker, true).await;
     assert!(is_active(&broker, &tokens.access).await);
     broker.store.forget_client(&ClientId::new(&client.id)).await.expect("a client that was there");
+    broker.clock.advance(Duration::from_secs(1));
     assert!(!is_active(&broker, &tokens.access).await, "nobody knows it any more");
 }
 

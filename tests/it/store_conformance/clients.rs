@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gatelodge::domain::{Client, ClientId, Place};
+use gatelodge::domain::{Client, ClientId, Place, StoredClient};
 use gatelodge::secret::Digest;
 use gatelodge::store::Store;
 
@@ -58,6 +58,27 @@ async fn newcomers(store: &dyn Store, places: usize, count: usize) -> Vec<Client
         all.push(newcomer(store, places).await);
     }
     all
+}
+
+/// Whom a replica may remember: who has been used, and nobody else.
+pub(super) async fn sec_113_a_store_says_who_is_used(store: Arc<dyn Store>) {
+    let is_used = async |client: &Client| {
+        let known = store.stored_client(&client.id, NOW).await.unwrap();
+        known.map(|StoredClient { client: known, is_used }| {
+            assert_eq!(known.id, client.id);
+            is_used
+        })
+    };
+    let new = newcomer(&*store, 10).await;
+    assert_eq!(is_used(&new).await, Some(false));
+    assert!(store.update_client(&Client { name: None, ..new.clone() }).await.unwrap());
+    assert_eq!(is_used(&new).await, Some(false));
+    assert!(store.keep_client(&new.id, later(60)).await.unwrap());
+    assert_eq!(is_used(&new).await, Some(true));
+    let remembered = client("a");
+    store.remember_client(&remembered).await.unwrap();
+    assert_eq!(is_used(&remembered).await, Some(true));
+    assert_eq!(is_used(&client("nobody")).await, None);
 }
 
 /// Which of these are still there.

@@ -14,7 +14,7 @@ pub(super) async fn audit_events_come_back_newest_first(store: Arc<dyn Store>) {
     assert_eq!(store.recent_audit(10).await.unwrap(), vec![]);
     let first = AuditEvent::new(AuditKind::TokenIssued, NOW).grant(&grant());
     let second = AuditEvent::new(AuditKind::SignInDenied, later(1)).because("no\r\nrule \u{1b}[31m");
-    let third = AuditEvent::new(AuditKind::ClientUpdated, later(2)).client(&ClientId::new("c"));
+    let third = AuditEvent::new(AuditKind::ClientRegistered, later(2)).client(&ClientId::new("c"));
     let journal = Journal::new(Arc::clone(&store));
     for event in [&first, &second, &third] {
         journal.record(event.clone());

@@ -72,6 +72,7 @@ on_every_backend! {
     {
         clients::a_client_comes_back_as_it_was_until_it_expires,
         clients::keeping_a_client_never_shortens_its_life,
+        clients::sec_113_a_store_says_who_is_used,
         clients::the_oldest_unused_client_makes_room,
         clients::the_bound_on_unused_clients_holds_in_a_race,
         clients::a_first_use_races_with_the_next_at_its_place,
@@ -136,7 +137,8 @@ on_every_backend! {
         keys::a_key_ring_comes_back_as_it_was,
         revocations::sec_132_moments_are_kept_and_never_move_back,
         revocations::old_revocations_are_forgotten,
-        revocations::a_version_is_renewed_without_a_revocation,
+        revocations::sec_066_memory_is_revoked_alone,
+        revocations::sec_134_a_late_answer_brings_nothing_back,
         revocations::parallel_revocations_all_stay,
         revocations::sec_134_a_replica_knows_within_a_second,
         misc::audit_events_come_back_newest_first,

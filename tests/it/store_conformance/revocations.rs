@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gatelodge::domain::{ClientId, NotBefore, PersonId, Revoked};
 use gatelodge::store::Store;
+use gatelodge::store::faulty::{FaultyStore, Operation};
 use gatelodge::store::revocations::Revocations;
 
 use crate::harness::sample::{NOW, later};
@@ -53,29 +54,33 @@ pub(super) async fn old_revocations_are_forgotten(store: Arc<dyn Store>) {
     assert!(known.revokes(&bob, &client, later(101)));
 }
 
-/// Another version without a revocation: whoever remembers something asks anew, and what was revoked stays so.
-pub(super) async fn a_version_is_renewed_without_a_revocation(store: Arc<dyn Store>) {
-    let mut versions = vec![String::new()];
-    let mut renewed = async || {
-        let known = versions.last().unwrap();
-        store.renew_version(NOW).await.unwrap();
-        let newer = store.not_before(known).await.unwrap().expect("another version");
-        assert_eq!(store.not_before(newer.version()).await.unwrap(), None, "nothing new");
-        assert!(versions.iter().all(|older| older != newer.version()), "{versions:?}");
-        versions.push(newer.version().to_owned());
-        newer
-    };
+/// What replicas remember of a client is no grant: no token ends with it, and everybody looks anew.
+pub(super) async fn sec_066_memory_is_revoked_alone(store: Arc<dyn Store>) {
+    let (client, other) = (ClientId::new("c"), ClientId::new("other"));
+    store.revoke(&Revoked::MemoryOf(client.clone()), later(100), later(1000), NOW).await.unwrap();
+    let known = all(&*store).await;
+    assert!(known.revokes_memory_of(&client) && !known.revokes_memory_of(&other));
+    assert!(!known.revokes(&alice(), &client, NOW));
+    store.revoke(&Revoked::Client(other.clone()), later(100), later(1000), NOW).await.unwrap();
+    let known = all(&*store).await;
+    assert!(known.revokes_memory_of(&client) && known.revokes_memory_of(&other));
+    assert!(!known.revokes(&alice(), &client, NOW) && known.revokes(&alice(), &other, NOW));
+}
+
+/// SEC-134: an answer from before a revocation of this process's own is not kept, however late it comes.
+pub(super) async fn sec_134_a_late_answer_brings_nothing_back(store: Arc<dyn Store>) {
+    let store = Arc::new(FaultyStore::new(store));
+    let view = Arc::new(Revocations::new(Arc::clone(&store) as Arc<dyn Store>));
     let client = ClientId::new("c");
-    for _ in 0..2 {
-        assert!(!renewed().await.revokes(&alice(), &client, NOW));
-    }
-    store.revoke(&Revoked::Person(alice()), later(100), later(1000), NOW).await.unwrap();
-    for _ in 0..2 {
-        let newer = renewed().await;
-        assert!(
-            newer.revokes(&alice(), &client, later(100)) && !newer.revokes(&alice(), &client, later(101))
-        );
-    }
+    view.current(NOW).await.unwrap();
+    store.hold(Operation::NotBeforeAnswered);
+    let asking = Arc::clone(&view);
+    let late = tokio::spawn(async move { asking.current(later(1)).await });
+    store.waits_at(Operation::NotBeforeAnswered).await;
+    view.revoke(&Revoked::Person(alice()), later(1), Duration::from_secs(100)).await.unwrap();
+    store.heal();
+    late.await.unwrap().unwrap();
+    assert!(view.current(later(1)).await.unwrap().revokes(&alice(), &client, later(1)));
 }
 
 /// Parallel revocations all stay.
