@@ -111,17 +111,11 @@ struct Size;
 impl Weighter<ClientId, Arc<Remembered>> for Size {
     fn weight(&self, id: &ClientId, known: &Arc<Remembered>) -> u64 {
         let Client { name, redirect_uris, registration, .. } = &known.client;
-        let redirects = redirect_uris.iter().map(|uri| uri.as_str().len()).sum::<usize>();
-        let said = registration.as_ref().map(|said| {
-            [&said.client_uri, &said.scope, &said.software_id, &said.software_version]
-                .map(length)
-                .iter()
-                .sum()
-        });
-        (BASE + id.as_str().len() + length(name) + redirects + said.unwrap_or(0_usize)) as u64
+        let redirects = redirect_uris.iter().map(|uri| uri.as_str().len());
+        let said = registration
+            .iter()
+            .flat_map(|said| [&said.client_uri, &said.scope, &said.software_id, &said.software_version]);
+        let texts = said.chain([name]).flatten().map(String::len);
+        (BASE + id.as_str().len() + redirects.chain(texts).sum::<usize>()) as u64
     }
-}
-
-fn length(text: &Option<String>) -> usize {
-    text.as_ref().map_or(0, String::len)
 }
