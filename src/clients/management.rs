@@ -10,9 +10,11 @@ use crate::protocol::{ErrorCode, OAuthError};
 use crate::secret::{Digest, Secret};
 
 use super::registration::{Caller, Registration, Standing};
+use super::remembered::OLDEST_MEMORY;
 
-/// How long no replica remembers a client that changes: longer than any request takes.
-const CHANGING: Duration = Duration::from_secs(10 * 60);
+/// How long no replica remembers a client that has changed: longer than what one has remembered lives, and any
+/// request takes.
+const CHANGED: Duration = Duration::from_secs(2 * OLDEST_MEMORY.as_secs());
 
 /// A client, and the proof that it is the one who asks.
 struct Own {
@@ -100,7 +102,7 @@ impl Registration {
     /// From now on no replica remembers what the client was.
     async fn forbid_memory(&self, id: &ClientId, now: Timestamp) -> Result<(), OAuthError> {
         let what = Revoked::MemoryOf(id.clone());
-        let forbidden = self.parts.revocations.revoke(&what, now, CHANGING).await;
+        let forbidden = self.parts.revocations.revoke(&what, now, CHANGED).await;
         forbidden.map_err(OAuthError::unavailable)
     }
 

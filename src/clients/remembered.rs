@@ -3,7 +3,7 @@
 //!
 //! | what changes | who sees it, and when |
 //! |---|---|
-//! | the client says something else about itself | this process at once, every other one within a second: before it does, the revocations say that nobody may remember it |
+//! | the client says something else about itself | this process at once, every other one within a second: before it does, the revocations say that nobody may remember it, and go on saying so for longer than anything is remembered |
 //! | it is deleted, or removed by the operator | the same: before it is, what it was granted is revoked |
 //! | it lives longer | nobody has to: at the end that is known here the store is asked |
 //!
@@ -11,7 +11,7 @@
 //! which may be large.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quick_cache::Weighter;
@@ -22,9 +22,8 @@ use crate::domain::{Client, ClientId, NotBefore, StoredClient};
 use crate::store::revocations::Revocations;
 use crate::store::{Store, StoreError};
 
-/// How long a client is believed to be as it was, whatever the version says: half of the time for which the
-/// store tells one version from those before.
-const OLDEST: Duration = Duration::from_secs(3600);
+/// How long a client is remembered.
+pub(super) const OLDEST_MEMORY: Duration = Duration::from_secs(3600);
 
 /// How much is remembered, in bytes, about; the least used make room.
 const MOST: u64 = 8 << 20;
@@ -42,17 +41,14 @@ pub(super) struct RememberedClients {
 struct Remembered {
     client: Client,
     as_of: Timestamp,
-    /// What was known of revocations before the store was asked: whatever has changed since makes another one.
-    /// Kept by name only: it may be large.
-    before: Weak<NotBefore>,
 }
 
 impl Remembered {
-    fn holds(&self, current: &Arc<NotBefore>, now: Timestamp) -> bool {
-        std::ptr::eq(self.before.as_ptr(), Arc::as_ptr(current))
-            && self.as_of <= now
-            && now.since(self.as_of) < OLDEST
+    fn holds(&self, current: &NotBefore, now: Timestamp) -> bool {
+        self.as_of <= now
+            && now.since(self.as_of) < OLDEST_MEMORY
             && self.client.expires_at.is_none_or(|end| now < end)
+            && !current.revokes_memory_of(&self.client.id)
     }
 }
 
@@ -65,37 +61,32 @@ impl RememberedClients {
 
     /// The client of this identifier, unless it has been forgotten.
     pub(super) async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        // Known before the store is asked: what changes in between makes another version.
         let current = self.revocations.fresh(now);
         match (self.known.get(id), &current) {
             (Some(known), Some(current)) if known.holds(current, now) => Ok(Some(known.client.clone())),
             // Apart, because it is rarer and larger.
-            _ => Box::pin(self.ask(id, current, now)).await,
+            _ => Box::pin(self.ask(id, current.is_none(), now)).await,
         }
     }
 
-    /// Asks for the revocations beside the client, where that is due (REL-05): what was not known before is not
-    /// remembered by.
-    async fn ask(
-        &self,
-        id: &ClientId,
-        current: Option<Arc<NotBefore>>,
-        now: Timestamp,
-    ) -> Result<Option<Client>, StoreError> {
-        let Some(current) = current else {
-            let (known, found) = tokio::join!(self.revocations.current(now), self.store.client(id, now));
-            return known.and(found);
+    /// Asks, and for the revocations beside, where that is due (REL-05).
+    async fn ask(&self, id: &ClientId, is_due: bool, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        let revocations = async {
+            if is_due {
+                self.revocations.current(now).await?;
+            }
+            Ok(())
         };
-        let Some(StoredClient { client, is_used }) = self.store.stored_client(id, now).await? else {
-            self.known.remove(id);
-            return Ok(None);
-        };
-        if is_used && client.auth.keys().is_none() && !current.revokes_memory_of(id) {
-            let before = Arc::downgrade(&current);
-            let known = Remembered { client: client.clone(), as_of: now, before };
-            self.known.insert(id.clone(), Arc::new(known));
+        let (known, found) = tokio::join!(revocations, self.store.stored_client(id, now));
+        let found = known.and(found)?;
+        match &found {
+            Some(StoredClient { client, is_used: true }) if client.auth.keys().is_none() => {
+                let known = Remembered { client: client.clone(), as_of: now };
+                self.known.insert(id.clone(), Arc::new(known));
+            }
+            _ => drop(self.known.remove(id)),
         }
-        Ok(Some(client))
+        Ok(found.map(|found| found.client))
     }
 }
 

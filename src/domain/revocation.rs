@@ -73,12 +73,14 @@ impl NotBefore {
         self.is_of(&Revoked::Everything, at) || self.is_of(&Revoked::Person(person.clone()), at)
     }
 
-    /// May nobody remember this client? It is changing, or has been revoked, and may be gone.
+    /// May nobody remember this client? It has changed or is about to, or has been revoked, and may be gone.
     #[must_use]
     pub fn revokes_memory_of(&self, client: &ClientId) -> bool {
+        if self.moments.is_empty() {
+            return false;
+        }
         let named = |what: Revoked| self.moments.contains_key(&what.name());
-        !self.moments.is_empty()
-            && (named(Revoked::MemoryOf(client.clone())) || named(Revoked::Client(client.clone())))
+        named(Revoked::MemoryOf(client.clone())) || named(Revoked::Client(client.clone()))
     }
 
     fn is_of(&self, what: &Revoked, at: Timestamp) -> bool {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatelodge::domain::ClientId;
+use gatelodge::clock::Clock as _;
+use gatelodge::domain::{ClientId, PersonId, Revoked};
 use gatelodge::store::Store as _;
 use gatelodge::store::faulty::Operation;
 use serde_json::json;
@@ -14,6 +15,7 @@ use crate::harness::managed::Managed;
 use crate::harness::redis_server::{self, RedisServer, fresh_prefix};
 
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A setup for each store that replicas remember clients of.
 fn stores() -> Vec<Setup> {
@@ -45,14 +47,11 @@ async fn known_to(one: &TestBroker, other: &TestBroker) -> (Managed, Tokens) {
     (managed, tokens)
 }
 
-/// Refreshes until the client is remembered.
-async fn refreshed_from_memory(broker: &TestBroker, client: &TestClient, mut tokens: Tokens) -> Tokens {
-    // The first asks for the revocations, too, and what comes beside them is not remembered.
-    for _ in 0..2 {
-        tokens = Tokens::of(&client.refresh(broker, &tokens.refresh).await);
-    }
+/// Refreshes twice, the second time from memory.
+async fn refreshed_from_memory(broker: &TestBroker, client: &TestClient, tokens: Tokens) -> Tokens {
+    let tokens = Tokens::of(&client.refresh(broker, &tokens.refresh).await);
     broker.store.fail(Operation::StoredClient);
-    tokens = Tokens::of(&client.refresh(broker, &tokens.refresh).await);
+    let tokens = Tokens::of(&client.refresh(broker, &tokens.refresh).await);
     broker.store.heal();
     tokens
 }
@@ -64,28 +63,29 @@ async fn refusals(broker: &TestBroker, client: &TestClient, tokens: &Tokens) -> 
     [refusal().await, refusal().await]
 }
 
-/// A refresh asks the store for what changes with it, and not for its client; for an hour.
+/// A refresh asks the store for what changes with it, and not for its client; for an hour, whoever else is
+/// revoked meanwhile.
 #[tokio::test]
 async fn rel_05_a_refresh_does_not_ask_for_a_known_client() {
     for setup in stores() {
         let broker = TestBroker::with(setup).await;
-        let client = TestClient::register(&broker).await;
-        let mut tokens = client.tokens(&broker).await;
+        let (client, other) = (TestClient::register(&broker).await, TestClient::register(&broker).await);
+        let (mut tokens, mut others) = (client.tokens(&broker).await, other.tokens(&broker).await);
         tokens = refreshed_from_memory(&broker, &client, tokens).await;
-        // Beside the revocations the client is asked for again, and nothing is believed that cannot be had.
-        broker.clock.advance(Duration::from_secs(3599));
+        let (now, bob) = (broker.clock.now(), PersonId::of("https://idp.example", "bob"));
+        broker.store.revoke(&Revoked::Person(bob), now, now.plus(2 * HOUR), now).await.unwrap();
+        broker.clock.advance(HOUR - SECOND);
+        // Somebody asks for the revocations, as somebody does every second.
+        others = Tokens::of(&other.refresh(&broker, &others.refresh).await);
         broker.store.fail(Operation::StoredClient);
-        assert_eq!(client.refresh(&broker, &tokens.refresh).await.status, 503);
-        for _ in 0..2 {
-            tokens = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
-        }
-        broker.store.heal();
-        broker.clock.advance(SECOND);
         tokens = Tokens::of(&client.refresh(&broker, &tokens.refresh).await);
-        broker.store.fail(Operation::StoredClient);
-        assert_eq!(client.refresh(&broker, &tokens.refresh).await.status, 503, "remembered for an hour");
         let unknown = TestClient { id: "glc_nobody".into(), ..client.clone() };
         assert_eq!(unknown.refresh(&broker, &tokens.refresh).await.status, 503, "a fault is no verdict");
+        broker.store.heal();
+        broker.clock.advance(SECOND);
+        other.refresh(&broker, &others.refresh).await;
+        broker.store.fail(Operation::StoredClient);
+        assert_eq!(client.refresh(&broker, &tokens.refresh).await.status, 503, "remembered for an hour");
         broker.store.heal();
         refreshed_from_memory(&broker, &client, tokens).await;
     }

@@ -1,7 +1,6 @@
 //! Revocations: one field for each, with its moment and how long that matters.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::domain::{NotBefore, Revoked};
@@ -11,9 +10,6 @@ use crate::store::StoreError;
 use super::RedisStore;
 use super::connections::Request;
 use super::operations::{decimal, timestamp};
-
-/// How long a version is kept at least: without any, the first one would be there again.
-const NO_VERSION_AGAIN: Duration = Duration::from_secs(2 * 3600);
 
 impl RedisStore {
     pub(super) async fn put_revocation(
@@ -26,7 +22,7 @@ impl RedisStore {
         let mut script = self.scripts.revoke.call(self.keys.not_before());
         script.arg(decimal(now)).arg(what.name()).arg(decimal(moment)).arg(decimal(keep_until));
         // Not a counter: that could come round to a version that somebody still has.
-        script.arg(random::id()).arg(decimal(now.plus(NO_VERSION_AGAIN)));
+        script.arg(random::id());
         // A failover must not bring back what was revoked (PRIN-6).
         self.connections.send_replicated(&script).await
     }

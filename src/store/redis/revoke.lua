@@ -1,10 +1,10 @@
 -- Revokes what was issued up to a moment; never moves a moment back (SEC-132). Forgets, while it
 -- is here, what no longer matters.
--- KEYS[1] the revocations; ARGV: now, name, moment, keep until, new version, until when it stays at least.
+-- KEYS[1] the revocations; ARGV: now, name, moment, keep until, new version.
 -- Each field holds "moment keep-until".
 local function both(value) return string.match(value, '^(%d+) (%d+)$') end
 
-local longest = less(ARGV[4], ARGV[6]) and ARGV[6] or ARGV[4]
+local longest = ARGV[4]
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do
   local name, moment, keep = fields[i], both(fields[i + 1])

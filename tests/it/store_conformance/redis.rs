@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use gatelodge::domain::{
-    BrowserSessionId, Client, ClientId, ConsentKey, Grant, Identity, RememberedConsent, Revoked,
-    UpstreamGrant, UpstreamId,
+    BrowserSessionId, Client, ClientId, ConsentKey, Grant, Identity, RememberedConsent, UpstreamGrant,
+    UpstreamId,
 };
 use gatelodge::secret::{Digest, MasterSecret, Secret};
 use gatelodge::store::redis::Servers;
@@ -123,13 +123,6 @@ async fn sec_165_every_record_has_a_lifetime() {
     store.register_client(&for_ever).await.unwrap();
     assert!(store.keep_client(&for_ever.id, later(60)).await.unwrap());
     assert_eq!(lifetime(format!("client:{{{}}}", Digest::of(for_ever.id.as_str()).as_str())), -1);
-
-    // A version does not come round again while somebody may remember something as of it.
-    for (until, end) in [(60, 7200), (9000, 9000), (60, 9000)] {
-        let client = Revoked::Client(ClientId::new(until.to_string()));
-        store.revoke(&client, NOW, later(until), NOW).await.unwrap();
-        assert!(near(lifetime("not-before".to_owned()), end), "{until}");
-    }
 
     let begun = login();
     store.begin_login(&begun, NOW).await.unwrap();
