@@ -56,9 +56,11 @@ async fn refreshed_from_memory(broker: &TestBroker, client: &TestClient, tokens:
     tokens
 }
 
-/// What two refreshes in one moment are refused with: the first asks for the revocations, the second relies on
-/// what is remembered.
+/// What two refreshes in one moment are refused with. Somebody else asks for the revocations first, so both would
+/// rely on what is remembered.
 async fn refusals(broker: &TestBroker, client: &TestClient, tokens: &Tokens) -> [String; 2] {
+    let nobody = TestClient { id: "glc_nobody".into(), ..client.clone() };
+    assert_eq!(nobody.refresh(broker, &tokens.refresh).await.error(), "invalid_client");
     let refusal = async || client.refresh(broker, &tokens.refresh).await.error();
     [refusal().await, refusal().await]
 }
@@ -74,7 +76,7 @@ async fn rel_05_a_refresh_does_not_ask_for_a_known_client() {
         tokens = refreshed_from_memory(&broker, &client, tokens).await;
         let (now, bob) = (broker.clock.now(), PersonId::of("https://idp.example", "bob"));
         broker.store.revoke(&Revoked::Person(bob), now, now.plus(2 * HOUR), now).await.unwrap();
-        broker.clock.advance(HOUR - SECOND);
+        broker.clock.advance(Duration::from_secs(3599));
         // Somebody asks for the revocations, as somebody does every second.
         others = Tokens::of(&other.refresh(&broker, &others.refresh).await);
         broker.store.fail(Operation::StoredClient);
