@@ -165,14 +165,17 @@ await main(timeoutMs, undefined, async () => {
   );
 
   await step(
-    'alice: the grant is revoked, the token ends, and mcp-remote signs in again',
+    'alice: the grant is revoked, the token ends, and mcp-remote signs in again at the next start',
     async () => {
       const { tokens } = alice.stored();
+      // At the next start: while it runs, a listening stream that has ended and a call would both find the grant
+      // gone, and mcp-remote hands what the second is told to the call.
+      await alice.end();
       await broker.revoke(tokens.access_token);
       await expired(tokens.access_token);
-      const call = alice.whoami();
-      const asked = await alice.signIn(call);
-      await call;
+      const asked = await alice.signIn(alice.start());
+      await alice.connected;
+      await alice.whoami();
       assert.equal(asked.get('client_id'), client, 'the client registered again');
     },
     'grants revoked: signs in again',
