@@ -65,11 +65,7 @@ impl Registration {
             return Err(not_yours());
         }
         let event = AuditEvent::new(AuditKind::ClientUpdated, now).client(&client.id);
-        if is_used || self.is_used(&client.id, now).await? {
-            // Also if it was used for the first time just now.
-            if !is_used {
-                self.forbid_memory(&client.id, now).await?;
-            }
+        if is_used || self.is_used_meanwhile(&client.id, now).await? {
             self.parts.journal.record(event);
         } else {
             self.parts.journal.mention(&event);
@@ -106,9 +102,14 @@ impl Registration {
         forbidden.map_err(OAuthError::unavailable)
     }
 
-    async fn is_used(&self, id: &ClientId, now: Timestamp) -> Result<bool, OAuthError> {
+    /// Was a newcomer used for the first time while it changed? Then nobody goes on remembering what it was.
+    async fn is_used_meanwhile(&self, id: &ClientId, now: Timestamp) -> Result<bool, OAuthError> {
         let known = self.parts.store.stored_client(id, now).await.map_err(OAuthError::unavailable)?;
-        Ok(known.is_some_and(|known| known.is_used))
+        let is_used = known.is_some_and(|known| known.is_used);
+        if is_used {
+            self.forbid_memory(id, now).await?;
+        }
+        Ok(is_used)
     }
 
     /// The client, if this is its token.
