@@ -28,7 +28,7 @@ pub(super) const OLDEST_MEMORY: Duration = Duration::from_secs(3600);
 /// How much is remembered, in bytes, about; the least used make room.
 const MOST: u64 = 8 << 20;
 
-/// What a client takes beside its redirects, in bytes, about.
+/// What a client takes beside what it says, in bytes, about.
 const BASE: usize = 768;
 
 /// The clients of the store.
@@ -61,23 +61,16 @@ impl RememberedClients {
 
     /// The client of this identifier, unless it has been forgotten.
     pub(super) async fn find(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        let current = self.revocations.fresh(now);
-        match (self.known.get(id), &current) {
-            (Some(known), Some(current)) if known.holds(current, now) => Ok(Some(known.client.clone())),
+        match (self.known.get(id), self.revocations.fresh(now)) {
+            (Some(known), Some(current)) if known.holds(&current, now) => Ok(Some(known.client.clone())),
             // Apart, because it is rarer and larger.
-            _ => Box::pin(self.ask(id, current.is_none(), now)).await,
+            _ => Box::pin(self.ask(id, now)).await,
         }
     }
 
     /// Asks, and for the revocations beside, where that is due (REL-05).
-    async fn ask(&self, id: &ClientId, is_due: bool, now: Timestamp) -> Result<Option<Client>, StoreError> {
-        let revocations = async {
-            if is_due {
-                self.revocations.current(now).await?;
-            }
-            Ok(())
-        };
-        let (known, found) = tokio::join!(revocations, self.store.stored_client(id, now));
+    async fn ask(&self, id: &ClientId, now: Timestamp) -> Result<Option<Client>, StoreError> {
+        let (known, found) = tokio::join!(self.revocations.current(now), self.store.stored_client(id, now));
         let found = known.and(found)?;
         match &found {
             Some(StoredClient { client, is_used: true }) if client.auth.keys().is_none() => {
